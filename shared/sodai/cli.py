@@ -1,0 +1,132 @@
+"""The edge of every stage: its options, its one JSON result line, its exit code and its run record."""
+
+import functools
+import inspect
+import json
+import logging
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sodai.errors import SodaiError
+from sodai.periods import parse_date
+
+# Every environment name that a stage reads stands here.
+ENV_DATA = "SODAI_DATA"
+ENV_TRACKING_URI = "MLFLOW_TRACKING_URI"
+
+EXIT_EXPECTED = 1
+
+AsOf = Annotated[
+    str, typer.Option("--as-of", metavar="DATE", help="First day to predict, YYYY-MM-DD; an exclusive cutoff.")
+]
+DataRoot = Annotated[
+    Path, typer.Option("--data", envvar=ENV_DATA, metavar="FOLDER", help="Root of the shared volume.")
+]
+HorizonDays = Annotated[int, typer.Option("--horizon-days", min=1, max=28, help="Days to predict.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        envvar=ENV_TRACKING_URI,
+        metavar="URI",
+        help="MLflow server; SQLite in the volume if not given.",
+    ),
+]
+DEFAULT_DATA = Path("/data")
+DEFAULT_HORIZON_DAYS = 7
+
+log = logging.getLogger("sodai")
+
+StageFunction = Callable[..., Mapping[str, Any]]
+
+
+def stage_command(stage: str) -> Callable[[StageFunction], Callable[..., None]]:
+    """Make a stage's function a command: logs on stderr, one JSON line on stdout, exit 0 or 1.
+
+    The function takes at least `as_of` (text) and `data` (folder) and returns the figures of its
+    result; `as_of` in the result wins over the argument, for the stage that finds it out. Wall
+    time, CPU time and peak memory go into `weeks/<as_of>/<stage>/run.json`.
+    """
+
+    def decorate(function: StageFunction) -> Callable[..., None]:
+        @functools.wraps(function)
+        def command(**options: Any) -> None:
+            _configure_logging(stage)
+            started, clock = time.time(), time.perf_counter()
+            try:
+                figures = dict(function(**options))
+                seconds = time.perf_counter() - clock
+                as_of = parse_date(str(figures.pop("as_of", options["as_of"])))
+                result = {"stage": stage, "status": "done", "as_of": as_of.isoformat(), **figures}
+                _record_run(stage, options["data"], as_of, started, seconds, result)
+            except SodaiError as error:
+                message = " ".join(str(error).split())
+                log.error(message)
+                _emit({"stage": stage, "status": "failed", "error": message})
+                raise typer.Exit(EXIT_EXPECTED) from None
+            _emit(result)
+
+        command.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # for typer
+        return command
+
+    return decorate
+
+
+def run_app(function: Callable[..., None], stage: str) -> None:
+    """Run a stage's command with the arguments of the process."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command(name=stage)(function)
+    app(prog_name=stage)
+
+
+def available_cpus() -> int:
+    """How many CPUs this process may use: the container's own limit where there is one."""
+    cpus = len(os.sched_getaffinity(0))
+    quota_file = Path("/sys/fs/cgroup/cpu.max")
+    if quota_file.exists():
+        quota, period = quota_file.read_text().split()
+        if quota != "max":
+            cpus = min(cpus, max(1, int(quota) // int(period)))
+    return cpus
+
+
+def _configure_logging(stage: str) -> None:
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, force=True, format=f"%(asctime)s {stage} %(levelname)s %(message)s"
+    )
+    for noisy in ("alembic", "mlflow", "matplotlib", "shap", "fontTools", "numexpr"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _record_run(
+    stage: str, root: Path, as_of: date, started: float, seconds: float, result: Mapping[str, Any]
+) -> None:
+    from sodai.datasets import run_record
+    from sodai.volume import Volume
+
+    usage = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    record = {
+        "stage": stage,
+        "started": started,
+        "wall_seconds": round(seconds, 3),
+        "cpu_seconds": round(sum(part.ru_utime + part.ru_stime for part in usage), 3),
+        "peak_memory_mib": round(max(part.ru_maxrss for part in usage) / 1024, 1),
+        "result": result,
+    }
+    with Volume(root).attempt(f"{stage}-run", as_of) as attempt:
+        attempt.write_json(run_record(stage), record)
+
+
+def _emit(result: Mapping[str, Any]) -> None:
+    sys.stderr.flush()
+    sys.stdout.write(json.dumps(result, default=str, allow_nan=False) + "\n")
+    sys.stdout.flush()

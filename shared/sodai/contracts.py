@@ -1,0 +1,101 @@
+"""Column contracts of tables, checked before a table crosses the volume in either direction."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sodai.errors import ContractError
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its Arrow type, what it holds, its unit and the values it may take."""
+
+    name: str
+    type: pa.DataType
+    description: str
+    unit: str = ""
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The columns of a table in their order, and the key that no two rows share."""
+
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema that a conforming table has."""
+        return pa.schema([pa.field(column.name, column.type) for column in self.columns])
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [column.name for column in self.columns]
+
+    def check(self, table: pa.Table, where: str) -> None:
+        """Compare a table with this contract, and tell every broken column at once.
+
+        Args:
+            table: any Arrow table.
+            where: how a message names the table, for example `create_features/scoring.parquet`.
+
+        Raises:
+            ContractError: columns are missing or too many, have another type, nulls where none
+                may be, values out of bounds, or the key is not unique.
+        """
+        faults = self.schema_faults(table.schema)
+        if not faults:
+            faults = [fault for column in self.columns for fault in _value_faults(column, table)]
+        if not faults and self.key and table.num_rows:
+            faults = _key_faults(self.key, table)
+        _raise_any(faults, where)
+
+    def check_schema(self, schema: pa.Schema, where: str) -> None:
+        """Compare a schema alone, for tables too large to read only for checking.
+
+        Raises:
+            ContractError: columns are missing, too many or of another type.
+        """
+        _raise_any(self.schema_faults(schema), where)
+
+    def schema_faults(self, schema: pa.Schema) -> list[str]:
+        """What is wrong with the columns of `schema`, one phrase each; empty if nothing is."""
+        faults = [f"column {name} is missing" for name in self.names if name not in schema.names]
+        faults += [f"column {name} is not expected" for name in schema.names if name not in self.names]
+        for column in self.columns:
+            if column.name in schema.names and schema.field(column.name).type != column.type:
+                found = schema.field(column.name).type
+                faults.append(f"column {column.name} has type {found}, expected {column.type}")
+        return faults
+
+
+def _value_faults(column: Column, table: pa.Table) -> Iterable[str]:
+    values = table[column.name]
+    if values.null_count and not column.nullable:
+        yield f"column {column.name} has {values.null_count} nulls, expected none"
+    if column.minimum is None and column.maximum is None:
+        return
+    bounds = pc.min_max(values).as_py()
+    if column.minimum is not None and bounds["min"] is not None and bounds["min"] < column.minimum:
+        yield f"column {column.name} has the value {bounds['min']}, expected {column.minimum:g} or more"
+    if column.maximum is not None and bounds["max"] is not None and bounds["max"] > column.maximum:
+        yield f"column {column.name} has the value {bounds['max']}, expected {column.maximum:g} or less"
+
+
+def _key_faults(key: tuple[str, ...], table: pa.Table) -> list[str]:
+    distinct = table.group_by(list(key)).aggregate([]).num_rows
+    if distinct == table.num_rows:
+        return []
+    return [f"{table.num_rows - distinct} rows repeat the key ({', '.join(key)}), expected none"]
+
+
+def _raise_any(faults: list[str], where: str) -> None:
+    if faults:
+        raise ContractError(f"{where}: {'; '.join(faults)}; correct what writes this table and run again")

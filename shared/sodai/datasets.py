@@ -1,0 +1,278 @@
+"""Every data set of the shared volume: its name, place, producer, grain and contract."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+
+from sodai.contracts import Column, Contract
+from sodai.features import FEATURES
+
+EXTRACT = "extract_and_validate_data"
+FEATURES_STAGE = "create_features"
+DRIFT = "detect_data_drift"
+RETRAIN = "retrain_model"
+LOAD = "load_existing_model"
+EVALUATE = "evaluate_model"
+INTERPRET = "analyze_interpretability"
+PREDICT = "generate_predictions"
+METRICS = "log_pipeline_metrics"
+
+STAGES = (EXTRACT, FEATURES_STAGE, DRIFT, RETRAIN, LOAD, EVALUATE, INTERPRET, PREDICT, METRICS)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A file or folder of the volume.
+
+    `unit` is the file or folder that is replaced as a whole when the data set is published: the
+    stage's folder for what belongs together, the file itself where `unit` is left empty.
+    """
+
+    name: str
+    place: str
+    producer: str
+    grain: str
+    contract: Contract = Contract(())
+    unit: str = ""
+
+    def relative_path(self, as_of: date | None) -> PurePosixPath:
+        """Its path below the root of the volume for the period that starts on `as_of`."""
+        return PurePosixPath(self.place.format(as_of=as_of))
+
+    def relative_unit(self, as_of: date | None) -> str:
+        """The path below the root that is replaced with it."""
+        return (self.unit or self.place).format(as_of=as_of)
+
+
+def _weekly(stage: str, file: str, grain: str, contract: Contract = Contract(())) -> Dataset:
+    folder = f"weeks/{{as_of}}/{stage}"
+    return Dataset(f"{stage}/{file}", f"{folder}/{file}", stage, grain, contract, unit=folder)
+
+
+def _page(stage: str, file: str) -> Dataset:
+    return Dataset(f"reports/{file}", f"reports/{{as_of}}/{file}", stage, "one page a period")
+
+
+CUSTOMER_ID = Column("customer_id", pa.int64(), "customer (shop)")
+PRODUCT_ID = Column("product_id", pa.int64(), "product")
+PAIR_COLUMNS = (CUSTOMER_ID, PRODUCT_ID)
+FEATURE_COLUMNS = tuple(feature.column for feature in FEATURES)
+
+# What the business drops into raw/; a folder laid out like this is what `--data` and DATA= take.
+RAW_FOLDER = "raw"
+
+LEDGER = Dataset("ledger", "warehouse/ledger.json", EXTRACT, "one record: files read, partitions in force")
+
+TRANSACTIONS = Dataset(
+    "transactions",
+    "warehouse/transactions",
+    EXTRACT,
+    "one purchase: what an order holds of a product after cancellations, more than zero units",
+    Contract(
+        (
+            *PAIR_COLUMNS,
+            Column("order_id", pa.int64(), "order: one customer and one date"),
+            Column("purchase_date", pa.date32(), "day of the order"),
+            Column("n_units", pa.float64(), "net quantity", "units", minimum=0),
+        ),
+        key=("order_id", "customer_id", "product_id", "purchase_date"),
+    ),
+)
+
+CUSTOMERS = _weekly(
+    EXTRACT,
+    "customers.parquet",
+    "one customer",
+    Contract(
+        (
+            CUSTOMER_ID,
+            Column("region_id", pa.int64(), "sales region", nullable=True),
+            Column("zone_id", pa.int64(), "sales zone", nullable=True),
+            Column("customer_type", pa.string(), "kind of shop", nullable=True),
+            Column("y", pa.float64(), "latitude", "degrees", nullable=True),
+            Column("x", pa.float64(), "longitude", "degrees", nullable=True),
+            Column("num_deliver_per_week", pa.float64(), "planned deliveries", "1/week", nullable=True),
+            Column("num_visit_per_week", pa.float64(), "planned visits", "1/week", nullable=True),
+        ),
+        key=("customer_id",),
+    ),
+)
+
+PRODUCTS = _weekly(
+    EXTRACT,
+    "products.parquet",
+    "one product",
+    Contract(
+        (
+            PRODUCT_ID,
+            Column("brand", pa.string(), "brand", nullable=True),
+            Column("category", pa.string(), "category", nullable=True),
+            Column("sub_category", pa.string(), "sub-category", nullable=True),
+            Column("segment", pa.string(), "price segment", nullable=True),
+            Column("package", pa.string(), "package", nullable=True),
+            Column("size", pa.float64(), "content", "litres", nullable=True),
+        ),
+        key=("product_id",),
+    ),
+)
+
+QUALITY = _weekly(EXTRACT, "quality.json", "one record: rows in, kept, put right, quarantined")
+QUALITY_PAGE = _page(EXTRACT, "quality.html")
+
+TRAINING = _weekly(
+    FEATURES_STAGE,
+    "training.parquet",
+    "one candidate of one closed period; `cutoff` is that period's first day",
+    Contract(
+        (
+            Column("cutoff", pa.date32(), "first day of the period that the target counts"),
+            *PAIR_COLUMNS,
+            Column("target", pa.int8(), "1 if bought in the period", minimum=0, maximum=1),
+            *FEATURE_COLUMNS,
+        ),
+        key=("cutoff", "customer_id", "product_id"),
+    ),
+)
+
+SCORING = _weekly(
+    FEATURES_STAGE,
+    "scoring.parquet",
+    "one candidate of the period to predict",
+    Contract((*PAIR_COLUMNS, *FEATURE_COLUMNS), key=("customer_id", "product_id")),
+)
+
+DECISION = _weekly(DRIFT, "decision.json", "one record: branch taken, rule that fired, every signal")
+DRIFT_TABLE = _weekly(
+    DRIFT,
+    "drift.parquet",
+    "one tested column",
+    Contract(
+        (
+            Column("column", pa.string(), "feature tested"),
+            Column("unit", pa.string(), "what one row of the sample is: customer, product or pair"),
+            Column("method", pa.string(), "distance or test"),
+            Column("threshold", pa.float64(), "above (distances) or below (p-values) is drift"),
+            Column("score", pa.float64(), "distance or p-value", nullable=True),
+            Column("drifted", pa.bool_(), "whether the column drifted"),
+        ),
+        key=("column", "unit"),
+    ),
+)
+DRIFT_REPORT = _weekly(DRIFT, "drift.json", "one record: Evidently's own figures")
+DRIFT_PAGE = _page(DRIFT, "drift.html")
+
+# A model is a folder with model.skops (the estimator, no pickle) and model.json (its manifest).
+RETRAINED_MODEL = _weekly(RETRAIN, "model", "one model folder: the challenger")
+LOADED_MODEL = _weekly(LOAD, "model", "one model folder: the champion")
+PUBLISHED_MODEL = _weekly(EVALUATE, "model", "one model folder: the model that the week is published with")
+REFERENCE = _weekly(RETRAIN, "reference.parquet", "one candidate of the drift reference: features as trained on")
+TRIALS = _weekly(RETRAIN, "trials.json", "one record: the Optuna study")
+
+EVALUATION = _weekly(EVALUATE, "evaluation.json", "one record: figures by model and baseline, promotion")
+
+IMPORTANCE = _weekly(
+    INTERPRET,
+    "importance.parquet",
+    "one feature",
+    Contract(
+        (
+            Column("feature", pa.string(), "feature"),
+            Column("group", pa.string(), "customer, product, pair or time"),
+            Column("mean_abs_contribution", pa.float64(), "mean absolute SHAP value", "log-odds", minimum=0),
+            Column("share", pa.float64(), "part of the sum over all features", minimum=0, maximum=1),
+        ),
+        key=("feature",),
+    ),
+)
+REASONS = _weekly(
+    INTERPRET,
+    "reasons.parquet",
+    "one of the three strongest reasons behind one recommended product",
+    Contract(
+        (
+            *PAIR_COLUMNS,
+            Column("position", pa.int32(), "1 = strongest", minimum=1, maximum=3),
+            Column("feature", pa.string(), "feature"),
+            Column("value", pa.string(), "its value", nullable=True),
+            Column("contribution", pa.float64(), "SHAP value", "log-odds"),
+            Column("direction", pa.string(), "raises or lowers"),
+        ),
+        key=("customer_id", "product_id", "position"),
+    ),
+)
+SHAP_PAGE = _page(INTERPRET, "shap.html")
+
+_PREDICTIONS_FOLDER = "predictions/week={as_of}"
+PREDICTIONS = Dataset(
+    "predictions",
+    f"{_PREDICTIONS_FOLDER}/predictions.parquet",
+    PREDICT,
+    "one candidate of the period to predict",
+    Contract(
+        (
+            Column("week", pa.date32(), "first day of the period"),
+            *PAIR_COLUMNS,
+            Column(
+                "probability", pa.float64(), "of at least one purchase in the period", minimum=0, maximum=1
+            ),
+            Column("rank", pa.int32(), "1 = best, per customer", minimum=1),
+            Column("selected", pa.bool_(), "in the predicted purchase set"),
+            Column("model_version", pa.string(), "version in the registry"),
+        ),
+        key=("week", "customer_id", "product_id"),
+    ),
+    unit=_PREDICTIONS_FOLDER,
+)
+RECOMMENDATIONS = Dataset(
+    "recommendations",
+    f"{_PREDICTIONS_FOLDER}/recommendations.json",
+    PREDICT,
+    "one record: the best k products of every customer, indexed by customer",
+    unit=_PREDICTIONS_FOLDER,
+)
+PREDICTION_SUMMARY = _weekly(PREDICT, "summary.json", "one record: counts, expected pairs, expected F1")
+
+HISTORY = Dataset(
+    "history",
+    "history/runs.parquet",
+    METRICS,
+    "one run of one period",
+    Contract(
+        (
+            Column("as_of", pa.date32(), "first day of the period"),
+            Column("branch", pa.string(), "retrain_model or load_existing_model"),
+            Column("rule", pa.string(), "rule that decided"),
+            Column("model_version", pa.string(), "version that the week was published with"),
+            Column("promoted", pa.bool_(), "whether this run moved the champion"),
+            Column("drift_share", pa.float64(), "share of tested columns that drifted", nullable=True),
+            Column("roc_auc", pa.float64(), "on the newest closed period", nullable=True),
+            Column("average_precision", pa.float64(), "on the newest closed period", nullable=True),
+            Column("recall_at_k", pa.float64(), "on the newest closed period", nullable=True),
+            Column("ndcg_at_k", pa.float64(), "on the newest closed period", nullable=True),
+            Column("set_f1", pa.float64(), "on the newest closed period", nullable=True),
+            Column("n_candidates", pa.int64(), "scored pairs"),
+            Column("n_selected", pa.int64(), "pairs in the predicted set"),
+            Column("expected_pairs", pa.float64(), "expected number of pairs that buy"),
+            Column("wall_seconds", pa.float64(), "sum over the stages", "seconds"),
+            Column("peak_memory_mib", pa.float64(), "largest of the stages", "MiB"),
+        ),
+        key=("as_of",),
+    ),
+)
+RUN_PAGE = _page(METRICS, "index.html")
+
+
+def run_record(stage: str) -> Dataset:
+    """The record that the CLI edge leaves of a stage's newest run: time, memory and result line."""
+    place = f"weeks/{{as_of}}/{stage}/run.json"
+    return Dataset(f"{stage}/run.json", place, stage, "one record: time, memory, result")
+
+
+ALL_DATASETS = (
+    LEDGER, TRANSACTIONS, CUSTOMERS, PRODUCTS, QUALITY, QUALITY_PAGE, TRAINING, SCORING, DECISION,
+    DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE, RETRAINED_MODEL, LOADED_MODEL, PUBLISHED_MODEL, REFERENCE,
+    TRIALS, EVALUATION, IMPORTANCE, REASONS, SHAP_PAGE, PREDICTIONS, RECOMMENDATIONS,
+    PREDICTION_SUMMARY, HISTORY, RUN_PAGE,
+)  # fmt: skip

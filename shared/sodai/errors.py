@@ -1,0 +1,25 @@
+"""Expected failures: each is one line that says what, where, what was expected and what to do."""
+
+
+class SodaiError(Exception):
+    """An expected failure; a stage that raises it ends with exit code 1 and a retry is pointless."""
+
+
+class InputError(SodaiError):
+    """What the business dropped, or what an option says, cannot be used."""
+
+
+class ContractError(SodaiError):
+    """A table does not have the columns, types or values that its data set promises."""
+
+
+class VolumeError(SodaiError):
+    """The shared volume cannot be read or written: missing, read-only or full."""
+
+
+class ModelError(SodaiError):
+    """A model is missing, unreadable, or was trained on other features."""
+
+
+class RegistryError(SodaiError):
+    """MLflow does not answer, or holds something other than expected."""

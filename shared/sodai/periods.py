@@ -1,0 +1,50 @@
+"""The period that one run predicts, and the earlier periods that a model learns from."""
+
+import math
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sodai.errors import InputError
+
+DAYS_PER_WEEK = 7
+
+
+def parse_date(text: str, where: str = "--as-of") -> date:
+    """The date written as YYYY-MM-DD in `text`.
+
+    Raises:
+        InputError: `text` is no such date; the message names `where` it stood.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputError(
+            f"{where}: found {text!r}, expected a date as YYYY-MM-DD; give the first day to predict"
+        ) from None
+
+
+def week_of(day: date) -> date:
+    """The Monday that names the week of `day`."""
+    return day - timedelta(days=day.weekday())
+
+
+@dataclass(frozen=True)
+class Period:
+    """The days `as_of` (inclusive) to `end` (exclusive) whose purchases one run predicts."""
+
+    as_of: date
+    horizon_days: int
+
+    @property
+    def end(self) -> date:
+        """First day after the period."""
+        return self.as_of + timedelta(days=self.horizon_days)
+
+    @property
+    def step_days(self) -> int:
+        """Days between two periods of the same kind: whole weeks, so that week days stay aligned."""
+        return DAYS_PER_WEEK * math.ceil(self.horizon_days / DAYS_PER_WEEK)
+
+    def back(self, periods: int) -> "Period":
+        """The period of the same length that many steps earlier; 1 is the newest closed one."""
+        return Period(self.as_of - timedelta(days=self.step_days * periods), self.horizon_days)

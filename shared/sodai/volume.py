@@ -1,0 +1,210 @@
+"""The shared volume: one checked way to read a data set, and one atomic way to publish a stage's output."""
+
+import ctypes
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sodai.datasets import Dataset
+from sodai.errors import VolumeError
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+_FULL_OR_FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT}
+
+
+class Volume:
+    """The root folder that all stages share, and the only place where its paths are made."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root).resolve()
+
+    def path(self, dataset: Dataset, as_of: date | None = None) -> Path:
+        """Where `dataset` lies for the period that starts on `as_of`."""
+        return self.root / dataset.relative_path(as_of)
+
+    def exists(self, dataset: Dataset, as_of: date | None = None) -> bool:
+        """Whether `dataset` has been published for that period."""
+        return self.path(dataset, as_of).exists()
+
+    def read(self, dataset: Dataset, as_of: date | None = None, columns: list[str] | None = None) -> pa.Table:
+        """A table of the volume, checked against its contract.
+
+        Args:
+            dataset: a tabular data set.
+            as_of: first day of the period, for data sets made per period.
+            columns: the columns to read; all, checked in full, if None. With columns only the
+                schema is checked, for tables that are larger than what the caller needs.
+
+        Raises:
+            VolumeError: the table is not there or is not parquet.
+            ContractError: it breaks its contract.
+        """
+        path = self._existing(dataset, as_of)
+        try:
+            if columns is None:
+                table = pq.read_table(path, partitioning=None)
+                dataset.contract.check(table, str(path))
+                return table
+            dataset.contract.check_schema(pq.read_schema(path).remove_metadata(), str(path))
+            return pq.read_table(path, columns=columns, partitioning=None)
+        except pa.ArrowInvalid as error:
+            raise VolumeError(
+                f"{path}: not readable as parquet ({_first_line(error)}); run {dataset.producer} again"
+            ) from None
+
+    def read_json(self, dataset: Dataset, as_of: date | None = None) -> dict[str, Any]:
+        """A JSON record of the volume.
+
+        Raises:
+            VolumeError: the record is not there or is not JSON.
+        """
+        path = self._existing(dataset, as_of)
+        try:
+            record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise VolumeError(
+                f"{path}: not readable as JSON ({_first_line(error)}); run {dataset.producer} again"
+            ) from None
+        return record
+
+    def _existing(self, dataset: Dataset, as_of: date | None) -> Path:
+        path = self.path(dataset, as_of)
+        if not path.exists():
+            raise VolumeError(f"{path}: {dataset.name} is missing; run {dataset.producer} for this period first")
+        return path
+
+    @contextmanager
+    def attempt(self, stage: str, as_of: date | None = None) -> Iterator["Attempt"]:
+        """A private area for one try of a stage; what it wrote is published when the block ends well.
+
+        An error in the block, or the end of the process, leaves what was published before, whole.
+        Leftovers of earlier tries of the same stage and period are removed first.
+
+        Raises:
+            VolumeError: the volume is read-only or full.
+        """
+        area = self.root / ".attempts" / f"{stage}-{as_of}"
+        private = area / uuid.uuid4().hex
+        with explained(self.root):
+            shutil.rmtree(area, ignore_errors=True)
+            private.mkdir(parents=True)
+            try:
+                attempt = Attempt(self, private, as_of)
+                yield attempt
+                attempt.publish()
+            finally:
+                shutil.rmtree(area, ignore_errors=True)
+
+
+class Attempt:
+    """The outputs of one try of a stage, under private paths until they are published together."""
+
+    def __init__(self, volume: Volume, private: Path, as_of: date | None) -> None:
+        self.volume = volume
+        self._private = private
+        self._as_of = as_of
+        self._units: dict[str, None] = {}
+
+    def path(self, dataset: Dataset) -> Path:
+        """A private path for `dataset`; a file or folder written there is published with the rest."""
+        path = self._private / dataset.relative_path(self._as_of)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._units[dataset.relative_unit(self._as_of)] = None
+        return path
+
+    def write(self, dataset: Dataset, table: pa.Table) -> None:
+        """Write a table after checking it against its contract.
+
+        Raises:
+            ContractError: the table breaks the contract of `dataset`.
+        """
+        table = table.select([name for name in dataset.contract.names if name in table.column_names])
+        dataset.contract.check(table, dataset.name)
+        pq.write_table(
+            table.cast(dataset.contract.schema).replace_schema_metadata(None), self.path(dataset), compression="zstd"
+        )
+
+    def write_json(self, dataset: Dataset, record: Mapping[str, Any]) -> None:
+        """Write a record as JSON; dates become YYYY-MM-DD, NaN is refused."""
+        text = json.dumps(record, indent=2, default=_jsonable, allow_nan=False, ensure_ascii=False)
+        self.write_text(dataset, text + "\n")
+
+    def write_text(self, dataset: Dataset, text: str) -> None:
+        """Write a text file, a page for example."""
+        self.path(dataset).write_text(text, encoding="utf-8")
+
+    def publish(self) -> None:
+        """Move every unit into place; each appears whole or not at all, a stage's own folder last."""
+        for unit in sorted(self._units, key=lambda unit: unit.startswith("weeks/")):
+            source, target = self._private / unit, self.volume.root / unit
+            _sync(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir() and target.is_dir():
+                _exchange(source, target)
+            else:
+                os.replace(source, target)
+
+
+@contextmanager
+def explained(where: Path) -> Iterator[None]:
+    """Turn a read-only or full volume, met inside the block, into a one-line error.
+
+    Raises:
+        VolumeError: with the path and what the system said.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL_OR_FORBIDDEN:
+            raise
+        raise VolumeError(
+            f"{error.filename or where}: cannot be written ({error.strerror}); "
+            "give the volume space and this user the right to write, then run the stage again"
+        ) from error
+
+
+def _exchange(source: Path, target: Path) -> None:
+    """Swap two folders in one step, so that no reader ever finds the target missing."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is not None:
+        paths = os.fsencode(source), os.fsencode(target)
+        if renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0:
+            return
+        if ctypes.get_errno() not in (errno.EINVAL, errno.ENOSYS):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(target))
+    # File systems without exchange (NFS, some overlays): two renames, with a moment in between.
+    replaced = source.with_name(source.name + ".replaced")
+    os.rename(target, replaced)
+    os.rename(source, target)
+
+
+def _sync(path: Path) -> None:
+    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+        descriptor = os.open(file, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, date):
+        return value.isoformat()
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

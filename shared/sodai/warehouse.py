@@ -1,0 +1,57 @@
+"""Reading the warehouse: the ledger says which partition files are in force, nothing else counts."""
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sodai.datasets import LEDGER, TRANSACTIONS
+from sodai.errors import VolumeError
+from sodai.volume import Volume
+
+
+def transaction_files(volume: Volume, before: date) -> list[Path]:
+    """The partition files that may hold purchases dated before `before` (exclusive), oldest first.
+
+    The ledger maps the Monday of each week to a file below `warehouse/transactions`; a file that
+    it does not name is left over from an interrupted load. The file of the week of `before` may
+    hold later purchases too: filter on `purchase_date`.
+
+    Raises:
+        VolumeError: no purchase lies before `before`, or a named file is missing.
+        ContractError: a partition breaks the contract of TRANSACTIONS.
+    """
+    partitions: dict[str, str] = volume.read_json(LEDGER)["partitions"]["transactions"]
+    files = [
+        volume.path(TRANSACTIONS) / partitions[week]
+        for week in sorted(partitions)
+        if date.fromisoformat(week) < before
+    ]
+    if not files:
+        raise VolumeError(
+            f"{volume.path(LEDGER)}: no purchases before {before}, expected some weeks of history; "
+            "add transaction files to raw/ or give a later --as-of"
+        )
+    for file in files:
+        if not file.exists():
+            raise VolumeError(f"{file}: missing but named by the ledger; run extract_and_validate_data --reload")
+        TRANSACTIONS.contract.check_schema(pq.read_schema(file).remove_metadata(), str(file))
+    return files
+
+
+def read_transactions(volume: Volume, before: date, since: date | None = None) -> pa.Table:
+    """The purchases dated from `since` (inclusive, the beginning if None) to `before` (exclusive).
+
+    Returns a table with the columns of TRANSACTIONS, ordered by week and as stored within it.
+
+    Raises:
+        VolumeError: see `transaction_files`.
+    """
+    dates = pc.field("purchase_date")
+    wanted = dates < pa.scalar(before)
+    if since is not None:
+        wanted = wanted & (dates >= pa.scalar(since))
+    files = transaction_files(volume, before)
+    return pa.concat_tables([pq.read_table(file, partitioning=None, filters=wanted) for file in files])
