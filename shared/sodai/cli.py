@@ -25,7 +25,8 @@ ENV_TRACKING_URI = "MLFLOW_TRACKING_URI"
 EXIT_EXPECTED = 1
 
 AsOf = Annotated[
-    str, typer.Option("--as-of", metavar="DATE", help="First day to predict, YYYY-MM-DD; an exclusive cutoff.")
+    str,
+    typer.Option("--as-of", metavar="DATE", help="First day to predict, YYYY-MM-DD; an exclusive cutoff."),
 ]
 DataRoot = Annotated[
     Path, typer.Option("--data", envvar=ENV_DATA, metavar="FOLDER", help="Root of the shared volume.")
@@ -101,7 +102,10 @@ def available_cpus() -> int:
 
 def _configure_logging(stage: str) -> None:
     logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, force=True, format=f"%(asctime)s {stage} %(levelname)s %(message)s"
+        stream=sys.stderr,
+        level=logging.INFO,
+        force=True,
+        format=f"%(asctime)s {stage} %(levelname)s %(message)s",
     )
     for noisy in ("alembic", "mlflow", "matplotlib", "shap", "fontTools", "numexpr"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

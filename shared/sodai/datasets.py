@@ -167,7 +167,9 @@ DRIFT_PAGE = _page(DRIFT, "drift.html")
 RETRAINED_MODEL = _weekly(RETRAIN, "model", "one model folder: the challenger")
 LOADED_MODEL = _weekly(LOAD, "model", "one model folder: the champion")
 PUBLISHED_MODEL = _weekly(EVALUATE, "model", "one model folder: the model that the week is published with")
-REFERENCE = _weekly(RETRAIN, "reference.parquet", "one candidate of the drift reference: features as trained on")
+REFERENCE = _weekly(
+    RETRAIN, "reference.parquet", "one candidate of the drift reference: features as trained on"
+)
 TRIALS = _weekly(RETRAIN, "trials.json", "one record: the Optuna study")
 
 EVALUATION = _weekly(EVALUATE, "evaluation.json", "one record: figures by model and baseline, promotion")

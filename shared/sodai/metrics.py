@@ -9,7 +9,9 @@ import pandas as pd
 PAIR = ["customer_id", "product_id"]
 
 
-def ranking_metrics(ranked: pd.DataFrame, truth: pd.DataFrame, ks: tuple[int, ...] = (5, 10)) -> dict[str, float]:
+def ranking_metrics(
+    ranked: pd.DataFrame, truth: pd.DataFrame, ks: tuple[int, ...] = (5, 10)
+) -> dict[str, float]:
     """Recall, precision, NDCG, F1 and hit rate at each k, averaged over the customers who bought.
 
     The metrics of `customer_metrics`; a customer who bought but has no ranking counts as zero.
@@ -28,7 +30,9 @@ def ranking_metrics(ranked: pd.DataFrame, truth: pd.DataFrame, ks: tuple[int, ..
     return {name: float(value) for name, value in means.items()}
 
 
-def customer_metrics(ranked: pd.DataFrame, truth: pd.DataFrame, ks: tuple[int, ...] = (5, 10)) -> pd.DataFrame:
+def customer_metrics(
+    ranked: pd.DataFrame, truth: pd.DataFrame, ks: tuple[int, ...] = (5, 10)
+) -> pd.DataFrame:
     """The ranking metrics of every buying customer, one row each, indexed by customer_id in order.
 
     recall_at_k divides by the products bought, precision_at_k by k, f1_at_k is their harmonic mean,
@@ -42,7 +46,11 @@ def customer_metrics(ranked: pd.DataFrame, truth: pd.DataFrame, ks: tuple[int, .
     for k in ks:
         within = hits[hits["rank"] <= k]
         n_hits = within.groupby("customer_id").size().reindex(n_bought.index, fill_value=0)
-        gain = pd.Series(gains[within["rank"].to_numpy() - 1], index=within["customer_id"]).groupby(level=0).sum()
+        gain = (
+            pd.Series(gains[within["rank"].to_numpy() - 1], index=within["customer_id"])
+            .groupby(level=0)
+            .sum()
+        )
         ideal = np.cumsum(gains)[np.minimum(n_bought.to_numpy(), k) - 1]
         columns[f"recall_at_{k}"] = n_hits / n_bought
         columns[f"precision_at_{k}"] = n_hits / k

@@ -81,7 +81,9 @@ class Volume:
     def _existing(self, dataset: Dataset, as_of: date | None) -> Path:
         path = self.path(dataset, as_of)
         if not path.exists():
-            raise VolumeError(f"{path}: {dataset.name} is missing; run {dataset.producer} for this period first")
+            raise VolumeError(
+                f"{path}: {dataset.name} is missing; run {dataset.producer} for this period first"
+            )
         return path
 
     @contextmanager
@@ -132,7 +134,9 @@ class Attempt:
         table = table.select([name for name in dataset.contract.names if name in table.column_names])
         dataset.contract.check(table, dataset.name)
         pq.write_table(
-            table.cast(dataset.contract.schema).replace_schema_metadata(None), self.path(dataset), compression="zstd"
+            table.cast(dataset.contract.schema).replace_schema_metadata(None),
+            self.path(dataset),
+            compression="zstd",
         )
 
     def write_json(self, dataset: Dataset, record: Mapping[str, Any]) -> None:

@@ -36,7 +36,9 @@ def transaction_files(volume: Volume, before: date) -> list[Path]:
         )
     for file in files:
         if not file.exists():
-            raise VolumeError(f"{file}: missing but named by the ledger; run extract_and_validate_data --reload")
+            raise VolumeError(
+                f"{file}: missing but named by the ledger; run extract_and_validate_data --reload"
+            )
         TRANSACTIONS.contract.check_schema(pq.read_schema(file).remove_metadata(), str(file))
     return files
 

@@ -1,0 +1,84 @@
+"""Purchase histories as sparse weekly baskets, the input of every rule and peer."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+DAYS_PER_WEEK = 7
+
+
+@dataclass(frozen=True)
+class History:
+    """Everything bought before `as_of`, one row a customer, product and week with a purchase.
+
+    `purchases` has customer and product (positions in `customers` and `products`) and `age`, whole
+    weeks before `as_of`: 0 is the last seven days.
+    """
+
+    as_of: date
+    customers: npt.NDArray[np.int64]
+    products: npt.NDArray[np.int64]
+    purchases: pd.DataFrame
+
+    @classmethod
+    def of(cls, transactions: pd.DataFrame, as_of: date) -> "History":
+        """The history that a recommender of the period starting on `as_of` may see.
+
+        Args:
+            transactions: customer_id, product_id, purchase_date; later rows are ignored.
+            as_of: exclusive cutoff.
+        """
+        day = pd.to_datetime(transactions["purchase_date"])
+        seen = transactions[day < pd.Timestamp(as_of)]
+        age = (pd.Timestamp(as_of) - day[seen.index]).dt.days.sub(1) // DAYS_PER_WEEK
+        customer, customers = pd.factorize(seen["customer_id"], sort=True)
+        product, products = pd.factorize(seen["product_id"], sort=True)
+        purchases = pd.DataFrame({"customer": customer, "product": product, "age": age.to_numpy()})
+        purchases = purchases.drop_duplicates().sort_values(["customer", "age", "product"], ignore_index=True)
+        return cls(as_of, customers.to_numpy(), products.to_numpy(), purchases)
+
+    def matrix(self, weight: npt.NDArray[np.float64] | pd.Series) -> sparse.csr_array:
+        """Sum of one weight a purchase, by customer and product: (n customers, n products)."""
+        position = (self.purchases["customer"].to_numpy(), self.purchases["product"].to_numpy())
+        return sparse.csr_array(
+            sparse.coo_array((np.asarray(weight, float), position), (len(self.customers), len(self.products)))
+        )
+
+    def basket_positions(self) -> npt.NDArray[np.int64]:
+        """How many of the customer's own weekly baskets are newer, for each purchase; 0 is the newest."""
+        baskets = self.purchases[["customer", "age"]].drop_duplicates()
+        position = baskets.groupby("customer").cumcount()
+        joined = self.purchases.merge(baskets.assign(position=position), on=["customer", "age"], how="left")
+        return joined["position"].to_numpy()
+
+    def top(self, scores: sparse.csr_array, fill: npt.NDArray[np.float64], k: int) -> pd.DataFrame:
+        """The k best products of each customer, filled with the globally best where the scores end.
+
+        Args:
+            scores: (n customers, n products), zero where there is no score.
+            fill: (n products,) order of the products that a customer has no score for.
+            k: list length.
+
+        Returns:
+            customer_id, product_id, rank (1 = best).
+        """
+        fallback = fill / (2 * fill.max())
+        k = min(k, len(self.products))
+        lists = []
+        for start in range(0, len(self.customers), 256):
+            dense = scores[start : start + 256].toarray()
+            smallest = dense[dense > 0].min() if (dense > 0).any() else 1.0
+            dense = np.where(dense > 0, dense, fallback * smallest)
+            lists.append(np.argsort(-dense, axis=1, kind="stable")[:, :k])
+        best = np.vstack(lists)
+        return pd.DataFrame(
+            {
+                "customer_id": np.repeat(self.customers, k),
+                "product_id": self.products[best.ravel()],
+                "rank": np.tile(np.arange(1, k + 1), len(self.customers)),
+            }
+        )

@@ -1,0 +1,69 @@
+"""Rules without a model: frequencies, momentum, and the two sets that a call centre would write down."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from benchmarks.histories import History
+
+DECAY = 0.9
+MOMENTUM_WEEKS = 8
+MOMENTUM_POWER = 0.6
+MOMENTUM_SHARE = 5.0
+
+
+def popularity(history: History) -> npt.NDArray[np.float64]:
+    """Customer-weeks with a purchase, by product: (n products,)."""
+    return np.bincount(history.purchases["product"], minlength=len(history.products)).astype(float)
+
+
+def global_frequency(history: History, k: int) -> pd.DataFrame:
+    """The same list for everybody: the products bought in most customer-weeks."""
+    nothing = sparse.csr_array((len(history.customers), len(history.products)))
+    return history.top(nothing, popularity(history), k)
+
+
+def personal_frequency(history: History, k: int) -> pd.DataFrame:
+    """Weeks with a purchase, filled with the global order."""
+    return history.top(history.matrix(np.ones(len(history.purchases))), popularity(history), k)
+
+
+def decayed_frequency(history: History, k: int) -> pd.DataFrame:
+    """Weeks with a purchase, each worth .9 of the week after it, filled with the global order."""
+    return history.top(history.matrix(DECAY ** history.purchases["age"]), popularity(history), k)
+
+
+def decayed_frequency_with_momentum(history: History, k: int) -> pd.DataFrame:
+    """Decayed frequency times what a product sells now against its eight weeks, plus its share now."""
+    buyers = _buyers_by_week(history)
+    last_week, mean = buyers[:, 0], buyers.mean(axis=1)
+    momentum = ((last_week + 1) / (mean + 1)) ** MOMENTUM_POWER
+    share = MOMENTUM_SHARE * last_week / max(last_week.sum(), 1.0)
+    personal = history.matrix(DECAY ** history.purchases["age"]).toarray()
+    return history.top(sparse.csr_array(personal * momentum + share), popularity(history), k)
+
+
+def bought_last_week(history: History) -> pd.DataFrame:
+    """The pairs bought in the last seven days, as a predicted set."""
+    return bought_in_weeks(history, 1, 1)
+
+
+def bought_in_weeks(history: History, at_least: int, of_last: int) -> pd.DataFrame:
+    """The pairs bought in at least `at_least` of the last `of_last` weeks, as a predicted set."""
+    recent = history.purchases[history.purchases["age"] < of_last]
+    weeks = recent.groupby(["customer", "product"]).size()
+    pairs = weeks[weeks >= at_least].index.to_frame(index=False)
+    return pd.DataFrame(
+        {
+            "customer_id": history.customers[pairs["customer"].to_numpy(int)],
+            "product_id": history.products[pairs["product"].to_numpy(int)],
+        }
+    )
+
+
+def _buyers_by_week(history: History) -> npt.NDArray[np.float64]:
+    recent = history.purchases[history.purchases["age"] < MOMENTUM_WEEKS]
+    buyers = np.zeros((len(history.products), MOMENTUM_WEEKS))
+    np.add.at(buyers, (recent["product"], recent["age"]), 1.0)
+    return buyers
