@@ -27,7 +27,7 @@ def ranking_metrics(
     """
     by_customer = customer_metrics(ranked, truth, ks)
     means = by_customer.mean() if len(by_customer) else by_customer.sum()
-    return {name: float(value) for name, value in means.items()}
+    return {str(name): float(value) for name, value in means.items()}
 
 
 def customer_metrics(
