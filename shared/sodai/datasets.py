@@ -200,6 +200,7 @@ REASONS = _weekly(
             Column("value", pa.string(), "its value", nullable=True),
             Column("contribution", pa.float64(), "SHAP value", "log-odds"),
             Column("direction", pa.string(), "raises or lowers"),
+            Column("phrase", pa.string(), "the reason in words"),
         ),
         key=("customer_id", "product_id", "position"),
     ),

@@ -30,6 +30,17 @@ def expected_f1_set(probability: Floats, missing_pairs: float = 0.0) -> npt.NDAr
     return selected
 
 
+def expected_missing_pairs(probability: Floats, missing_share: float) -> float:
+    """Expected number of purchased pairs that are no candidates.
+
+    Args:
+        probability: (n,) of at least one purchase in the period, of every candidate.
+        missing_share: part of the purchased pairs of past periods that were no candidates, 0 to
+            less than 1.
+    """
+    return float(probability.sum()) * missing_share / (1 - missing_share)
+
+
 def expected_f1(probability: Floats, selected: npt.NDArray[np.bool_], missing_pairs: float = 0.0) -> float:
     """Expected F1 of a set of pairs; 0.0 if nothing is expected and nothing selected.
 

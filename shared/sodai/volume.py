@@ -63,6 +63,27 @@ class Volume:
                 f"{path}: not readable as parquet ({_first_line(error)}); run {dataset.producer} again"
             ) from None
 
+    def read_batches(self, dataset: Dataset, as_of: date | None, n_rows: int) -> Iterator[pa.Table]:
+        """A table of the volume in pieces of at most `n_rows`, each checked against its contract.
+
+        For tables that may be larger than memory; the key is checked within a piece only.
+
+        Raises:
+            VolumeError: the table is not there or is not parquet.
+            ContractError: a piece breaks its contract.
+        """
+        path = self._existing(dataset, as_of)
+        try:
+            stored = pq.ParquetFile(path)
+            for batch in stored.iter_batches(batch_size=n_rows):
+                piece = pa.Table.from_batches([batch])
+                dataset.contract.check(piece, str(path))
+                yield piece
+        except pa.ArrowInvalid as error:
+            raise VolumeError(
+                f"{path}: not readable as parquet ({_first_line(error)}); run {dataset.producer} again"
+            ) from None
+
     def read_json(self, dataset: Dataset, as_of: date | None = None) -> dict[str, Any]:
         """A JSON record of the volume.
 

@@ -57,3 +57,17 @@ def read_transactions(volume: Volume, before: date, since: date | None = None) -
         wanted = wanted & (dates >= pa.scalar(since))
     files = transaction_files(volume, before)
     return pa.concat_tables([pq.read_table(file, partitioning=None, filters=wanted) for file in files])
+
+
+def customers_with_history(volume: Volume, before: date) -> set[int]:
+    """The customers with at least one purchase dated before `before` (exclusive).
+
+    Raises:
+        VolumeError: see `transaction_files`.
+    """
+    wanted = pc.field("purchase_date") < pa.scalar(before)
+    customers: set[int] = set()
+    for file in transaction_files(volume, before):
+        bought = pq.read_table(file, columns=["customer_id"], partitioning=None, filters=wanted)
+        customers.update(bought["customer_id"].unique().to_pylist())
+    return customers

@@ -1,0 +1,1 @@
+"""Stage generate_predictions: scores every candidate and publishes the recommendations."""
