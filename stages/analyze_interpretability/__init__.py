@@ -1,0 +1,1 @@
+"""Stage analyze_interpretability: explains the published model, as a whole and per recommendation."""

@@ -1,0 +1,71 @@
+"""The plots of the SHAP page."""
+
+import numpy as np
+import pandas as pd
+import shap
+from matplotlib.figure import Figure
+
+from sodai.charts import PALETTE, WIDTH_INCHES, drawing
+
+GROUP_COLOURS = dict(zip(("pair", "product", "customer", "time"), PALETTE, strict=False))
+
+
+def bar_plot(table: pd.DataFrame, n_features: int = 15) -> Figure:
+    """The most important features as bars, coloured by group.
+
+    Args:
+        table: the columns of IMPORTANCE, the most important first.
+    """
+    shown = table.head(n_features).iloc[::-1]
+    with drawing(height=0.9 + 0.19 * len(shown)) as axes:
+        colours = [GROUP_COLOURS[group] for group in shown["group"]]
+        axes.barh(shown["feature"], shown["mean_abs_contribution"], color=colours, height=0.7)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel("mean |contribution|, log-odds")
+        handles = [_key(axes, group) for group in GROUP_COLOURS if group in set(shown["group"])]
+        axes.legend(handles=handles, loc="lower right")
+        return axes.figure
+
+
+def beeswarm_plot(explanation: shap.Explanation, n_features: int = 15, seed: int = 0) -> Figure:
+    """One dot a sampled candidate and feature: where it lies is its contribution, its colour the value.
+
+    Args:
+        explanation: (n, n_features) contributions in log-odds with numeric data.
+        seed: of the vertical jitter.
+    """
+    # SHAP takes its jitter from NumPy's global state only.
+    np.random.seed(seed)
+    with drawing(WIDTH_INCHES * 1.5, 0.9 + 0.3 * n_features) as axes:
+        shap.plots.beeswarm(
+            explanation,
+            max_display=n_features,
+            group_remaining_features=False,
+            ax=axes,
+            plot_size=None,
+            show=False,
+        )
+        return _rasterized(axes.figure)
+
+
+def dependence_plot(explanation: shap.Explanation, feature: str, seed: int = 0) -> Figure:
+    """Contribution of one feature against its value, one dot a sampled candidate."""
+    np.random.seed(seed)
+    with drawing() as axes:
+        shap.plots.scatter(
+            explanation[:, feature], ax=axes, show=False, color=PALETTE[0], dot_size=5, alpha=0.25
+        )
+        axes.set_ylabel("contribution, log-odds")
+        return _rasterized(axes.figure)
+
+
+def _key(axes, group: str):
+    return axes.barh([0], [0], color=GROUP_COLOURS[group], label=group)
+
+
+def _rasterized(figure: Figure) -> Figure:
+    # Ten thousand dots are megabytes as SVG elements and kilobytes as a picture inside the SVG.
+    for axes in figure.axes:
+        for dots in axes.collections:
+            dots.set_rasterized(True)
+    return figure
