@@ -57,6 +57,6 @@ def drawing(width: float = WIDTH_INCHES, height: float = 2.4) -> Iterator["Axes"
     from matplotlib import pyplot as plt
 
     with matplotlib.rc_context(_SETTINGS):
-        figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
+        _, axes = plt.subplots(figsize=(width, height), layout="constrained")
         axes.tick_params(length=0)
         yield axes

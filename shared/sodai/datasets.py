@@ -245,6 +245,7 @@ HISTORY = Dataset(
     Contract(
         (
             Column("as_of", pa.date32(), "first day of the period"),
+            Column("horizon_days", pa.int32(), "length of the period", "days", minimum=1),
             Column("branch", pa.string(), "retrain_model or load_existing_model"),
             Column("rule", pa.string(), "rule that decided"),
             Column("model_version", pa.string(), "version that the week was published with"),
@@ -258,6 +259,11 @@ HISTORY = Dataset(
             Column("n_candidates", pa.int64(), "scored pairs"),
             Column("n_selected", pa.int64(), "pairs in the predicted set"),
             Column("expected_pairs", pa.float64(), "expected number of pairs that buy"),
+            Column("realised_pairs", pa.float64(), "pairs that bought, known a period later", nullable=True),
+            Column(
+                "realised_set_f1", pa.float64(), "of the published set, known a period later", nullable=True
+            ),
+            Column("realised_recall_at_k", pa.float64(), "of the published lists, same k", nullable=True),
             Column("wall_seconds", pa.float64(), "sum over the stages", "seconds"),
             Column("peak_memory_mib", pa.float64(), "largest of the stages", "MiB"),
         ),
