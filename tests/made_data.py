@@ -57,8 +57,8 @@ def make_raw(
     Each customer buys about eight products, each in its own rhythm of one to four weeks on a day of
     its own; a share `noise` of the purchases is left out and as many are added at random. Two in a
     hundred purchases are cancelled by a second line, one in a hundred lines stands there twice. The
-    last customer never buys, the last product is never sold (unless there is no other), the first customer's coordinates are
-    swapped.
+    last customer never buys and the last product is never sold, unless there is no other; the first
+    customer's coordinates are swapped.
 
     Args:
         folder: made if missing; files of an earlier call are replaced.
@@ -143,7 +143,7 @@ def _rhythms(rng: np.random.Generator, n_customers: int, n_products: int) -> Ite
 def _purchases(
     rng: np.random.Generator, rhythms: tuple[Rhythm, ...], n_weeks: int, noise: float, first_day: date
 ) -> pd.DataFrame:
-    """One row a purchase: customer_id, product_id, week (0 = first), units (signed), purchase_date, order_id."""
+    """One row a purchase: TRANSACTION_COLUMNS but items, week (0 = first) and units."""
     bought = pd.DataFrame(
         [
             (habit.customer_id, habit.product_id, week)

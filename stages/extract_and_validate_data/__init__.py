@@ -1,0 +1,1 @@
+"""Reads, checks and loads what the business dropped."""
