@@ -103,7 +103,8 @@ _PARTS = """
 <div class="bars">{% for row in rows %}
 <div class="bar {{ row.tone }}"><span>{{ row.label }}</span>
 <span class="track"><span class="fill" style="width:{{ "%.1f"|format(100 * row.part) }}%"></span>
-{% if row.mark is not none %}<span class="mark" style="left:{{ "%.1f"|format(100 * row.mark) }}%"></span>{% endif %}
+{% if row.mark is not none %}
+<span class="mark" style="left:{{ "%.1f"|format(100 * row.mark) }}%"></span>{% endif %}
 </span><span class="amount">{{ row.amount }}</span></div>{% endfor %}
 </div>
 {% endmacro %}

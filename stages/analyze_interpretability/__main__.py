@@ -1,6 +1,7 @@
-"""Entry point: `python -m analyze_interpretability`."""
+"""`python -m analyze_interpretability`."""
 
-from analyze_interpretability.cli import main
+from analyze_interpretability.cli import analyze_interpretability
+from sodai.cli import run_app
+from sodai.datasets import INTERPRET
 
-if __name__ == "__main__":
-    main()
+run_app(analyze_interpretability, INTERPRET)

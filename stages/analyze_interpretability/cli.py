@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sodai.cli import DEFAULT_DATA, AsOf, DataRoot, Seed, run_app, stage_command
+from sodai.cli import DEFAULT_DATA, AsOf, DataRoot, Seed, stage_command
 from sodai.datasets import IMPORTANCE, INTERPRET, PUBLISHED_MODEL, REASONS, SCORING, SHAP_PAGE
 from sodai.periods import parse_date
 
@@ -33,7 +33,7 @@ MaxRows = Annotated[
 
 
 @stage_command(INTERPRET)
-def command(
+def analyze_interpretability(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,
     k: ListLength = 10,
@@ -107,8 +107,3 @@ def _contributions(model: "TrainedModel", X: "pd.DataFrame") -> "tuple[np.ndarra
         gap = max(gap, check_additivity(steps[-1], model.raw_score(rows)))
         log.info("%d of %d candidates explained", min(start + _ROWS_PER_STEP, len(X)), len(X))
     return np.concatenate(steps), gap
-
-
-def main() -> None:
-    """Run the command."""
-    run_app(command, INTERPRET)

@@ -1,6 +1,7 @@
-"""Entry point: `python -m generate_predictions`."""
+"""`python -m generate_predictions`."""
 
-from generate_predictions.cli import main
+from generate_predictions.cli import generate_predictions
+from sodai.cli import run_app
+from sodai.datasets import PREDICT
 
-if __name__ == "__main__":
-    main()
+run_app(generate_predictions, PREDICT)

@@ -12,7 +12,6 @@ from sodai.cli import (
     AsOf,
     DataRoot,
     HorizonDays,
-    run_app,
     stage_command,
 )
 from sodai.datasets import (
@@ -37,7 +36,7 @@ ListLength = Annotated[int, typer.Option("--k", min=1, max=100, help="Recommenda
 
 
 @stage_command(PREDICT)
-def command(
+def generate_predictions(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,
     horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
@@ -81,8 +80,3 @@ def _reasons(volume: "Volume", day: date) -> "pa.Table":
         return volume.read(REASONS, day)
     log.warning("no reasons for %s: run analyze_interpretability before for lists with reasons", day)
     return REASONS.contract.schema.empty_table()
-
-
-def main() -> None:
-    """Run the command."""
-    run_app(command, PREDICT)
