@@ -48,3 +48,15 @@ lock-check: | $(UV) ## Fail if images/requirements/ is not what `make lock` give
 	@UV=$(UV) images/lock.sh .cache/lock
 	@diff -rq images/requirements .cache/lock || \
 	    { echo "lock-check: images/requirements/ is not what the pyproject files ask for; run make lock" >&2; exit 1; }
+
+.PHONY: engine
+engine: ## Install and start a Docker engine on a Debian machine that has none
+	@images/engine.sh
+
+.PHONY: images
+images: ## Build every image; the base comes from a registry or, without one, from Debian's packages
+	@UV_VERSION=$(UV_VERSION) images/build.sh
+
+.PHONY: image
+image: ## Build one image: make image STAGE=create_features
+	@UV_VERSION=$(UV_VERSION) images/build.sh $(or $(STAGE),$(error image: STAGE is not set; expected one of $(STAGES) airflow mlflow postgres))

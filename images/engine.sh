@@ -4,6 +4,7 @@
 # Debian 12 has no Compose 2 and no Buildx, so the packages come from Debian 13, through the
 # addresses that the machine's own apt sources name, and nothing else is taken from that suite.
 set -eu
+. "$(dirname "$0")/debian.sh"
 
 SUITE=trixie
 PACKAGES="docker.io docker-cli docker-compose docker-buildx containerd"
@@ -26,16 +27,10 @@ complete() {
         docker buildx version >/dev/null 2>&1
 }
 
-mirror() { # the first archive address of the machine's own sources that is no security archive
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-        sed -nE 's/^URIs:[[:space:]]*([^[:space:]]+).*/\1/p; s/^deb[[:space:]]+(\[[^]]*\][[:space:]]+)?([^[:space:]]+).*/\2/p' |
-        grep -E '/debian/?$' | head -n 1
-}
-
 add_suite() {
     . /etc/os-release
     [ "${VERSION_CODENAME:-}" != "$SUITE" ] || return 0
-    address=$(mirror)
+    address=$(debian_archive)
     [ -n "$address" ] || fail "no Debian archive in /etc/apt, expected one to read the suite $SUITE from"
     printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
         "$address" "$SUITE" /usr/share/keyrings/debian-archive-keyring.gpg >"$SOURCES"

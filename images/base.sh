@@ -1,0 +1,41 @@
+#!/bin/sh
+# Makes the image that all others start from: Debian's slim image where a registry answers, else the
+# same made with debootstrap from the archive that the machine's own apt sources name.
+set -eu
+. "$(dirname "$0")/debian.sh"
+
+IMAGE=${1:-sodai/base:latest}
+SUITE=trixie
+PULL_SECONDS=20
+
+fail() {
+    echo "images: $1" >&2
+    exit 1
+}
+
+bootstrap() { # bootstrap FOLDER: what minbase gives, without what no container reads
+    command -v debootstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq debootstrap; } >/dev/null ||
+        fail "no registry answers and debootstrap cannot be installed; run this as root on Debian"
+    address=$(debian_archive)
+    [ -n "$address" ] || fail "no registry answers and /etc/apt names no Debian archive, expected one of them"
+    debootstrap --variant=minbase "$SUITE" "$1/root" "$address" >"$1/log" 2>&1 ||
+        fail "debootstrap of $SUITE failed: $(tail -n 1 "$1/log")"
+    rm -rf "$1"/root/var/cache/apt/archives/*.deb "$1"/root/var/lib/apt/lists/* "$1"/root/usr/share/locale/* \
+        "$1"/root/usr/share/man/* "$1"/root/var/log/*
+    find "$1/root/usr/share/doc" -type f ! -name copyright -delete
+}
+
+if docker image inspect "$IMAGE" >/dev/null 2>&1; then
+    exit 0
+fi
+if timeout "$PULL_SECONDS" docker pull --quiet "debian:$SUITE-slim" >/dev/null 2>&1; then
+    docker tag "debian:$SUITE-slim" "$IMAGE"
+    echo "images: $IMAGE is Debian's own slim image"
+    exit 0
+fi
+[ "$(id -u)" = 0 ] || fail "no registry answers and this user is $(id -un), expected root to make the base image"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bootstrap "$work"
+tar --create --numeric-owner --one-file-system --directory "$work/root" . | docker import - "$IMAGE" >/dev/null
+echo "images: $IMAGE is made with debootstrap"
