@@ -1,0 +1,28 @@
+#!/bin/sh
+# Completes .env, which docker-compose.yml reads: what it already holds stays, what is missing is generated.
+set -eu
+cd "$(dirname "$0")/.."
+
+umask 077
+touch .env
+chmod 600 .env
+
+add() { # add NAME VALUE
+    grep -q "^$1=." .env || printf '%s=%s\n' "$1" "$2" >>.env
+}
+
+random() { # random BYTES, in the alphabet that a Fernet key and a URL both take
+    head -c "$1" /dev/urandom | base64 | tr -d '\n' | tr '+/' '-_'
+}
+
+socket_group() { # as a container sees it: the engine may run in a machine of its own
+    docker run --rm --volume /var/run/docker.sock:/socket sodai/base stat -c %g /socket
+}
+
+add AIRFLOW_DB_PASSWORD "$(random 24)"
+add MLFLOW_DB_PASSWORD "$(random 24)"
+add AIRFLOW_FERNET_KEY "$(random 32)"
+add AIRFLOW_API_SECRET_KEY "$(random 32)"
+add AIRFLOW_JWT_SECRET "$(random 48)"
+add AIRFLOW_ADMIN_PASSWORD "$(random 15)"
+add DOCKER_GID "$(socket_group)"
