@@ -4,20 +4,91 @@
 .SUFFIXES:
 SHELL := /bin/sh
 
+# What a user may set: the data to read, the first day to predict, the days to predict, how tasks run,
+# where results go, how many trials training gets.
+DATA ?=
+AS_OF ?=
+HORIZON ?= 7
+RUNNER ?=
+OUT ?= data
+TRIALS ?= 50
+WEEKS ?=
+
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := .cache/uv/bin/uv
 STAGES := $(notdir $(patsubst %/,%,$(dir $(wildcard stages/*/pyproject.toml))))
+ENGINE_ANSWERS = docker version >/dev/null 2>&1
 
 # uv takes the Python it is given and fetches none; Airflow, Evidently and MLflow stay silent.
 export UV_PYTHON_DOWNLOADS := never
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
-export AIRFLOW_HOME ?= $(CURDIR)/.cache/airflow
+export UV_VERSION
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: env ## Run the pipeline once: [DATA=folder] [AS_OF=date] [HORIZON=7] [RUNNER=docker|process] [OUT=data] [TRIALS=50]
+	@runner=$(RUNNER); \
+	if [ -z "$$runner" ]; then if $(ENGINE_ANSWERS); then runner=docker; else runner=process; fi; fi; \
+	if [ "$$runner" = docker ]; then $(MAKE) --no-print-directory images; fi && \
+	exec .venv-airflow/bin/python dags/run_pipeline.py --runner "$$runner" --horizon $(HORIZON) --out "$(OUT)" \
+	    --trials $(TRIALS) $(if $(DATA),--data "$(DATA)") $(if $(AS_OF),--as-of $(AS_OF))
+
+.PHONY: backtest
+backtest: env ## Replay periods in order: DATA=folder WEEKS="2025-01-01:5 2025-01-06" [OUT=data] [TRIALS=50]
+	@: $(or $(DATA),$(error backtest: DATA is not set; expected a folder with parquet files)) \
+	    $(or $(WEEKS),$(error backtest: WEEKS is not set; expected first days such as "2025-01-01:5 2025-01-06"))
+	@PYTHONPATH=shared:stages .venv/bin/python -m tests.benchmarks.backtest --data "$(DATA)" --weeks "$(WEEKS)" \
+	    --out "$(OUT)" --trials $(TRIALS)
+
+.PHONY: bench
+bench: env ## Compare the pipeline with the rules and peers it has to beat
+	@PYTHONPATH=shared:stages .venv/bin/python -m tests.benchmarks
+
+.PHONY: up
+up: images ## Start the full stack and load DATA: Airflow on port 8080, MLflow on 5000
+	@images/up.sh $(if $(DATA),"$(DATA)")
+
+.PHONY: down
+down: ## Stop the full stack; VOLUMES=1 removes its data too
+	@images/secrets.sh
+	@docker compose down $(if $(VOLUMES),--volumes)
+
+.PHONY: check
+check: env ## Lint, format, types, layers and the lock files
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/mypy --python-executable .venv-airflow/bin/python dags
+	@PYTHONPATH=shared:stages .venv/bin/lint-imports --cache-dir .cache/import-linter
+	@.venv/bin/shellcheck --external-sources images/*.sh .ci/run
+	@$(MAKE) --no-print-directory lock-check
+
+# Without an engine or a browser the tests that need one are left out, unless SODAI_REQUIRE_DOCKER=1.
+.PHONY: test
+test: env browser ## Run the tests; those in containers only if a Docker engine answers
+	@left_out=; \
+	if $(ENGINE_ANSWERS) || [ -n "$$SODAI_REQUIRE_DOCKER" ]; then \
+	    $(MAKE) --no-print-directory images || exit 1; \
+	else \
+	    echo "test: no Docker engine answers, tests that need one are left out; make engine starts one"; \
+	    left_out="not docker and not compose"; \
+	fi; \
+	if ! command -v chromium chromedriver >/dev/null; then \
+	    echo "test: no chromium, tests that need it are left out; apt-get install chromium chromium-driver"; \
+	    left_out="$${left_out:+$$left_out and }not browser"; \
+	fi; \
+	.venv/bin/python -m pytest -m "$$left_out" $(TESTS)
+
+.PHONY: browser
+browser: ## Install the browser that tests drive, on Debian and as root
+	@command -v chromium chromedriver >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	        chromium chromium-driver fonts-dejavu-core; } >/dev/null
 
 .PHONY: env
 env: .venv/.made .venv-airflow/.made ## Make the two Python environments (stages and tools; Airflow)
@@ -55,8 +126,8 @@ engine: ## Install and start a Docker engine on a Debian machine that has none
 
 .PHONY: images
 images: ## Build every image; the base comes from a registry or, without one, from Debian's packages
-	@UV_VERSION=$(UV_VERSION) images/build.sh
+	@images/build.sh
 
 .PHONY: image
 image: ## Build one image: make image STAGE=create_features
-	@UV_VERSION=$(UV_VERSION) images/build.sh $(or $(STAGE),$(error image: STAGE is not set; expected one of $(STAGES) airflow mlflow postgres))
+	@images/build.sh $(or $(STAGE),$(error image: STAGE is not set; expected one of $(STAGES) airflow mlflow postgres))

@@ -2,6 +2,7 @@
 # Makes the image that all others start from: Debian's slim image where a registry answers, else the
 # same made with debootstrap from the archive that the machine's own apt sources name.
 set -eu
+# shellcheck source=images/debian.sh
 . "$(dirname "$0")/debian.sh"
 
 IMAGE=${1:-sodai/base:latest}

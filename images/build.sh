@@ -11,4 +11,15 @@ REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 export CA UV_VERSION VERSION REVISION
 
 images/base.sh
-docker buildx bake --file images/bake.hcl --progress "${PROGRESS:-plain}" "$@"
+if [ -t 1 ]; then
+    exec docker buildx bake --file images/bake.hcl "$@"
+fi
+# Without a terminal the builder's thousand lines go to a file, and only the last of a failure are shown.
+log=.cache/images.log
+mkdir -p .cache
+docker buildx bake --file images/bake.hcl --progress plain "$@" >"$log" 2>&1 || {
+    tail -n 30 "$log" >&2
+    echo "images: the build failed; all of it is in $log" >&2
+    exit 1
+}
+echo "images: built $(grep -c 'naming to' "$log") of revision $REVISION"

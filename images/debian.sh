@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by engine.sh and base.sh: what both read of the Debian machine they run on.
 
 # The first archive address in the machine's own apt sources that is no security archive.

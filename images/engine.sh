@@ -4,6 +4,7 @@
 # Debian 12 has no Compose 2 and no Buildx, so the packages come from Debian 13, through the
 # addresses that the machine's own apt sources name, and nothing else is taken from that suite.
 set -eu
+# shellcheck source=images/debian.sh
 . "$(dirname "$0")/debian.sh"
 
 SUITE=trixie
@@ -22,12 +23,13 @@ answers() {
     timeout 10 docker version --format '{{.Server.Version}}' 2>/dev/null
 }
 
-complete() {
+all_parts() {
     command -v dockerd >/dev/null && docker compose version >/dev/null 2>&1 &&
         docker buildx version >/dev/null 2>&1
 }
 
 add_suite() {
+    # shellcheck source=/dev/null
     . /etc/os-release
     [ "${VERSION_CODENAME:-}" != "$SUITE" ] || return 0
     address=$(debian_archive)
@@ -89,6 +91,6 @@ if version=$(answers) && docker compose version >/dev/null 2>&1 && docker buildx
     echo "engine: Docker $version answers already"
     exit 0
 fi
-complete || install_packages
+all_parts || install_packages
 answers >/dev/null || start
 wait_until_it_answers
