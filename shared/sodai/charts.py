@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK = "#1c2733"
 SOFT = "#5b6b7a"
@@ -18,7 +19,7 @@ PALETTE = (ACCENT, "#e08e2b", "#5566aa", "#9aa7b3", WARN)
 # 3.75 inches are 360 CSS pixels: drawn at the width of a phone, so that letters keep their size there.
 WIDTH_INCHES = 3.75
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": GRID,
     "axes.grid": True,
@@ -28,6 +29,7 @@ _SETTINGS = {
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 9.5,
+    "date.converter": "concise",
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "font.family": "sans-serif",
@@ -45,8 +47,8 @@ _SETTINGS = {
 
 
 @contextmanager
-def drawing(width: float = WIDTH_INCHES, height: float = 2.4) -> Iterator["Axes"]:
-    """Axes in the house look; the figure stays open for `sodai.pages.inline_svg`, which closes it.
+def drawing(width: float = WIDTH_INCHES, height: float = 2.4) -> Iterator[tuple["Figure", "Axes"]]:
+    """A figure and its axes in the house look; it stays open for `sodai.pages.inline_svg`, which closes it.
 
     Args:
         width, height: inches; see WIDTH_INCHES.
@@ -57,6 +59,6 @@ def drawing(width: float = WIDTH_INCHES, height: float = 2.4) -> Iterator["Axes"
     from matplotlib import pyplot as plt
 
     with matplotlib.rc_context(_SETTINGS):
-        _, axes = plt.subplots(figsize=(width, height), layout="constrained")
+        figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
         axes.tick_params(length=0)
-        yield axes
+        yield figure, axes

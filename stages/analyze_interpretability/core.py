@@ -58,8 +58,7 @@ def check_additivity(contributions: Floats, raw_score: Floats) -> float:
     if gap > _TOLERANCE * max(1.0, float(np.abs(raw_score).max(initial=0.0))):
         raise ModelError(
             f"contributions miss the model's raw score by up to {gap:.3g} log-odds, expected less than "
-            f"{_TOLERANCE:g}; the model folder does not hold the model that was explained: run evaluate_model "
-            "again"
+            f"{_TOLERANCE:g}; the model folder is damaged: run evaluate_model again"
         )
     return gap
 
@@ -109,34 +108,34 @@ def reasons(
         features: the catalogue, in the order of the columns of `X`.
     """
     top = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :N_REASONS]
+    cells, rows = X.to_numpy(dtype=object), np.arange(len(pairs))
     pieces = []
-    for position in range(top.shape[1]):
-        chosen = top[:, position]
-        amount = contributions[np.arange(len(pairs)), chosen]
-        values = [X.iat[row, column] for row, column in enumerate(chosen)]
+    for position, chosen in enumerate(top.T, start=1):
+        values, amount = cells[rows, chosen], contributions[rows, chosen]
+        named = [features[column] for column in chosen]
         pieces.append(
             pairs[_PAIR].assign(
-                position=position + 1,
-                feature=[features[column].name for column in chosen],
-                value=[None if pd.isna(value) else value_text(value) for value in values],
+                position=position,
+                feature=[feature.name for feature in named],
+                value=pd.Series([value_text(value) for value in values], pairs.index, dtype="string"),
                 contribution=amount,
                 direction=np.where(amount >= 0, "raises", "lowers"),
-                phrase=[
-                    phrase(features[column], value) for column, value in zip(chosen, values, strict=True)
-                ],
+                phrase=[phrase(feature, value) for feature, value in zip(named, values, strict=True)],
             )
         )
     return pd.concat(pieces).sort_values([*_PAIR, "position"], ignore_index=True)
 
 
-def phrase(feature: Feature, value: object) -> str:
+def phrase(feature: Feature, value: float | str | None) -> str:
     """A feature and its value in the words of the catalogue, for example `recency: 6 days`."""
-    if pd.isna(value):
-        return f"{feature.meaning}: none ({feature.null_means})"
-    unit = f" {feature.unit}" if feature.unit else ""
-    return f"{feature.meaning}: {value_text(value)}{unit}"
+    text = value_text(value)
+    if text is None:
+        return f"{feature.meaning}: {feature.null_means}"
+    return f"{feature.meaning}: {text} {feature.unit}".rstrip()
 
 
-def value_text(value: object) -> str:
-    """A feature's value with three significant digits, or as it is where it is text."""
-    return str(value) if isinstance(value, str) else f"{float(value):.3g}"
+def value_text(value: float | str | None) -> str | None:
+    """A feature's value with three significant digits, text as it is, None where it is null."""
+    if value is None or isinstance(value, str):
+        return value
+    return None if np.isnan(value) else f"{value:.3g}"

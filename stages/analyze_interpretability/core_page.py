@@ -17,8 +17,8 @@ N_DEPENDENCE = 6
 _BODY = environment.from_string("""
 <section>
 <h2>What moves the model</h2>
-<p>Mean absolute contribution to the log-odds of a purchase, over {{ n_sampled }} of {{ n_candidates }} candidates
-of {{ n_customers }} customers{% if n_sampled < n_candidates %}, the same number drawn from each{% endif %}.
+<p>Mean absolute contribution to the log-odds of a purchase, over {{ n_sampled }} of {{ n_candidates }}
+candidates of {{ n_customers }} customers{% if n_sampled < n_candidates %}, the same number drawn from each{% endif %}.
 Contributions are LightGBM's exact SHAP values: with the base value they add up to the raw score of every row
 (largest gap {{ "%.1e"|format(gap) }}).</p>
 {{ bar }}

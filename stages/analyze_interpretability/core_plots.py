@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import shap
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from sodai.charts import PALETTE, WIDTH_INCHES, drawing
 
@@ -17,14 +18,14 @@ def bar_plot(table: pd.DataFrame, n_features: int = 15) -> Figure:
         table: the columns of IMPORTANCE, the most important first.
     """
     shown = table.head(n_features).iloc[::-1]
-    with drawing(height=0.9 + 0.19 * len(shown)) as axes:
+    with drawing(height=0.9 + 0.19 * len(shown)) as (figure, axes):
         colours = [GROUP_COLOURS[group] for group in shown["group"]]
         axes.barh(shown["feature"], shown["mean_abs_contribution"], color=colours, height=0.7)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("mean |contribution|, log-odds")
-        handles = [_key(axes, group) for group in GROUP_COLOURS if group in set(shown["group"])]
-        axes.legend(handles=handles, loc="lower right")
-        return axes.figure
+        present = [group for group in GROUP_COLOURS if group in set(shown["group"])]
+        axes.legend([Patch(color=GROUP_COLOURS[group]) for group in present], present, loc="lower right")
+        return figure
 
 
 def beeswarm_plot(explanation: shap.Explanation, n_features: int = 15, seed: int = 0) -> Figure:
@@ -36,7 +37,7 @@ def beeswarm_plot(explanation: shap.Explanation, n_features: int = 15, seed: int
     """
     # SHAP takes its jitter from NumPy's global state only.
     np.random.seed(seed)
-    with drawing(WIDTH_INCHES * 1.5, 0.9 + 0.3 * n_features) as axes:
+    with drawing(WIDTH_INCHES * 1.5, 0.9 + 0.3 * n_features) as (figure, axes):
         shap.plots.beeswarm(
             explanation,
             max_display=n_features,
@@ -45,22 +46,18 @@ def beeswarm_plot(explanation: shap.Explanation, n_features: int = 15, seed: int
             plot_size=None,
             show=False,
         )
-        return _rasterized(axes.figure)
+        return _rasterized(figure)
 
 
 def dependence_plot(explanation: shap.Explanation, feature: str, seed: int = 0) -> Figure:
     """Contribution of one feature against its value, one dot a sampled candidate."""
     np.random.seed(seed)
-    with drawing() as axes:
+    with drawing() as (figure, axes):
         shap.plots.scatter(
             explanation[:, feature], ax=axes, show=False, color=PALETTE[0], dot_size=5, alpha=0.25
         )
         axes.set_ylabel("contribution, log-odds")
-        return _rasterized(axes.figure)
-
-
-def _key(axes, group: str):
-    return axes.barh([0], [0], color=GROUP_COLOURS[group], label=group)
+        return _rasterized(figure)
 
 
 def _rasterized(figure: Figure) -> Figure:

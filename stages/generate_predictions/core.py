@@ -93,14 +93,15 @@ def recommendation_index(
     """
     phrases = reasons.sort_values([*_PAIR, "position"]).groupby(_PAIR)["phrase"].agg(list).to_dict()
     lists: dict[int, list[dict[str, Any]]] = {int(customer): [] for customer in sorted(customers)}
-    for row in best.itertuples(index=False):
-        lists.setdefault(int(row.customer_id), []).append(
+    for row in best.to_dict("records"):
+        pair = row["customer_id"], row["product_id"]
+        lists.setdefault(pair[0], []).append(
             {
-                "product_id": int(row.product_id),
-                "probability": round(float(row.probability), _DIGITS),
-                "rank": int(row.rank),
-                "selected": bool(row.selected),
-                "reasons": phrases.get((row.customer_id, row.product_id), []),
+                "product_id": pair[1],
+                "probability": round(row["probability"], _DIGITS),
+                "rank": row["rank"],
+                "selected": row["selected"],
+                "reasons": phrases.get(pair, []),
             }
         )
     opening = json.dumps(dict(header), ensure_ascii=False, allow_nan=False)[:-1]

@@ -1,0 +1,1 @@
+"""Stage log_pipeline_metrics: reports on the run and keeps its history."""

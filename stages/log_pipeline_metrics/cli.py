@@ -1,0 +1,60 @@
+"""The edge of log_pipeline_metrics: reads every stage's records, writes history, page and MLflow run."""
+
+import logging
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from sodai.cli import DEFAULT_DATA, AsOf, DataRoot, TrackingUri, stage_command
+from sodai.datasets import (
+    CUSTOMERS,
+    DRIFT_PAGE,
+    HISTORY,
+    METRICS,
+    PRODUCTS,
+    QUALITY_PAGE,
+    RECOMMENDATIONS,
+    RUN_PAGE,
+    SHAP_PAGE,
+)
+from sodai.periods import parse_date
+
+if TYPE_CHECKING:
+    from log_pipeline_metrics.core_examples import Example
+    from sodai.volume import Volume
+
+log = logging.getLogger("sodai")
+
+_PAGES = ((QUALITY_PAGE, "Quality of the input"), (DRIFT_PAGE, "Drift"), (SHAP_PAGE, "What moves the model"))
+
+
+@stage_command(METRICS)
+def log_pipeline_metrics(
+    as_of: AsOf, data: DataRoot = DEFAULT_DATA, tracking_uri: TrackingUri = None
+) -> dict[str, Any]:
+    """Report on the run: its page, its row of the history, its run in MLflow."""
+    import pyarrow as pa
+
+    from log_pipeline_metrics import core, records
+    from log_pipeline_metrics.core_page import run_page
+    from sodai.volume import Volume
+
+    day, volume = parse_date(as_of), Volume(data)
+    week = records.read_week(volume, day)
+    history = core.with_row(records.read_history(volume), core.history_row(week))
+    history = core.with_realised(history, records.read_outcomes(volume, history, day))
+
+    pages = [(dataset, title) for dataset, title in _PAGES if volume.exists(dataset, day)]
+    links = [{"file": volume.path(dataset, day).name, "title": title} for dataset, title in pages]
+    shown = [row for row in history if row["as_of"] <= day]
+    with volume.attempt(METRICS, day) as attempt:
+        attempt.write(HISTORY, pa.Table.from_pylist(history, HISTORY.contract.schema))
+        attempt.write_text(RUN_PAGE, run_page(week, shown, _examples(volume, day), links))
+    return {"n_weeks": len(shown), "page": str(RUN_PAGE.relative_path(day))}
+
+
+def _examples(volume: "Volume", day: date) -> "list[Example]":
+    from log_pipeline_metrics.core_examples import choose_examples
+
+    index = volume.read_json(RECOMMENDATIONS, day)["customers"]
+    customers = volume.read(CUSTOMERS, day, columns=["customer_id", "customer_type"]).to_pylist()
+    return choose_examples(index, customers, volume.read(PRODUCTS, day).to_pylist())

@@ -1,0 +1,114 @@
+"""What one run adds to the history, and what earlier predictions came to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+
+from sodai.metrics import ranking_metrics, set_metrics
+
+# A JSON record of a stage, or one row of a table by column.
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class WeekRecords:
+    """What the stages left of one period.
+
+    `drift` is None where no champion existed to compare with; `trials` is None where the week was
+    not trained for. `runs` holds the run record of every stage that took part, in their order.
+    """
+
+    as_of: date
+    decision: Record
+    quality: Record
+    evaluation: Record
+    summary: Record
+    runs: Mapping[str, Record]
+    importance: Sequence[Record]
+    drift: Sequence[Record] | None
+    trials: Record | None
+
+    @property
+    def figures(self) -> Record:
+        """Metrics of the model that the week was published with, on the newest closed period."""
+        figures: Record = self.evaluation["models"][self.evaluation["published"]["role"]]
+        return figures
+
+
+def history_row(records: WeekRecords) -> dict[str, Any]:
+    """This run's row of HISTORY; what its predictions come to is not known yet."""
+    figures, summary, runs = records.figures, records.summary, records.runs.values()
+    return {
+        "as_of": records.as_of,
+        "horizon_days": summary["horizon_days"],
+        "branch": records.decision["branch"],
+        "rule": records.decision["rule"],
+        "model_version": summary["model_version"],
+        "promoted": records.evaluation["promoted"],
+        "drift_share": records.decision["drift_share"],
+        "roc_auc": figures["roc_auc"],
+        "average_precision": figures["average_precision"],
+        "recall_at_k": figures["recall_at_10"],
+        "ndcg_at_k": figures["ndcg_at_10"],
+        "set_f1": figures["set_f1"],
+        "n_candidates": summary["n_candidates"],
+        "n_selected": summary["n_selected"],
+        "expected_pairs": summary["expected_pairs"],
+        "realised_pairs": None,
+        "realised_set_f1": None,
+        "realised_recall_at_k": None,
+        "wall_seconds": sum(run["wall_seconds"] for run in runs),
+        "peak_memory_mib": max(run["peak_memory_mib"] for run in runs),
+    }
+
+
+def with_row(history: Sequence[Record], row: Record) -> list[Record]:
+    """The rows of HISTORY with `row` in place of any earlier row of the same period, in order of time."""
+    others = [earlier for earlier in history if earlier["as_of"] != row["as_of"]]
+    return sorted([*others, row], key=lambda row: row["as_of"])
+
+
+def closed_periods(history: Sequence[Record], as_of: date) -> dict[date, date]:
+    """First day -> end (exclusive) of the periods of the history whose every day lies before `as_of`."""
+    ends = {row["as_of"]: row["as_of"] + timedelta(days=row["horizon_days"]) for row in history}
+    return {start: end for start, end in ends.items() if end <= as_of}
+
+
+def realised(predictions: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
+    """What published predictions came to.
+
+    Args:
+        predictions: customer_id, product_id, rank, selected of one closed period.
+        truth: customer_id, product_id, the distinct pairs bought in it.
+
+    Returns:
+        realised_pairs, realised_set_f1, realised_recall_at_k (k = 10), as in HISTORY.
+    """
+    of_set = set_metrics(predictions[predictions["selected"]], truth)
+    return {
+        "realised_pairs": of_set["n_bought"],
+        "realised_set_f1": of_set["set_f1"],
+        "realised_recall_at_k": ranking_metrics(predictions, truth, ks=(10,))["recall_at_10"],
+    }
+
+
+def with_realised(history: Sequence[Record], outcomes: Mapping[date, Record]) -> list[Record]:
+    """The rows of HISTORY with the outcomes of closed periods filled in."""
+    return [{**row, **outcomes.get(row["as_of"], {})} for row in history]
+
+
+def flat_metrics(records: WeekRecords) -> dict[str, float]:
+    """Every figure of the run under the name that MLflow keeps it by."""
+    metrics: dict[str, float] = {}
+    for kind in ("models", "baselines"):
+        for name, figures in records.evaluation[kind].items():
+            metrics |= {f"{name}.{metric}": float(value) for metric, value in figures.items()}
+    for stage, run in records.runs.items():
+        metrics[f"wall_seconds.{stage}"] = run["wall_seconds"]
+        metrics[f"peak_memory_mib.{stage}"] = run["peak_memory_mib"]
+    row = history_row(records)
+    names = ("drift_share", "n_candidates", "n_selected", "expected_pairs", "wall_seconds", "peak_memory_mib")
+    return metrics | {name: float(row[name]) for name in names if row[name] is not None}

@@ -1,0 +1,70 @@
+"""Reads what the stages of one period left on the volume."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from log_pipeline_metrics.core import Record, WeekRecords, closed_periods, realised
+from sodai.datasets import (
+    DECISION,
+    DRIFT_TABLE,
+    EVALUATION,
+    HISTORY,
+    IMPORTANCE,
+    LOAD,
+    METRICS,
+    PREDICTION_SUMMARY,
+    PREDICTIONS,
+    QUALITY,
+    RETRAIN,
+    STAGES,
+    TRIALS,
+    run_record,
+)
+from sodai.volume import Volume
+from sodai.warehouse import read_transactions
+
+
+def read_week(volume: Volume, as_of: date) -> WeekRecords:
+    """The records of the stages that took part in the period's run.
+
+    The branch that was not taken may have left its own from an earlier run: it is not read.
+
+    Raises:
+        VolumeError: a stage before this one has not run for the period.
+    """
+    decision = volume.read_json(DECISION, as_of)
+    trained = decision["branch"] == RETRAIN
+    took_part = [stage for stage in STAGES if stage not in (LOAD if trained else RETRAIN, METRICS)]
+    return WeekRecords(
+        as_of=as_of,
+        decision=decision,
+        quality=volume.read_json(QUALITY, as_of),
+        evaluation=volume.read_json(EVALUATION, as_of),
+        summary=volume.read_json(PREDICTION_SUMMARY, as_of),
+        runs={stage: volume.read_json(run_record(stage), as_of) for stage in took_part},
+        importance=volume.read(IMPORTANCE, as_of).to_pylist(),
+        drift=volume.read(DRIFT_TABLE, as_of).to_pylist() if volume.exists(DRIFT_TABLE, as_of) else None,
+        trials=volume.read_json(TRIALS, as_of) if trained else None,
+    )
+
+
+def read_history(volume: Volume) -> list[Record]:
+    """The history so far; no rows before the first run."""
+    return volume.read(HISTORY).to_pylist() if volume.exists(HISTORY) else []
+
+
+def read_outcomes(volume: Volume, history: Sequence[Record], as_of: date) -> dict[date, Record]:
+    """What the published predictions of every period came to that was over by `as_of`.
+
+    Purchases dated `as_of` or later are not read. A period whose predictions were removed from the
+    volume keeps what the history says.
+    """
+    outcomes: dict[date, Record] = {}
+    for start, end in closed_periods(history, as_of).items():
+        if volume.exists(PREDICTIONS, start):
+            names = ["customer_id", "product_id", "rank", "selected"]
+            predictions = volume.read(PREDICTIONS, start, columns=names).to_pandas()
+            bought = read_transactions(volume, before=end, since=start)
+            pairs = bought.group_by(["customer_id", "product_id"]).aggregate([]).to_pandas()
+            outcomes[start] = realised(predictions, pairs)
+    return outcomes
