@@ -100,6 +100,15 @@ def available_cpus() -> int:
     return cpus
 
 
+def available_memory_mib() -> int:
+    """How much memory this process may use: the container's own limit where there is one."""
+    n_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit_file = Path("/sys/fs/cgroup/memory.max")
+    if limit_file.exists() and (limit := limit_file.read_text().strip()) != "max":
+        n_bytes = min(n_bytes, int(limit))
+    return n_bytes // 2**20
+
+
 def _configure_logging(stage: str) -> None:
     logging.basicConfig(
         stream=sys.stderr,

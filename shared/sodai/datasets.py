@@ -81,6 +81,45 @@ TRANSACTIONS = Dataset(
     ),
 )
 
+# One partition a week like TRANSACTIONS, with what a later drop needs to be netted against.
+LINES = Dataset(
+    "lines",
+    "warehouse/lines",
+    EXTRACT,
+    "one valid line of a raw file, exact duplicates counted once",
+    Contract(
+        (
+            *PAIR_COLUMNS,
+            Column("order_id", pa.int64(), "order: one customer and one date"),
+            Column("purchase_date", pa.date32(), "day of the order"),
+            Column("items", pa.float64(), "quantity as the business wrote it"),
+            Column("n_units", pa.float64(), "quantity, negative in a cancellation", "units"),
+            Column("file_key", pa.int64(), "raw file it counts for: first 12 digits of its hash"),
+        ),
+        key=("customer_id", "product_id", "order_id", "purchase_date", "items"),
+    ),
+)
+
+# One partition a raw file.
+QUARANTINE = Dataset(
+    "quarantine",
+    "warehouse/quarantine",
+    EXTRACT,
+    "one line of a raw file that cannot be used, or not yet",
+    Contract(
+        (
+            Column("file", pa.string(), "name of the raw file"),
+            Column("row", pa.int64(), "position in the file, 0 = first"),
+            Column("reason", pa.string(), "every reason, separated by semicolons"),
+            Column("found", pa.string(), "the line as it stands in the file", nullable=True),
+            *(Column(c.name, c.type, c.description, nullable=True) for c in LINES.contract.columns[:-1]),
+            Column("file_key", pa.int64(), "raw file: first 12 digits of its hash"),
+            Column("faults", pa.int16(), "the reasons as bits"),
+        ),
+        key=("file_key", "row"),
+    ),
+)
+
 CUSTOMERS = _weekly(
     EXTRACT,
     "customers.parquet",
@@ -280,8 +319,8 @@ def run_record(stage: str) -> Dataset:
 
 
 ALL_DATASETS = (
-    LEDGER, TRANSACTIONS, CUSTOMERS, PRODUCTS, QUALITY, QUALITY_PAGE, TRAINING, SCORING, DECISION,
-    DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE, RETRAINED_MODEL, LOADED_MODEL, PUBLISHED_MODEL, REFERENCE,
+    LEDGER, TRANSACTIONS, LINES, QUARANTINE, CUSTOMERS, PRODUCTS, QUALITY, QUALITY_PAGE, TRAINING,
+    SCORING, DECISION, DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE, RETRAINED_MODEL, LOADED_MODEL, PUBLISHED_MODEL, REFERENCE,
     TRIALS, EVALUATION, IMPORTANCE, REASONS, SHAP_PAGE, PREDICTIONS, RECOMMENDATIONS,
     PREDICTION_SUMMARY, HISTORY, RUN_PAGE,
 )  # fmt: skip
