@@ -174,7 +174,7 @@ def inline_svg(figure: "Figure", label: str) -> Markup:
     element = element[element.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     # The page's own letters: Matplotlib names fonts that a reader may not have.
-    element = re.sub(r"(font: [^;\"']*?px) '[^;\"]*", r"\1 system-ui, sans-serif", element)
+    element = re.sub(r"font-family: [^;\"]*", "font-family: system-ui, sans-serif", element)
     # Two plots of one page must not share ids.
     prefix = re.sub(r"\W+", "-", label.lower())
     element = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{prefix}-", element)

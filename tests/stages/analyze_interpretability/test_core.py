@@ -1,0 +1,106 @@
+"""Samples, importance and reasons, worked out by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analyze_interpretability import core
+from sodai.errors import ModelError
+from sodai.features import Feature
+
+FEATURES = [
+    Feature("recency", "pair", "days", "days since the last purchase", "never bought"),
+    Feature("n_orders", "customer", "orders", "orders of the customer"),
+    Feature("momentum", "product", "", "buyers last week over the mean of eight weeks"),
+    Feature("kind", "customer", "", "kind of shop", categorical=True),
+]
+PAIRS = pd.DataFrame({"customer_id": [1, 2], "product_id": [10, 20]})
+X = pd.DataFrame(
+    {
+        "recency": np.array([6, np.nan], dtype="float32"),
+        "n_orders": np.array([41, 3], dtype="float32"),
+        "momentum": np.array([1.25, 0.5], dtype="float32"),
+        "kind": pd.Categorical(["KIOSCO", "MINIMARKET"]),
+    }
+)
+CONTRIBUTIONS = np.array([[0.5, 0.1, -0.2, 0.0], [-0.5, 0.1, 0.3, 0.4]])
+
+
+def test_reasons_are_the_three_largest_contributions_either_way() -> None:
+    reasons = core.reasons(PAIRS, X, CONTRIBUTIONS, FEATURES)
+    first = reasons[reasons["customer_id"] == 1]
+    assert first["feature"].tolist() == ["recency", "momentum", "n_orders"]
+    assert first["direction"].tolist() == ["raises", "lowers", "raises"]
+    assert first["position"].tolist() == [1, 2, 3]
+
+
+def test_reasons_speak_the_words_of_the_catalogue() -> None:
+    reasons = core.reasons(PAIRS, X, CONTRIBUTIONS, FEATURES)
+    assert reasons["phrase"].tolist() == [
+        "days since the last purchase: 6 days",
+        "buyers last week over the mean of eight weeks: 1.25",
+        "orders of the customer: 41 orders",
+        "days since the last purchase: never bought",
+        "kind of shop: MINIMARKET",
+        "buyers last week over the mean of eight weeks: 0.5",
+    ]
+
+
+def test_a_null_value_is_a_reason_without_a_value() -> None:
+    reasons = core.reasons(PAIRS, X, CONTRIBUTIONS, FEATURES)
+    assert reasons["value"].isna().tolist() == [False, False, False, True, False, False]
+
+
+def test_importance_is_the_mean_absolute_contribution_and_its_shares_add_up_to_one() -> None:
+    table = core.importance(CONTRIBUTIONS, FEATURES)
+    assert table["feature"].tolist() == ["recency", "momentum", "kind", "n_orders"]
+    assert table["mean_abs_contribution"].tolist() == pytest.approx([0.5, 0.25, 0.2, 0.1])
+    assert table["share"].sum() == pytest.approx(1.0)
+
+
+def test_features_of_a_group_that_cancel_each_other_count_once() -> None:
+    cancelling = np.array([[0.0, 0.4, 0.1, -0.4]])
+    groups = core.group_importance(cancelling, FEATURES)
+    assert groups.to_dict() == pytest.approx({"product": 0.1, "customer": 0.0, "pair": 0.0})
+
+
+def test_contributions_that_add_up_to_the_score_pass_with_their_gap() -> None:
+    with_base = np.column_stack([CONTRIBUTIONS, [-1.0, -1.0]])
+    assert core.check_additivity(with_base, with_base.sum(axis=1)) == 0.0
+
+
+def test_contributions_of_another_model_are_refused() -> None:
+    with_base = np.column_stack([CONTRIBUTIONS, [-1.0, -1.0]])
+    with pytest.raises(ModelError, match=r"miss the model's raw score by up to 0\.01 log-odds"):
+        core.check_additivity(with_base, with_base.sum(axis=1) + np.array([0.0, 0.01]))
+
+
+def candidates(n_customers: int, each: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "customer_id": np.repeat(np.arange(n_customers), each),
+            "product_id": np.tile(np.arange(each), n_customers),
+        }
+    )
+
+
+def test_a_sample_takes_the_same_number_from_every_customer() -> None:
+    pairs = pd.concat([candidates(3, 50), pd.DataFrame({"customer_id": 9, "product_id": range(500)})])
+    drawn = core.sample_pairs(pairs.reset_index(drop=True), 40, np.random.default_rng(0))
+    assert drawn.groupby("customer_id").size().to_dict() == {0: 10, 1: 10, 2: 10, 9: 10}
+    assert not drawn.duplicated().any()
+
+
+def test_a_sample_leaves_no_customer_out_even_where_there_are_more_than_rows() -> None:
+    drawn = core.sample_pairs(candidates(30, 5), 10, np.random.default_rng(0))
+    assert sorted(drawn["customer_id"]) == list(range(30))
+
+
+def test_few_candidates_are_all_taken() -> None:
+    pairs = candidates(3, 4)
+    assert core.sample_pairs(pairs, 12, np.random.default_rng(0)).equals(pairs)
+
+
+def test_rows_are_found_by_both_parts_of_their_key() -> None:
+    wanted = pd.DataFrame({"customer_id": [1, 2], "product_id": [10, 10]})
+    assert core.rows_of(PAIRS, wanted).tolist() == [True, False]
