@@ -51,8 +51,8 @@ install_packages() {
         >"$LOG" 2>&1 || fail "the packages did not install: $(tail -n 1 "$LOG")"
 }
 
-running() { # running PIDFILE NAME: whether the process that the file names is really that program
-    [ -f "$1" ] && [ "$(cat "/proc/$(cat "$1")/comm" 2>/dev/null)" = "$2" ]
+running() { # running PIDFILE NAME: whether the process in the file is that program; a zombie has no exe
+    [ -f "$1" ] && [ "$(basename "$(readlink "/proc/$(cat "$1")/exe")")" = "$2" ]
 }
 
 clear_leftovers() { # an engine that was ended hard leaves its pid files and sockets behind
