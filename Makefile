@@ -64,7 +64,7 @@ check: env ## Lint, format, types, layers and the lock files
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/mypy --python-executable .venv-airflow/bin/python dags
-	@PYTHONPATH=shared:stages .venv/bin/lint-imports --cache-dir .cache/import-linter
+	@PYTHONPATH=shared:stages:. .venv/bin/lint-imports --cache-dir .cache/import-linter
 	@.venv/bin/shellcheck --external-sources images/*.sh .ci/run
 	@$(MAKE) --no-print-directory lock-check
 

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 : "${UV_VERSION:?run make images}"
 CA=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
 [ -s "$CA" ] || CA=
-VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+VERSION=$(sed -n 's/^version = "\([^"]*\)".*/\1/p' pyproject.toml)
 REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 export CA UV_VERSION VERSION REVISION
 

@@ -1,0 +1,87 @@
+"""What docker-compose.yml opens, mounts, names and asks for."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SECRETS = (
+    "AIRFLOW_DB_PASSWORD",
+    "MLFLOW_DB_PASSWORD",
+    "AIRFLOW_FERNET_KEY",
+    "AIRFLOW_API_SECRET_KEY",
+    "AIRFLOW_JWT_SECRET",
+    "AIRFLOW_ADMIN_PASSWORD",
+)
+
+pytestmark = pytest.mark.docker
+
+
+def compose_config(folder: Path, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    env_file = folder / "env"
+    env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    command = ["docker", "compose", "--env-file", str(env_file), "config", "--format", "json"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def settings() -> dict[str, str]:
+    return {name: f"value-of-{name.lower()}" for name in SECRETS} | {"DOCKER_GID": "999"}
+
+
+@pytest.fixture
+def stack(tmp_path: Path, settings: dict[str, str]) -> dict[str, Any]:
+    done = compose_config(tmp_path, settings)
+    assert done.returncode == 0, done.stderr
+    record: dict[str, Any] = json.loads(done.stdout)
+    return record
+
+
+@pytest.mark.parametrize("name", [*SECRETS, "DOCKER_GID"])
+def test_a_secret_that_was_not_generated_has_no_default(
+    tmp_path: Path, settings: dict[str, str], name: str
+) -> None:
+    del settings[name]
+    done = compose_config(tmp_path, settings)
+    assert done.returncode != 0
+    assert f"{name} is missing a value: run make up" in done.stderr
+
+
+def test_ports_are_open_on_this_machine_only(stack: dict[str, Any]) -> None:
+    ports = {
+        (port["host_ip"], port["published"])
+        for service in stack["services"].values()
+        for port in service.get("ports", [])
+    }
+    assert ports == {("127.0.0.1", "8080"), ("127.0.0.1", "5000")}
+
+
+def test_only_the_scheduler_gets_the_socket_of_docker(stack: dict[str, Any]) -> None:
+    holders = {
+        name
+        for name, service in stack["services"].items()
+        for volume in service.get("volumes", [])
+        if volume["source"].endswith("docker.sock")
+    }
+    assert holders == {"airflow-scheduler"}
+
+
+def test_containers_that_compose_does_not_start_find_volume_and_network_by_name(
+    stack: dict[str, Any],
+) -> None:
+    settings = stack["services"]["airflow-scheduler"]["environment"]
+    assert settings["SODAI_VOLUME"] in {volume["name"] for volume in stack["volumes"].values()}
+    assert settings["SODAI_NETWORK"] in {network["name"] for network in stack["networks"].values()}
+    assert settings["SODAI_NETWORK"] in stack["services"]["mlflow"]["networks"]
+
+
+def test_the_database_is_on_no_network_that_stages_join(stack: dict[str, Any]) -> None:
+    assert set(stack["services"]["postgres"]["networks"]) == {"backend"}
+
+
+def test_every_lasting_service_has_a_health_check(stack: dict[str, Any]) -> None:
+    without = {name for name, service in stack["services"].items() if "healthcheck" not in service}
+    assert without == {"airflow-init"}

@@ -1,0 +1,107 @@
+"""The requirement files are one resolution, and each holds all that its stage imports."""
+
+import ast
+import importlib.metadata
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sodai.datasets import STAGES
+
+ROOT = Path(__file__).parents[2]
+REQUIREMENTS = ROOT / "images" / "requirements"
+
+
+def pins(name: str) -> dict[str, str]:
+    lines = (REQUIREMENTS / f"{name}.txt").read_text().splitlines()
+    found = (re.match(r"([a-z0-9-]+)==([^ ;\\]+)", line) for line in lines)
+    return {match[1]: match[2] for match in found if match}
+
+
+def canonical(requirement: str) -> str:
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=! ;]", requirement)[0]).lower()
+
+
+def declared(project: Path) -> set[str]:
+    dependencies = tomllib.loads(project.read_text())["project"]["dependencies"]
+    return {canonical(dependency) for dependency in dependencies}
+
+
+def imported(file: Path) -> set[str]:
+    """Every module that a file imports anywhere, also inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def reached(stage: str) -> set[str]:
+    """Every module that a stage reaches through its own files and the shared ones they import."""
+    names: set[str] = set()
+    files = list((ROOT / "stages" / stage).rglob("*.py"))
+    while files:
+        new = imported(files.pop()) - names
+        names |= new
+        shared = (
+            ROOT / "shared" / f"{name.replace('.', '/')}.py" for name in new if name.startswith("sodai.")
+        )
+        files += [file for file in shared if file.exists()]
+    return names
+
+
+def third_party(modules: set[str]) -> set[str]:
+    distributions = importlib.metadata.packages_distributions()
+    own = {"sodai", *STAGES} | set(sys.stdlib_module_names)
+    tops = {module.split(".")[0] for module in modules} - own
+    missing = tops - set(distributions)
+    assert not missing, f"imported and not installed here: {sorted(missing)}"
+    return {canonical(distributions[top][0]) for top in tops}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_imports_nothing_that_its_image_does_not_hold(stage: str) -> None:
+    # mlflow's client arrives in stages as mlflow-skinny, in the environment of tests as mlflow.
+    needs = {"mlflow-skinny" if need == "mlflow" else need for need in third_party(reached(stage))}
+    assert needs <= set(pins(stage))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_imports_itself_only_what_it_declares(stage: str) -> None:
+    modules = set().union(*(imported(file) for file in (ROOT / "stages" / stage).rglob("*.py")))
+    needs = {"mlflow-skinny" if need == "mlflow" else need for need in third_party(modules)}
+    allowed = declared(ROOT / "stages" / stage / "pyproject.toml") | declared(
+        ROOT / "shared" / "pyproject.toml"
+    )
+    assert needs <= allowed
+
+
+@pytest.mark.parametrize("name", [*STAGES, "dev", "mlflow"])
+def test_all_versions_come_from_one_resolution(name: str) -> None:
+    assert pins(name).items() <= pins("all").items()
+
+
+def test_requirement_files_pin_with_hashes_and_name_no_address() -> None:
+    for file in REQUIREMENTS.glob("*.txt"):
+        text = file.read_text()
+        assert "://" not in text
+        requirements = re.split(r"\n(?=[a-z0-9])", text.strip())
+        assert all("==" in one and "--hash=sha256:" in one for one in requirements), file.name
+
+
+def test_every_stage_has_its_folder_its_requirements_and_its_image() -> None:
+    folders = {project.parent.name for project in ROOT.glob("stages/*/pyproject.toml")}
+    listed = re.search(r"stage = \[(.*?)\]", (ROOT / "images" / "bake.hcl").read_text(), re.DOTALL)
+    assert listed
+    assert folders == set(STAGES) == set(re.findall(r'"(\w+)"', listed[1]))
+    assert all((REQUIREMENTS / f"{stage}.txt").exists() for stage in STAGES)
+
+
+def test_airflow_imports_no_stage() -> None:
+    modules = set().union(*(imported(file) for file in (ROOT / "dags").rglob("*.py")))
+    assert not {module.split(".")[0] for module in modules} & {"sodai", *STAGES}
