@@ -4,7 +4,6 @@ import functools
 import inspect
 import json
 import logging
-import os
 import resource
 import sys
 import time
@@ -87,26 +86,6 @@ def run_app(function: Callable[..., None], stage: str) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command(name=stage)(function)
     app(prog_name=stage)
-
-
-def available_cpus() -> int:
-    """How many CPUs this process may use: the container's own limit where there is one."""
-    cpus = len(os.sched_getaffinity(0))
-    quota_file = Path("/sys/fs/cgroup/cpu.max")
-    if quota_file.exists():
-        quota, period = quota_file.read_text().split()
-        if quota != "max":
-            cpus = min(cpus, max(1, int(quota) // int(period)))
-    return cpus
-
-
-def available_memory_mib() -> int:
-    """How much memory this process may use: the container's own limit where there is one."""
-    n_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit_file = Path("/sys/fs/cgroup/memory.max")
-    if limit_file.exists() and (limit := limit_file.read_text().strip()) != "max":
-        n_bytes = min(n_bytes, int(limit))
-    return n_bytes // 2**20
 
 
 def _configure_logging(stage: str) -> None:

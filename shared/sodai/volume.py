@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -50,7 +50,7 @@ class Volume:
             VolumeError: the table is not there or is not parquet.
             ContractError: it breaks its contract.
         """
-        path = self._existing(dataset, as_of)
+        path = self.existing(dataset, as_of)
         try:
             if columns is None:
                 table = pq.read_table(path, partitioning=None)
@@ -72,7 +72,7 @@ class Volume:
             VolumeError: the table is not there or is not parquet.
             ContractError: a piece breaks its contract.
         """
-        path = self._existing(dataset, as_of)
+        path = self.existing(dataset, as_of)
         try:
             stored = pq.ParquetFile(path)
             for batch in stored.iter_batches(batch_size=n_rows):
@@ -90,7 +90,7 @@ class Volume:
         Raises:
             VolumeError: the record is not there or is not JSON.
         """
-        path = self._existing(dataset, as_of)
+        path = self.existing(dataset, as_of)
         try:
             record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
@@ -99,7 +99,12 @@ class Volume:
             ) from None
         return record
 
-    def _existing(self, dataset: Dataset, as_of: date | None) -> Path:
+    def existing(self, dataset: Dataset, as_of: date | None = None) -> Path:
+        """The path of a data set that must be there.
+
+        Raises:
+            VolumeError: it has not been published for that period.
+        """
         path = self.path(dataset, as_of)
         if not path.exists():
             raise VolumeError(
@@ -159,6 +164,29 @@ class Attempt:
             self.path(dataset),
             compression="zstd",
         )
+
+    def write_batches(self, dataset: Dataset, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write a table that may be larger than memory, each batch checked against the contract.
+
+        Returns the number of rows. The key is checked within a batch only.
+
+        Raises:
+            ContractError: a batch breaks the contract of `dataset`.
+        """
+        n_rows = 0
+        with pq.ParquetWriter(self.path(dataset), dataset.contract.schema, compression="zstd") as writer:
+            for batch in batches:
+                piece = pa.Table.from_batches([batch])
+                dataset.contract.check(piece, dataset.name)
+                writer.write_table(piece.cast(dataset.contract.schema))
+                n_rows += batch.num_rows
+        return n_rows
+
+    def scratch(self, name: str) -> Path:
+        """A private folder for what a try needs on disk meanwhile; it goes when the try ends."""
+        folder = self._private / ".scratch" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def write_json(self, dataset: Dataset, record: Mapping[str, Any]) -> None:
         """Write a record as JSON; dates become YYYY-MM-DD, NaN is refused."""

@@ -1,0 +1,1 @@
+"""Makes candidate customer-product pairs and their point-in-time features."""

@@ -1,0 +1,138 @@
+"""The command of create_features: warehouse in, training and scoring tables out."""
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sodai.cli import (
+    DEFAULT_DATA,
+    DEFAULT_HORIZON_DAYS,
+    AsOf,
+    DataRoot,
+    HorizonDays,
+    stage_command,
+)
+from sodai.datasets import CUSTOMERS, FEATURES_STAGE, PRODUCTS, SCORING, TRAINING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from ibis.backends.duckdb import Backend
+    from ibis.expr.types import Table
+
+    from create_features.core import Bounds, Sources
+    from sodai.datasets import Dataset
+    from sodai.periods import Period
+
+log = logging.getLogger("sodai")
+
+
+@stage_command(FEATURES_STAGE)
+def create_features(
+    as_of: AsOf,
+    data: DataRoot = DEFAULT_DATA,
+    horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
+    training_periods: Annotated[
+        int, typer.Option(min=2, help="Closed periods to learn from; the newest is held out for evaluation.")
+    ] = 14,
+    min_history_days: Annotated[
+        int, typer.Option(min=1, help="Days of purchases that must lie before a training period.")
+    ] = 56,
+    max_bought: Annotated[
+        int, typer.Option(min=1, help="Candidates of a customer that it bought before, at most.")
+    ] = 200,
+    n_popular: Annotated[
+        int, typer.Option(min=1, help="Candidates of a customer that sell now to its type.")
+    ] = 30,
+    memory_limit: Annotated[
+        int | None,
+        typer.Option(
+            min=100, help="MiB that DuckDB may hold before it spills to disk; 60 % of the memory there is."
+        ),
+    ] = None,
+) -> dict[str, Any]:
+    """Make candidate pairs and their 72 point-in-time features, for past periods and the one to come."""
+    from create_features import core
+    from sodai.errors import InputError
+    from sodai.periods import Period, parse_date
+    from sodai.volume import Volume
+    from sodai.warehouse import transaction_files
+
+    volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
+    files = transaction_files(volume, period.as_of)
+    with volume.attempt(FEATURES_STAGE, period.as_of) as attempt:
+        spill = attempt.scratch("spill")
+        connection = _connect(str(spill), memory_limit)
+        hold = partial(_hold, connection)
+        transactions = connection.read_parquet([str(file) for file in files])
+        transactions = hold("seen", transactions.filter(transactions.purchase_date < period.as_of))
+        sources = core.Sources(
+            transactions,
+            connection.read_parquet(str(volume.existing(CUSTOMERS, period.as_of))),
+            connection.read_parquet(str(volume.existing(PRODUCTS, period.as_of))),
+            hold,
+        )
+        first = connection.execute(transactions.purchase_date.min())
+        past = (
+            core.training_periods(period, first.date(), training_periods, min_history_days) if first else []
+        )
+        if len(past) < 2:
+            raise InputError(
+                f"create_features: found {len(past)} closed periods before {period.as_of} with "
+                f"{min_history_days} days of purchases before them, expected at least 2; load older "
+                "transactions, give a later --as-of or lower --min-history-days"
+            )
+        bounds = core.Bounds(max_bought, n_popular)
+        n_training = attempt.write_batches(TRAINING, _training(sources, past, bounds, spill))
+        n_scoring = attempt.write_batches(
+            SCORING, _ordered(core.features_of(sources, period, bounds), SCORING, spill)
+        )
+        connection.disconnect()
+    return {
+        "training_rows": n_training,
+        "training_periods": [past[-1].as_of.isoformat(), past[0].as_of.isoformat()],
+        "scoring_rows": n_scoring,
+    }
+
+
+def _connect(spill: str, memory_limit: int | None) -> "Backend":
+    import ibis
+
+    from sodai.resources import available_cpus, default_memory_limit_mib
+
+    return ibis.duckdb.connect(
+        threads=available_cpus(),
+        memory_limit=f"{memory_limit or default_memory_limit_mib()}MiB",
+        temp_directory=spill,
+        preserve_insertion_order=False,
+    )
+
+
+def _hold(connection: "Backend", name: str, rows: "Table") -> "Table":
+    # Ibis 12 writes a DROP that DuckDB 2.0 cannot read, so `overwrite` and `cache` are out of reach.
+    connection.raw_sql(f'DROP TABLE IF EXISTS "{name}"')
+    return connection.create_table(name, rows, temp=True)
+
+
+def _training(
+    sources: "Sources", past: "list[Period]", bounds: "Bounds", scratch: Path
+) -> "Iterator[pa.RecordBatch]":
+    from create_features.core import features_of, with_target
+
+    for number, closed in enumerate(reversed(past), start=1):
+        rows = with_target(features_of(sources, closed, bounds), sources.transactions, closed)
+        yield from _ordered(rows.mutate(cutoff=closed.as_of), TRAINING, scratch)
+        log.info("training period %s done, %d of %d", closed.as_of, number, len(past))
+
+
+def _ordered(rows: "Table", dataset: "Dataset", scratch: Path) -> "Iterator[pa.RecordBatch]":
+    """The rows in key order, through a file, so that only a batch of them is in memory."""
+    import pyarrow.parquet as pq
+
+    file = scratch / "rows.parquet"
+    keyed = rows.select(dataset.contract.names).order_by(["customer_id", "product_id"])
+    keyed.get_backend().to_parquet(keyed, str(file))
+    yield from pq.ParquetFile(file).iter_batches()

@@ -1,0 +1,37 @@
+"""Candidates: which customer-product pairs are worth a score, bounded for each customer."""
+
+import ibis
+from ibis import _
+from ibis.expr.types import Table
+
+from create_features.core_pairs import PAIR
+
+
+def candidates(customers: Table, pairs: Table, by_type: Table, max_bought: int, n_popular: int) -> Table:
+    """What each customer bought before, and what sells now to customers of its type.
+
+    Args:
+        customers: the columns of CUSTOMERS.
+        pairs: the columns of `pair_features`; a customer's best `max_bought` by pair_position.
+        by_type: the columns of `type_features`.
+        max_bought: bound of the first part, for each customer.
+        n_popular: bound of the second part: the products with most buyers of the type last week,
+            then in four weeks, then among all; so customers without history have candidates too.
+
+    Returns:
+        customer_id, product_id, distinct.
+    """
+    bought = pairs.filter(_.pair_position <= max_bought).select(PAIR)
+    order = ibis.window(
+        group_by="customer_type",
+        order_by=[
+            ibis.desc("type_buyers_1w"),
+            ibis.desc("type_buyers_4w"),
+            ibis.desc("product_buyers_1w"),
+            "product_id",
+        ],
+    )
+    popular = by_type.mutate(place=ibis.row_number().over(order)).filter(_.place < n_popular)
+    typed = customers.select("customer_id", customer_type=_.customer_type.coalesce(""))
+    offered = typed.join(popular, "customer_type").select(PAIR)
+    return ibis.union(bought, offered, distinct=True)
