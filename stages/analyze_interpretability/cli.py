@@ -37,7 +37,7 @@ def analyze_interpretability(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,
     k: ListLength = 10,
-    max_rows: MaxRows = 10_000,
+    max_rows: MaxRows = 5_000,
     seed: Seed = 0,
 ) -> dict[str, Any]:
     """Explain the published model, and give the reasons behind every recommendation."""
@@ -64,18 +64,21 @@ def analyze_interpretability(
 
     importance = core.importance(contributions[of_sample, :-1], FEATURES)
     reasons = core.reasons(pairs[of_lists], X[of_lists], contributions[of_lists, :-1], FEATURES)
-    page = core_page.shap_page(
-        day, scores, sampled, X[of_sample], contributions[of_sample], importance, gap, seed
-    )
+    counts = {
+        "n_candidates": len(scores),
+        "n_customers": scores["customer_id"].nunique(),
+        "n_sampled": len(sampled),
+        "gap": gap,
+    }
+    note = f"week of {day} · model version {model.manifest['version']}"
+    page = core_page.shap_page(note, X[of_sample], contributions[of_sample], importance, counts, seed)
     with volume.attempt(INTERPRET, day) as attempt:
-        attempt.write(IMPORTANCE, pa.Table.from_pandas(importance, preserve_index=False))
-        attempt.write(REASONS, pa.Table.from_pandas(reasons, preserve_index=False))
+        attempt.write(IMPORTANCE, pa.Table.from_pandas(importance, IMPORTANCE.contract.schema))
+        attempt.write(REASONS, pa.Table.from_pandas(reasons, REASONS.contract.schema))
         attempt.write_text(SHAP_PAGE, page)
     return {
-        "n_candidates": len(scores),
-        "n_sampled": len(sampled),
+        **counts,
         "n_explained": len(recommended),
-        "largest_gap": gap,
         "top_features": importance["feature"].head(5).tolist(),
     }
 

@@ -1,24 +1,27 @@
 """The plots of the SHAP page."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import shap
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from sodai.charts import PALETTE, WIDTH_INCHES, drawing
+from sodai.charts import PALETTE, SOFT, WIDTH_INCHES, drawing
 
 GROUP_COLOURS = dict(zip(("pair", "product", "customer", "time"), PALETTE, strict=False))
 
 
-def bar_plot(table: pd.DataFrame, n_features: int = 15) -> Figure:
+def bar_plot(table: pd.DataFrame, n_features: int = 20) -> Figure:
     """The most important features as bars, coloured by group.
 
     Args:
         table: the columns of IMPORTANCE, the most important first.
     """
     shown = table.head(n_features).iloc[::-1]
-    with drawing(height=0.9 + 0.19 * len(shown)) as (figure, axes):
+    with drawing(WIDTH_INCHES * 1.1, 0.7 + 0.19 * len(shown)) as (figure, axes):
         colours = [GROUP_COLOURS[group] for group in shown["group"]]
         axes.barh(shown["feature"], shown["mean_abs_contribution"], color=colours, height=0.7)
         axes.grid(axis="y", visible=False)
@@ -28,7 +31,7 @@ def bar_plot(table: pd.DataFrame, n_features: int = 15) -> Figure:
         return figure
 
 
-def beeswarm_plot(explanation: shap.Explanation, n_features: int = 15, seed: int = 0) -> Figure:
+def beeswarm_plot(explanation: shap.Explanation, n_features: int = 20, seed: int = 0) -> Figure:
     """One dot a sampled candidate and feature: where it lies is its contribution, its colour the value.
 
     Args:
@@ -37,32 +40,57 @@ def beeswarm_plot(explanation: shap.Explanation, n_features: int = 15, seed: int
     """
     # SHAP takes its jitter from NumPy's global state only.
     np.random.seed(seed)
-    with drawing(WIDTH_INCHES * 1.5, 0.9 + 0.3 * n_features) as (figure, axes):
+    with drawing(WIDTH_INCHES * 1.1, 0.9 + 0.24 * n_features) as (figure, axes):
         shap.plots.beeswarm(
             explanation,
             max_display=n_features,
             group_remaining_features=False,
             ax=axes,
             plot_size=None,
+            s=7,
             show=False,
         )
-        return _rasterized(figure)
+        axes.set_xlabel("contribution, log-odds")
+        return _finished(figure)
 
 
-def dependence_plot(explanation: shap.Explanation, feature: str, seed: int = 0) -> Figure:
-    """Contribution of one feature against its value, one dot a sampled candidate."""
+def dependence_plot(
+    explanation: shap.Explanation, feature: str, categories: Sequence[str] = (), seed: int = 0
+) -> Figure:
+    """Contribution of one feature against its value, one dot a sampled candidate.
+
+    Args:
+        explanation: as in `beeswarm_plot`.
+        categories: what the codes 0, 1, ... of a text feature stand for; empty for numbers.
+        seed: of the horizontal jitter.
+    """
     np.random.seed(seed)
     with drawing() as (figure, axes):
         shap.plots.scatter(
             explanation[:, feature], ax=axes, show=False, color=PALETTE[0], dot_size=5, alpha=0.25
         )
+        axes.set_xlabel("")
         axes.set_ylabel("contribution, log-odds")
-        return _rasterized(figure)
+        if categories:
+            axes.set_xticks(range(len(categories)), [_shortened(name) for name in categories], rotation=30)
+        return _finished(figure)
 
 
-def _rasterized(figure: Figure) -> Figure:
-    # Ten thousand dots are megabytes as SVG elements and kilobytes as a picture inside the SVG.
+def _finished(figure: Figure) -> Figure:
+    # SHAP writes in its own sizes; and ten thousand dots are megabytes as SVG elements, kilobytes as
+    # a picture inside the SVG.
     for axes in figure.axes:
+        _resized(axes)
         for dots in axes.collections:
             dots.set_rasterized(True)
     return figure
+
+
+def _resized(axes: Axes) -> None:
+    axes.tick_params(labelsize=8)
+    for text in (axes.xaxis.label, axes.yaxis.label):
+        text.set(fontsize=8.5, color=SOFT)
+
+
+def _shortened(name: str, n_letters: int = 12) -> str:
+    return name if len(name) <= n_letters else name[: n_letters - 1] + "…"

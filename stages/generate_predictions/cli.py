@@ -68,7 +68,7 @@ def generate_predictions(
     reasons = _reasons(volume, day).to_pandas()
     index = core.recommendation_index(core.recommend(predictions, k), customers, reasons, header)
     with volume.attempt(PREDICT, day) as attempt:
-        attempt.write(PREDICTIONS, pa.Table.from_pandas(predictions, preserve_index=False))
+        attempt.write(PREDICTIONS, pa.Table.from_pandas(predictions, PREDICTIONS.contract.schema))
         attempt.write_text(RECOMMENDATIONS, index)
         attempt.write_json(PREDICTION_SUMMARY, {"as_of": day, **header, **summary})
     return {**header, **{name: value for name, value in summary.items() if name != "short_lists"}}
