@@ -1,44 +1,110 @@
 """The command of extract_and_validate_data: raw files in, warehouse and quality report out."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sodai.cli import DEFAULT_DATA, DataRoot, stage_command
-from sodai.datasets import CUSTOMERS, EXTRACT, LEDGER, PRODUCTS, QUALITY, QUALITY_PAGE, RAW_FOLDER
+from sodai.datasets import (
+    CUSTOMERS,
+    EXTRACT,
+    LEDGER,
+    PRODUCTS,
+    QUALITY,
+    QUALITY_PAGE,
+    RAW_FOLDER,
+)
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from extract_and_validate_data.core_ledger import Ledger
+    from extract_and_validate_data.core_tables import TableReport
+    from sodai.volume import Volume
+
+AUTO = "auto"
+_N_EXAMPLES = 20
 
 AsOfOrAuto = Annotated[
     str,
     typer.Option(
         "--as-of",
         metavar="DATE",
-        help="First day to predict, YYYY-MM-DD; auto = day after the newest purchase.",
+        help="First day to predict, YYYY-MM-DD; exclusive. auto: the day after the newest purchase.",
     ),
+]
+MemoryLimit = Annotated[
+    int | None,
+    typer.Option(
+        "--memory-limit",
+        metavar="MIB",
+        min=64,
+        help="MiB that DuckDB may hold before it spills to disk; 60 % of the memory there is.",
+    ),
+]
+Reload = Annotated[
+    bool, typer.Option("--reload", help="Forget what was loaded and build the warehouse anew from raw/.")
 ]
 
 
 @stage_command(EXTRACT)
-def extract_and_validate_data(as_of: AsOfOrAuto, data: DataRoot = DEFAULT_DATA) -> dict[str, Any]:
+def extract_and_validate_data(
+    as_of: AsOfOrAuto,
+    data: DataRoot = DEFAULT_DATA,
+    memory_limit: MemoryLimit = None,
+    reload: Reload = False,
+) -> dict[str, Any]:
     """Check what lies in raw/, load what is new into the warehouse and report on its quality."""
-    from datetime import timedelta
-
-    from extract_and_validate_data.core import load_all, master_tables
-    from sodai.pages import page
+    from extract_and_validate_data.core_ledger import Ledger
+    from extract_and_validate_data.core_quality import (
+        check_history,
+        notes_on,
+        quality_record,
+        result_line,
+        weeks_before,
+    )
+    from extract_and_validate_data.engine import connect, explained_engine
+    from extract_and_validate_data.loading import Loader
+    from extract_and_validate_data.raw_files import find_sources, open_all
+    from extract_and_validate_data.store import read_ledger, sole_use
     from sodai.periods import parse_date
+    from sodai.resources import default_memory_limit_mib
     from sodai.volume import Volume
 
+    asked = None if as_of == AUTO else parse_date(as_of)
     volume = Volume(data)
-    raw = volume.root / RAW_FOLDER
-    ledger = load_all(volume, raw)
-    customers, products = master_tables(raw)
-    last = parse_date(ledger["last_date"])
-    day = last + timedelta(days=1) if as_of == "auto" else parse_date(as_of)
+    sources = find_sources(volume.root / RAW_FOLDER)
+    memory_mib = memory_limit or default_memory_limit_mib()
+    with sole_use(volume) as scratch, explained_engine(memory_mib, volume.root):
+        before = Ledger() if reload else read_ledger(volume)
+        tables, new = open_all(sources, before.files)
+        keys = (tables[name].keys for name in ("customers", "products"))
+        loader = Loader(connect(memory_mib, scratch), volume, scratch, *keys)
+        loaded = loader.load(before, new)
+        day = asked or loaded.day_after_newest()
+        ledger = loaded.stamped(new, day)
+        weeks = weeks_before(ledger, day, loader.cut_week(ledger, day))
+        check_history(weeks, day)
+        notes = notes_on(ledger, sources.ignored, sources.same_content)
+        examples = loader.quarantine_examples(ledger, _N_EXAMPLES)
+        quality = quality_record(day, ledger, weeks, tables, examples, notes)
+        _publish(volume, day, ledger, tables, quality)
+    return result_line(quality, new)
+
+
+def _publish(
+    volume: "Volume",
+    day: "date",
+    ledger: "Ledger",
+    tables: Mapping[str, "TableReport"],
+    quality: Mapping[str, Any],
+) -> None:
+    from extract_and_validate_data.core_page import quality_page
+
     with volume.attempt(EXTRACT, day) as attempt:
-        attempt.write_json(LEDGER, ledger)
-        attempt.write(CUSTOMERS, customers)
-        attempt.write(PRODUCTS, products)
-        attempt.write_json(QUALITY, {"as_of": day, "files": ledger["files"]})
-        attempt.write_text(QUALITY_PAGE, page("Quality of the input", "<section></section>"))
-    rows = sum(file["rows"] for file in ledger["files"])
-    return {"as_of": day.isoformat(), "rows": rows, "customers": len(customers), "products": len(products)}
+        attempt.write_json(LEDGER, ledger.to_record())
+        attempt.write(CUSTOMERS, tables["customers"].checked.table)
+        attempt.write(PRODUCTS, tables["products"].checked.table)
+        attempt.write_json(QUALITY, quality)
+        attempt.write_text(QUALITY_PAGE, quality_page(quality))

@@ -1,0 +1,180 @@
+"""From the lines of a raw file to lines in known types, each with what is wrong with it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from extract_and_validate_data.core_dates import EARLIEST, LATEST
+
+# Bit i of `faults` stands for the i-th reason. The last two end when the business names the
+# customer or the product; the others stay.
+REASONS = (
+    "no usable customer_id",
+    "no usable product_id",
+    "no usable order_id",
+    "no usable purchase_date",
+    "absurd purchase_date",
+    "no usable items",
+    "unknown customer",
+    "unknown product",
+)
+UNKNOWN_CUSTOMER, UNKNOWN_PRODUCT = 64, 128
+LASTING_FAULTS = UNKNOWN_CUSTOMER - 1
+
+# An order of a thousand million units is a broken number; below it sums of units stay exact.
+MOST_ITEMS = 1e9
+TOLERANCE = 1e-3
+
+STAGED_COLUMNS = (
+    "file_key", "row", "found", "customer_id", "product_id", "order_id", "purchase_date", "items",
+    "n_units", "faults",
+)  # fmt: skip
+
+
+def coerced(raw: ir.Table, names: Mapping[str, str]) -> ir.Table:
+    """The lines of a raw file in the types of the contract; a value without a lossless form is null.
+
+    Args:
+        raw: the file with its `file_row_number`.
+        names: the file's own name of customer_id, product_id, order_id, purchase_date, items.
+
+    Returns:
+        row, the five columns, and `found`, the line as text.
+    """
+    text = [ibis.literal(f"{name}=") + raw[name].cast("string").fill_null("null") for name in names.values()]
+    ids = {name: _whole(raw[names[name]]) for name in ("customer_id", "product_id", "order_id")}
+    items = raw[names["items"]].cast("float64")
+    return raw.select(
+        row=raw["file_row_number"].cast("int64"),
+        **ids,
+        purchase_date=_day(raw[names["purchase_date"]]),
+        items=ibis.ifelse(items.abs() <= MOST_ITEMS, items, ibis.null("float64")),
+        found=ibis.literal(", ").join(text),
+    )
+
+
+def day_profile(lines: ir.Table) -> ir.Table:
+    """Lines of each day within EARLIEST and LATEST, in order of the day, for `disguised_days`.
+
+    Returns:
+        day, n_lines, n_fit (`items` is a third of an odd number), n_broken (no whole number),
+        n_broken_fit (both).
+    """
+    seen = lines.filter(lines.purchase_date.between(EARLIEST, LATEST), lines["items"].notnull())
+    fits = _fits(seen["items"])
+    broken = (seen["items"] - seen["items"].round()).abs() >= TOLERANCE
+    return (
+        seen.group_by(day=seen.purchase_date)
+        .agg(
+            n_lines=seen.count(),
+            n_fit=fits.sum(),
+            n_broken=broken.sum(),
+            n_broken_fit=(fits & broken).sum(),
+        )
+        .order_by("day")
+    )
+
+
+def disguised_days(profile: Sequence[Mapping[str, Any]]) -> list[date]:
+    """The days on which `items` is written as (2q + 1) / 3, with q the signed number of units.
+
+    So it is where most lines fit and most of those that are no whole number, of which there must
+    be one: honest quantities are whole, and a sale and its cancellation are never both whole in
+    disguise. Told by the day, so that what is dated later never changes how an earlier day is read.
+
+    Args:
+        profile: rows of `day_profile`.
+    """
+    return [
+        day["day"]
+        for day in profile
+        if 2 * day["n_fit"] > day["n_lines"] and 2 * day["n_broken_fit"] > day["n_broken"]
+    ]
+
+
+def judged(
+    lines: ir.Table, file_key: int, believable: tuple[date, date], disguised: Sequence[date]
+) -> ir.Table:
+    """Coerced lines with their units and the reasons, as bits of `faults`, why they cannot be used.
+
+    Args:
+        lines: what `coerced` returns.
+        file_key: the file's key in the ledger.
+        believable: first and last date of the file that are not absurd.
+        disguised: days whose quantities are decoded where they fit; elsewhere units are items.
+
+    Returns:
+        STAGED_COLUMNS; customers and products are not looked up yet.
+    """
+    items = lines["items"]
+    decode = lines.purchase_date.isin(list(disguised)) & _fits(items) if disguised else ibis.literal(False)
+    checks = (
+        lines.customer_id.isnull(),
+        lines.product_id.isnull(),
+        lines.order_id.isnull(),
+        lines.purchase_date.isnull(),
+        ~lines.purchase_date.between(*believable),
+        items.isnull(),
+    )
+    faults = sum(
+        (ibis.ifelse(check.fill_null(False), 1 << bit, 0) for bit, check in enumerate(checks)),
+        start=ibis.literal(0),
+    ).cast("int16")
+    return lines.mutate(
+        file_key=ibis.literal(file_key, "int64"),
+        n_units=ibis.ifelse(decode, _units(items), items.round(6)).cast("float64"),
+        faults=faults,
+        found=ibis.ifelse(faults != 0, lines.found, ibis.null("string")),
+    ).select(*STAGED_COLUMNS)
+
+
+def with_unknowns(staged: ir.Table, customer_ids: pa.Array, product_ids: pa.Array) -> ir.Table:
+    """Staged lines with the faults UNKNOWN_CUSTOMER and UNKNOWN_PRODUCT set anew.
+
+    `faults_before` holds what `faults` were.
+
+    Args:
+        staged: STAGED_COLUMNS, of any origin.
+        customer_ids, product_ids: int64, the keys that the business knows today.
+    """
+    customers = ibis.memtable(pa.table({"customer_id": customer_ids}))
+    products = ibis.memtable(pa.table({"product_id": product_ids}))
+    known = (
+        (staged.customer_id.isin(customers.customer_id), UNKNOWN_CUSTOMER),
+        (staged.product_id.isin(products.product_id), UNKNOWN_PRODUCT),
+    )
+    unknown = sum(ibis.ifelse(is_known.fill_null(True), 0, bit) for is_known, bit in known)
+    return staged.mutate(
+        faults_before=staged.faults, faults=((staged.faults & LASTING_FAULTS) + unknown).cast("int16")
+    )
+
+
+def reason_text(faults: int) -> str:
+    """The reasons that the bits of `faults` stand for, separated by semicolons."""
+    return "; ".join(reason for bit, reason in enumerate(REASONS) if faults >> bit & 1)
+
+
+def _whole(values: ir.Column) -> ir.Column:
+    whole = values.try_cast("int64")
+    if isinstance(values.type(), dt.Floating | dt.Decimal):
+        # A cast rounds; only what comes back unchanged was whole.
+        return ibis.ifelse(whole.cast("float64") == values.cast("float64"), whole, ibis.null("int64"))
+    return whole
+
+
+def _day(values: ir.Column) -> ir.Column:
+    return values.try_cast("date") if isinstance(values.type(), dt.String) else values.cast("date")
+
+
+def _fits(items: ir.Column) -> ir.Column:
+    units = (3 * items - 1) / 2
+    return (units - units.round()).abs() < TOLERANCE
+
+
+def _units(items: ir.Column) -> ir.Column:
+    return ((3 * items - 1) / 2).round()

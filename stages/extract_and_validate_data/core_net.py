@@ -1,0 +1,87 @@
+"""From valid lines to purchases: duplicates dropped, cancellations taken off."""
+
+import ibis
+import ibis.expr.types as ir
+
+from sodai.datasets import LINES, TRANSACTIONS
+
+LINE_KEY = list(LINES.contract.key)
+PURCHASE_KEY = list(TRANSACTIONS.contract.key)
+
+# Units are summed as whole millionths, because sums of fractions depend on their order.
+_MILLION = 1_000_000
+
+
+def week_of_lines(lines: ir.Table) -> ir.Column:
+    """The Monday of each line's week, by which partitions are named."""
+    # DuckDB truncates a date to a timestamp where Ibis believes it a date: cast there and back.
+    return lines.purchase_date.truncate("W").cast("timestamp").cast("date")
+
+
+def distinct_lines(lines: ir.Table) -> ir.Table:
+    """Lines without exact duplicates, within and across files.
+
+    A line that stands in several files counts for the one with the smallest key, so that the order
+    in which files were loaded cannot be told from the result. Args and return: the columns of LINES.
+    """
+    return lines.group_by(LINE_KEY).agg(
+        n_units=lines.n_units.argmin(lines.file_key), file_key=lines.file_key.min()
+    )
+
+
+def order_products(lines: ir.Table) -> ir.Table:
+    """What each order holds of each product, after cancellations.
+
+    Returns:
+        the key of TRANSACTIONS, n_units (net, may be zero or less), file_key (the smallest),
+        is_sold and is_returned (whether a line says so).
+    """
+    millionths = (lines.n_units * _MILLION).round().cast("int64")
+    return lines.group_by(PURCHASE_KEY).agg(
+        n_units=millionths.sum().cast("float64") / _MILLION,
+        file_key=lines.file_key.min(),
+        is_sold=(lines.n_units > 0).any(),
+        is_returned=(lines.n_units < 0).any(),
+    )
+
+
+def purchases(nets: ir.Table) -> ir.Table:
+    """The order-product nets that are purchases: more than zero units are left."""
+    return nets.filter(nets.n_units > 0)
+
+
+def counts_by_file(rows: ir.Table) -> ir.Table:
+    """Number of rows of each week and file: week, file_key, n."""
+    return rows.group_by(week=week_of_lines(rows), file_key=rows.file_key).agg(n=rows.count())
+
+
+def week_figures(nets: ir.Table) -> ir.Table:
+    """What happened in each week, in order of the week.
+
+    Returns:
+        week, purchases, customers and pairs (those with a purchase), units, cancelled (sold and taken
+        back whole), reduced (taken back in part), returned (taken back without a sale in the order),
+        first_date and last_date of the purchases (null without one).
+    """
+    bought = nets.n_units > 0
+    day = ibis.ifelse(bought, nets.purchase_date, ibis.null("date"))
+    customer = ibis.ifelse(bought, nets.customer_id, ibis.null("int64"))
+    pair = ibis.ifelse(
+        bought,
+        ibis.struct({"c": nets.customer_id, "p": nets.product_id}),
+        ibis.null("struct<c: int64, p: int64>"),
+    )
+    return (
+        nets.group_by(week=week_of_lines(nets))
+        .agg(
+            purchases=bought.sum(),
+            customers=customer.nunique(),
+            pairs=pair.nunique(),
+            cancelled=(~bought & nets.is_sold).sum(),
+            reduced=(bought & nets.is_returned).sum(),
+            returned=(~bought & ~nets.is_sold & nets.is_returned).sum(),
+            first_date=day.min(),
+            last_date=day.max(),
+        )
+        .order_by("week")
+    )

@@ -1,0 +1,68 @@
+"""Staging: each new file is read, judged line by line and laid down for the load."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ibis.expr.types as ir
+
+from extract_and_validate_data import core_lines
+from extract_and_validate_data.core_dates import believable_range
+from extract_and_validate_data.core_ledger import FileRecord, file_key
+from extract_and_validate_data.engine import explained_read
+from extract_and_validate_data.raw_files import RawFile
+from sodai.errors import InputError
+
+if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
+
+log = logging.getLogger("sodai")
+
+
+def stage_file(engine: "Backend", file: RawFile, sha256: str, staged: Path) -> FileRecord:
+    """Write the judged lines of one raw file to `staged` (parquet, STAGED_COLUMNS).
+
+    Returns:
+        the file's record; customers and products are not looked up yet.
+
+    Raises:
+        InputError: the file is damaged, or not one of its rows is usable.
+    """
+    log.info("reading %s: %d rows", file.path.name, file.n_rows)
+    with explained_read(file.path):
+        raw = engine.read_parquet(file.path, file_row_number=True, hive_partitioning=False)
+        lines = core_lines.coerced(raw, file.match.names)
+        profile = engine.to_pyarrow(core_lines.day_profile(lines)).to_pylist()
+        disguised = core_lines.disguised_days(profile)
+        believable = believable_range([(day["day"], day["n_lines"]) for day in profile])
+        judged = core_lines.judged(lines, file_key(sha256), believable, disguised)
+        engine.to_parquet(judged, staged)
+    _raise_unusable(engine, staged, file)
+    decoded = set(disguised)
+    return FileRecord(
+        name=file.path.name,
+        sha256=sha256,
+        loaded_for="",
+        rows=file.n_rows,
+        n_readable=sum(day["n_lines"] for day in profile),
+        n_fit=sum(day["n_fit"] for day in profile),
+        n_decoded=sum(day["n_fit"] for day in profile if day["day"] in decoded),
+        extra_columns=file.match.extra,
+    )
+
+
+def rows_of(engine: "Backend", table: ir.Table) -> list[dict[str, Any]]:
+    """A small table as one mapping a row."""
+    return engine.to_pyarrow(table).to_pylist()
+
+
+def _raise_unusable(engine: "Backend", staged: Path, file: RawFile) -> None:
+    lines = engine.read_parquet(staged)
+    by_faults = rows_of(engine, lines.group_by("faults").agg(n=lines.count()))
+    if not by_faults or any(row["faults"] == 0 for row in by_faults):
+        return
+    worst = max(by_faults, key=lambda row: (row["n"], row["faults"]))
+    raise InputError(
+        f"{file.path}: not one of its {file.n_rows} rows is usable "
+        f"({worst['n']} times: {core_lines.reason_text(worst['faults'])}); correct the file and run again"
+    )

@@ -1,0 +1,91 @@
+"""The warehouse on the volume: one load at a time, and no file that the ledger does not name."""
+
+import fcntl
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from extract_and_validate_data.core_ledger import Ledger, ledger_of
+from extract_and_validate_data.partitions import remove_unnamed
+from sodai.datasets import EXTRACT, LEDGER, LINES, QUARANTINE, TRANSACTIONS
+from sodai.errors import VolumeError
+from sodai.volume import Volume, explained
+
+log = logging.getLogger("sodai")
+
+FOLDERS = {"lines": LINES, "transactions": TRANSACTIONS, "quarantine": QUARANTINE}
+
+
+@contextmanager
+def sole_use(volume: Volume) -> Iterator[Path]:
+    """Hold the warehouse for one load, waiting for another load to end first.
+
+    Yields:
+        a scratch folder on the volume. It goes at the end of the block, however that comes, and so
+        do partition files that the ledger does not name.
+
+    Raises:
+        VolumeError: the volume is read-only or full.
+    """
+    warehouse = volume.path(LEDGER).parent
+    scratch = volume.root / ".attempts" / f"{EXTRACT}-load"
+    with explained(volume.root):
+        warehouse.mkdir(parents=True, exist_ok=True)
+        with (warehouse / ".lock").open("w") as lock:
+            _wait_for(lock)
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir(parents=True)
+            try:
+                yield scratch
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+                _tidy(volume)
+
+
+def read_ledger(volume: Volume) -> Ledger:
+    """The ledger of the volume; an empty one before the first load.
+
+    Raises:
+        VolumeError: it is unreadable or of another format.
+    """
+    if not volume.exists(LEDGER):
+        return Ledger()
+    return ledger_of(volume.read_json(LEDGER), str(volume.path(LEDGER)))
+
+
+def check_partitions(volume: Volume, ledger: Ledger) -> None:
+    """See that every partition file that the ledger names is there.
+
+    Raises:
+        VolumeError: some are missing.
+    """
+    missing = [
+        path
+        for kind, named in ledger.partitions.items()
+        for name in named.values()
+        if not (path := volume.path(FOLDERS[kind]) / name).exists()
+    ]
+    if missing:
+        raise VolumeError(
+            f"{missing[0]}: missing but named by the ledger, as are {len(missing) - 1} more; "
+            "run extract_and_validate_data --reload to build the warehouse anew from raw/"
+        )
+
+
+def _wait_for(lock: IO[str]) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.info("another process is loading this warehouse; waiting for it to end")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _tidy(volume: Volume) -> None:
+    in_force = volume.read_json(LEDGER)["partitions"] if volume.exists(LEDGER) else {}
+    for kind, dataset in FOLDERS.items():
+        n_removed = remove_unnamed(volume.path(dataset), in_force.get(kind, {}))
+        if n_removed:
+            log.info("removed %d files of %s that are no longer in force", n_removed, kind)
