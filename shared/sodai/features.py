@@ -175,7 +175,12 @@ FEATURES: tuple[Feature, ...] = (
         "ratio",
         "share of the customers of the same type who bought it in the last week",
     ),
-    Feature("product_type_share_4w", "product", "ratio", "the same, mean of the last four weeks"),
+    Feature(
+        "product_type_share_4w",
+        "product",
+        "ratio",
+        "customers of the same type who bought it, mean share of the last four weeks",
+    ),
     Feature(
         "product_type_lift_4w",
         "product",
@@ -184,10 +189,12 @@ FEATURES: tuple[Feature, ...] = (
         "nobody bought it in the last four weeks",
     ),
     Feature("pair_weeks", "pair", "weeks", "weeks in which the customer bought the product"),
-    Feature("pair_weight_97", "pair", "weeks", "those weeks, each worth .97 of the week after it"),
-    Feature("pair_weight_90", "pair", "weeks", "those weeks, each worth .9 of the week after it"),
-    Feature("pair_weight_75", "pair", "weeks", "those weeks, each worth .75 of the week after it"),
-    Feature("pair_weight_50", "pair", "weeks", "those weeks, each worth half of the week after it"),
+    Feature("pair_weight_97", "pair", "weeks", "weeks with the product, each worth .97 of the week after it"),
+    Feature("pair_weight_90", "pair", "weeks", "weeks with the product, each worth .9 of the week after it"),
+    Feature("pair_weight_75", "pair", "weeks", "weeks with the product, each worth .75 of the week after it"),
+    Feature(
+        "pair_weight_50", "pair", "weeks", "weeks with the product, each worth half of the week after it"
+    ),
     Feature("pair_weeks_4w", "pair", "weeks", "weeks with the product among the last four"),
     Feature("pair_weeks_8w", "pair", "weeks", "weeks with the product among the last eight"),
     Feature("pair_weeks_13w", "pair", "weeks", "weeks with the product among the last 13"),
@@ -278,14 +285,22 @@ FEATURES: tuple[Feature, ...] = (
         "pair_in_last_order", "pair", "0 or 1", "whether the newest order day of the customer had the product"
     ),
     Feature(
-        "pair_brand_weight", "pair", "weeks", "pair_weight_90 summed over the products of the same brand"
+        "pair_brand_weight",
+        "pair",
+        "weeks",
+        "weeks with products of the same brand, each worth .9 of the week after it",
     ),
-    Feature("pair_package_weight", "pair", "weeks", "the same over the products of the same package"),
+    Feature(
+        "pair_package_weight",
+        "pair",
+        "weeks",
+        "weeks with products of the same package, each worth .9 of the week after it",
+    ),
     Feature(
         "pair_look_alike_weight",
         "pair",
         "weeks",
-        "the same over the products of the same sub-category and size",
+        "weeks with products of the same sub-category and size, each worth .9 of the week after it",
     ),
     Feature("period_holidays", "time", "days", "public holidays of Chile inside the period"),
     Feature("market_pairs_1w", "time", "pairs", "customer-product pairs bought in the last week"),
