@@ -69,6 +69,10 @@ tr:last-child td{border-bottom:0}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.wide{min-width:15rem}
 code{font:.88em ui-monospace,monospace;overflow-wrap:anywhere}
+ul{margin:0 0 .8rem;padding-left:1.3em}
+li.raises{list-style:"▲ "}
+li.lowers{list-style:"▼ "}
+li::marker{color:var(--soft);font-size:.8em}
 footer{color:var(--soft);font-size:.85rem;padding-bottom:2rem}
 @media(max-width:560px){section{padding:.9rem}.tiles{grid-template-columns:1fr 1fr}}
 @media print{body{background:#fff}section{break-inside:avoid}nav{display:none}}

@@ -127,11 +127,16 @@ def reasons(
 
 
 def phrase(feature: Feature, value: float | str | None) -> str:
-    """A feature and its value in the words of the catalogue, for example `recency: 6 days`."""
+    """A feature and its value in the words of the catalogue.
+
+    For example `weeks with the product among the last eight: 7`; the unit follows where the meaning
+    does not name it.
+    """
     text = value_text(value)
     if text is None:
         return f"{feature.meaning}: {feature.null_means}"
-    return f"{feature.meaning}: {text} {feature.unit}".rstrip()
+    is_told = feature.unit == "ratio" or feature.unit in feature.meaning.split()
+    return f"{feature.meaning}: {text}" if is_told else f"{feature.meaning}: {text} {feature.unit}".rstrip()
 
 
 def value_text(value: float | str | None) -> str | None:

@@ -32,8 +32,8 @@ cancel each other count once.</p></div>
 </section>
 <section>
 <h2>Direction</h2>
-<p>One dot a candidate. Right of zero raises the probability of a purchase, left lowers it; red is a high value
-of the feature, blue a low one, grey a value that is not there.</p>
+<p>One dot a candidate. Right of zero raises the probability of a purchase, left lowers it; red is a high
+value of the feature, blue a low one, grey a value that is not there.</p>
 {{ beeswarm }}
 </section>
 <section>

@@ -88,10 +88,13 @@ def recommendation_index(
     Args:
         best: customer_id, product_id, probability, rank, selected, ordered by customer and rank.
         customers: every customer that is to be found in the index, with an empty list if need be.
-        reasons: customer_id, product_id, position, phrase; may be empty.
+        reasons: customer_id, product_id, position, direction, phrase; may be empty.
         header: what stands before `customers`.
     """
-    phrases = reasons.sort_values([*_PAIR, "position"]).groupby(_PAIR)["phrase"].agg(list).to_dict()
+    why: dict[tuple[int, int], list[dict[str, str]]] = {}
+    for reason in reasons.sort_values([*_PAIR, "position"]).to_dict("records"):
+        told = {"direction": reason["direction"], "text": reason["phrase"]}
+        why.setdefault((reason["customer_id"], reason["product_id"]), []).append(told)
     lists: dict[int, list[dict[str, Any]]] = {int(customer): [] for customer in sorted(customers)}
     for row in best.to_dict("records"):
         pair = row["customer_id"], row["product_id"]
@@ -101,7 +104,7 @@ def recommendation_index(
                 "probability": round(row["probability"], _DIGITS),
                 "rank": row["rank"],
                 "selected": row["selected"],
-                "reasons": phrases.get(pair, []),
+                "reasons": why.get(pair, []),
             }
         )
     opening = json.dumps(dict(header), ensure_ascii=False, allow_nan=False)[:-1]

@@ -9,7 +9,7 @@ from sodai.errors import ModelError
 from sodai.features import Feature
 
 FEATURES = [
-    Feature("recency", "pair", "days", "days since the last purchase", "never bought"),
+    Feature("recency", "pair", "days", "time since the last purchase", "never bought"),
     Feature("n_orders", "customer", "orders", "orders of the customer"),
     Feature("momentum", "product", "", "buyers last week over the mean of eight weeks"),
     Feature("kind", "customer", "", "kind of shop", categorical=True),
@@ -37,10 +37,10 @@ def test_reasons_are_the_three_largest_contributions_either_way() -> None:
 def test_reasons_speak_the_words_of_the_catalogue() -> None:
     reasons = core.reasons(PAIRS, X, CONTRIBUTIONS, FEATURES)
     assert reasons["phrase"].tolist() == [
-        "days since the last purchase: 6 days",
+        "time since the last purchase: 6 days",
         "buyers last week over the mean of eight weeks: 1.25",
-        "orders of the customer: 41 orders",
-        "days since the last purchase: never bought",
+        "orders of the customer: 41",
+        "time since the last purchase: never bought",
         "kind of shop: MINIMARKET",
         "buyers last week over the mean of eight weeks: 0.5",
     ]

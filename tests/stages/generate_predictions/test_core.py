@@ -20,7 +20,7 @@ def scores(*rows: tuple[int, int, float]) -> pd.DataFrame:
 
 
 FOUR = scores((1, 10, 0.9), (1, 20, 0.1), (2, 10, 0.6), (2, 20, 0.05))
-NO_REASONS = pd.DataFrame({"customer_id": [], "product_id": [], "position": [], "phrase": []})
+NO_REASONS = pd.DataFrame(columns=["customer_id", "product_id", "position", "direction", "phrase"])
 
 
 def test_the_set_is_taken_over_all_customers_together() -> None:
@@ -61,16 +61,20 @@ def test_the_index_holds_every_customer_with_the_reasons_in_their_order() -> Non
             "customer_id": [1, 1],
             "product_id": [10, 10],
             "position": [2, 1],
+            "direction": ["lowers", "raises"],
             "phrase": ["second", "first"],
         }
     )
     best = core.recommend(core.predict(FOUR, WEEK, "3", 0.0), k=2)
     index = json.loads(core.recommendation_index(best, [1, 2, 3], reasons, {"week": "2025-01-06", "k": 2}))
     assert list(index) == ["week", "k", "customers"]
-    assert index["customers"]["1"] == [
-        {"product_id": 10, "probability": 0.9, "rank": 1, "selected": True, "reasons": ["first", "second"]},
-        {"product_id": 20, "probability": 0.1, "rank": 2, "selected": False, "reasons": []},
+    best, second = index["customers"]["1"]
+    assert best.pop("reasons") == [
+        {"direction": "raises", "text": "first"},
+        {"direction": "lowers", "text": "second"},
     ]
+    assert best == {"product_id": 10, "probability": 0.9, "rank": 1, "selected": True}
+    assert second == {"product_id": 20, "probability": 0.1, "rank": 2, "selected": False, "reasons": []}
     assert index["customers"]["3"] == []
 
 
