@@ -2,8 +2,9 @@
 # Sourced by engine.sh and base.sh: what both read of the Debian machine they run on.
 
 # The first archive address in the machine's own apt sources that is no security archive.
-debian_archive() {
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+debian_archive() { # debian_archive [FOLDER], of apt's settings
+    folder=${1:-/etc/apt}
+    cat "$folder"/sources.list "$folder"/sources.list.d/*.list "$folder"/sources.list.d/*.sources 2>/dev/null |
         sed -nE -e 's/^URIs:[[:space:]]*([^[:space:]]+).*/\1/p' \
             -e 's/^deb[[:space:]]+(\[[^]]*\][[:space:]]+)?([^[:space:]]+).*/\2/p' |
         grep -E '/debian/?$' | head -n 1

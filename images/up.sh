@@ -1,12 +1,24 @@
 #!/bin/sh
-# Brings the full stack up and loads a folder laid out like raw/: images/up.sh [FOLDER].
+# Brings the full stack up and loads a folder laid out like raw/: images/up.sh FOLDER.
 set -eu
 cd "$(dirname "$0")/.."
 
+[ -n "$(ls -A "$1" 2>/dev/null)" ] || {
+    echo "up: $1 is no folder with files, expected one with transactions, customers and products as parquet" >&2
+    exit 1
+}
 images/secrets.sh
-docker compose up --detach --wait --wait-timeout 300
-# Streamed, so that it works with an engine on another machine too and files belong to the stages' user.
-tar --create --directory "$1" . |
-    docker run --rm --interactive --user 1000:1000 --volume sodai_data:/data sodai/base \
-        sh -c 'mkdir -p /data/raw && tar --extract --no-same-owner --directory /data/raw'
-echo "up: Airflow http://localhost:8080 (admin, password: AIRFLOW_ADMIN_PASSWORD in .env), MLflow http://localhost:5000"
+# Progress goes to a file: it says nothing but that services wait for each other.
+log=.cache/up.log
+mkdir -p .cache
+docker compose up --detach --wait --wait-timeout 300 >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    echo "up: the stack is not healthy; docker compose ps and docker compose logs say why" >&2
+    exit 1
+}
+# Streamed, so that it works with an engine on another machine too and the files belong to the stages' user.
+tar --create --directory "$1" . | docker run --rm --interactive --user 1000:1000 \
+    --volume "${SODAI_STACK:-sodai}_data:/data" sodai/base \
+    sh -c 'mkdir -p /data/raw && tar --extract --no-same-owner --no-same-permissions --directory /data/raw'
+echo "up: Airflow on http://localhost:${AIRFLOW_PORT:-8080}, user admin, password AIRFLOW_ADMIN_PASSWORD of .env"
+echo "up: MLflow on http://localhost:${MLFLOW_PORT:-5000}; data in the volume ${SODAI_STACK:-sodai}_data"
