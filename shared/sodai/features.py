@@ -148,7 +148,7 @@ FEATURES: tuple[Feature, ...] = (
         "product_share_1w",
         "product",
         "ratio",
-        "its share of all pairs bought in the last week",
+        "the share of the product in all pairs bought in the last week",
         "nothing was bought in the last week",
     ),
     Feature(
@@ -185,7 +185,7 @@ FEATURES: tuple[Feature, ...] = (
         "product_type_lift_4w",
         "product",
         "ratio",
-        "that share over the share of all customers",
+        "share of its buyers among customers of the same type over that among all customers, four weeks",
         "nobody bought it in the last four weeks",
     ),
     Feature("pair_weeks", "pair", "weeks", "weeks in which the customer bought the product"),
@@ -308,7 +308,7 @@ FEATURES: tuple[Feature, ...] = (
         "market_trend_8w",
         "time",
         "ratio",
-        "that number over its mean of eight weeks",
+        "customer-product pairs of the last week over their mean of eight weeks",
         "nothing was bought in eight weeks",
     ),
 )
