@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from sodai.charts import ACCENT, INK, PALETTE, SOFT, drawing
+from sodai.charts import ACCENT, INK, PALETTE, SOFT, WARN, drawing
 from sodai.pages import inline_svg
 
 Record = Mapping[str, Any]
@@ -34,6 +34,35 @@ def weekly_lines(title: str, index: Sequence[date], lines: Sequence[Line], from_
             axes.set_xticks(days, [index[0].isoformat()])
         if len(lines) > 1:
             axes.legend(loc="best")
+        return inline_svg(figure, title)
+
+
+def weekly_bars(title: str, index: Sequence[date], values: Sequence[float]) -> Markup:
+    """One bar a week.
+
+    Args:
+        title: for readers who cannot see the plot.
+        index: first days of the weeks.
+        values: in their order.
+    """
+    with drawing() as (figure, axes):
+        axes.bar(np.array(index, dtype="datetime64[D]"), values, width=5.5, color=ACCENT)
+        axes.grid(axis="x", visible=False)
+        return inline_svg(figure, title)
+
+
+def trial_dots(title: str, numbers: Sequence[int], values: Sequence[float], best: int) -> Markup:
+    """One dot a completed trial, the best one in colour.
+
+    Args:
+        title: for readers who cannot see the plot.
+        numbers, values: of the completed trials.
+        best: number of the best one.
+    """
+    colours = [WARN if number == best else ACCENT for number in numbers]
+    with drawing() as (figure, axes):
+        axes.scatter(numbers, values, s=16, color=colours)
+        axes.set_xlabel("trial")
         return inline_svg(figure, title)
 
 

@@ -36,6 +36,8 @@ def run_page(
         decision=sections.decision(records),
         evaluation=evaluation,
         evaluated=days(date.fromisoformat(evaluated["as_of"]), evaluated["horizon_days"]),
+        quality=sections.quality(records.quality),
+        training=sections.training(records),
         metrics=sections.metrics(evaluation),
         drift=sections.drift(records),
         n_weeks=len(history),
@@ -48,7 +50,6 @@ def run_page(
         examples=[sections.example(example) for example in examples],
         costs=sections.costs(records),
         summary=summary,
-        trials=records.trials,
     )
     period = days(records.as_of, summary["horizon_days"])
     subtitle = f"{period} · {summary['n_customers']:,} customers · model version {summary['model_version']}"

@@ -1,10 +1,11 @@
 """What each section of the run's page shows, as the template takes it."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from log_pipeline_metrics.core import Record, WeekRecords
-from log_pipeline_metrics.core_charts import weekly_lines
+from log_pipeline_metrics.core_charts import trial_dots, weekly_bars, weekly_lines
 from log_pipeline_metrics.core_examples import Example
 from log_pipeline_metrics.core_words import BRANCHES, CONTENDERS, METRICS, duration, number
 from sodai.pages import Bar, Heading
@@ -67,6 +68,57 @@ def decision(records: WeekRecords) -> Section:
     ]
     branch = BRANCHES[records.decision["branch"]]
     return {"branch": branch, "reason": records.decision["reason"], "columns": headings, "rows": rows}
+
+
+def quality(record: Record) -> Section:
+    """What became of every row of the raw files, and the purchases of every week."""
+    totals = record["totals"]
+    n_rows = totals["rows"] or 1
+    fates = {
+        "kept as purchases": ("kept", "good"),
+        "netted with a cancellation": ("netted", ""),
+        "exact duplicates": ("duplicates", ""),
+        "quarantined": ("quarantined", "bad"),
+    }
+    weeks = record["weeks"]
+    return {
+        "n_rows": totals["rows"],
+        "n_files": len(record["files"]),
+        "last_date": weeks[-1]["last_date"],
+        "n_later": record["as_of_or_later"]["lines"],
+        "bars": [
+            Bar(title, totals[name] / n_rows, f"{totals[name]:,}", tone)
+            for title, (name, tone) in fates.items()
+        ],
+        "reasons": record["reasons"],
+        "notes": record["notes"],
+        "weeks": weekly_bars(
+            "pairs bought by week",
+            [date.fromisoformat(week["week"]) for week in weeks],
+            [week["pairs"] for week in weeks],
+        ),
+    }
+
+
+def training(records: WeekRecords) -> Section | None:
+    """The search for parameters; None in a week that kept the champion in use."""
+    if records.trials is None:
+        return None
+    trials = records.trials["trials"]
+    done = [trial for trial in trials if trial["value"] is not None]
+    return {
+        "n_trials": len(trials),
+        "n_complete": len(done),
+        "metric": METRICS[records.trials["metric"]].lower(),
+        "best_value": records.trials["best_value"],
+        "best_trial": records.trials["best_trial"],
+        "plot": trial_dots(
+            "trials of the search",
+            [trial["number"] for trial in done],
+            [trial["value"] for trial in done],
+            records.trials["best_trial"],
+        ),
+    }
 
 
 def drift(records: WeekRecords) -> Section | None:
