@@ -207,8 +207,21 @@ RETRAINED_MODEL = _weekly(RETRAIN, "model", "one model folder: the challenger")
 LOADED_MODEL = _weekly(LOAD, "model", "one model folder: the champion")
 PUBLISHED_MODEL = _weekly(EVALUATE, "model", "one model folder: the model that the week is published with")
 REFERENCE = _weekly(
-    RETRAIN, "reference.parquet", "one candidate of the drift reference: features as trained on"
+    RETRAIN,
+    "reference.parquet",
+    "one customer or one product of one training period: the features that a champion was trained on",
+    Contract(
+        (
+            Column("cutoff", pa.date32(), "first day of the period"),
+            Column("unit", pa.string(), "what the row stands for: customer or product"),
+            *PAIR_COLUMNS,
+            *FEATURE_COLUMNS,
+        ),
+        key=("cutoff", "unit", "customer_id", "product_id"),
+    ),
 )
+# Outside the stage's folder: an interrupted search must outlive the try that it belonged to.
+STUDIES = Dataset("studies", "studies/{as_of}", RETRAIN, "one Optuna journal for each search of a period")
 TRIALS = _weekly(RETRAIN, "trials.json", "one record: the Optuna study")
 
 EVALUATION = _weekly(EVALUATE, "evaluation.json", "one record: figures by model and baseline, promotion")

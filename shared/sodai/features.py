@@ -255,7 +255,7 @@ FEATURES: tuple[Feature, ...] = (
         "pair_momentum_score",
         "pair",
         "score",
-        "pair_weight_90 times product_momentum plus five times product_share_1w",
+        "momentum score: purchases, newer ones worth more, lifted by what sells now",
     ),
     Feature(
         "pair_share_of_weeks",

@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -225,6 +226,12 @@ def explained(where: Path) -> Iterator[None]:
             f"{error.filename or where}: cannot be written ({error.strerror}); "
             "give the volume space and this user the right to write, then run the stage again"
         ) from error
+
+
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _exchange(source: Path, target: Path) -> None:

@@ -1,0 +1,192 @@
+"""A trained model as a folder: the estimator in skops' format, without pickle, and its manifest."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import skops.io
+from lightgbm import LGBMClassifier
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OrdinalEncoder
+
+from sodai.errors import ModelError
+from sodai.features import CATEGORICAL_NAMES, FEATURE_NAMES
+from sodai.resources import available_cpus
+
+Floats = npt.NDArray[np.float64]
+
+ESTIMATOR_FILE = "model.skops"
+MANIFEST_FILE = "model.json"
+# Everything in the estimator that skops does not know to be harmless; nothing else is loaded.
+TRUSTED_TYPES = [
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+]
+# The encoder puts the categories first.
+_ENCODED_ORDER = [*CATEGORICAL_NAMES, *(name for name in FEATURE_NAMES if name not in CATEGORICAL_NAMES)]
+_TO_CATALOGUE = [_ENCODED_ORDER.index(name) for name in FEATURE_NAMES]
+_LARGEST_ODDS = 30.0
+
+
+def purchase_pipeline(params: Mapping[str, Any], seed: int) -> Pipeline:
+    """An unfitted pipeline of category codes and LightGBM, the same result for any number of threads.
+
+    Args:
+        params: of LGBMClassifier.
+        seed: of its sampling of rows and columns.
+    """
+    encoder = ColumnTransformer(
+        [
+            (
+                "codes",
+                OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float32),
+                CATEGORICAL_NAMES,
+            )
+        ],
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    )
+    classifier = LGBMClassifier(
+        **params,
+        random_state=seed,
+        deterministic=True,
+        force_row_wise=True,
+        n_jobs=available_cpus(),
+        verbose=-1,
+    )
+    return Pipeline([("encode", encoder.set_output(transform="pandas")), ("classify", classifier)])
+
+
+def fit_pipeline(pipeline: Pipeline, X: pd.DataFrame, y: npt.NDArray[Any], weight: Floats) -> Pipeline:
+    """Fit with weights and with the category codes treated as categories.
+
+    Args:
+        pipeline: of `purchase_pipeline`.
+        X: (n, features) as from `features_frame`.
+        y: (n,) 1 if bought in the period.
+        weight: (n,) of each row.
+    """
+    return pipeline.fit(
+        X, y, classify__sample_weight=weight, classify__categorical_feature=list(CATEGORICAL_NAMES)
+    )
+
+
+def features_frame(table: pa.Table) -> pd.DataFrame:
+    """The model's features of a training or scoring table: (n rows, 72), catalogue order.
+
+    A category that the business does not give is a category of its own, the empty text.
+    """
+    X = table.select(FEATURE_NAMES).to_pandas()
+    for name in CATEGORICAL_NAMES:
+        X[name] = X[name].fillna("").astype(object)
+    return X
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A fitted pipeline, its calibration and its manifest (version, features, cutoffs, params, ...)."""
+
+    pipeline: Pipeline
+    manifest: dict[str, Any]
+
+    def raw_score(self, X: pd.DataFrame) -> Floats:
+        """Log-odds before calibration: (n,)."""
+        return np.asarray(self._booster().predict(self._encoded(X), raw_score=True), dtype=np.float64)
+
+    def predict_proba(self, X: pd.DataFrame) -> Floats:
+        """Calibrated probability of at least one purchase in the period: (n,)."""
+        calibration = self.manifest["calibration"]
+        return calibrated(self.raw_score(X), calibration["slope"], calibration["intercept"])
+
+    def contributions(self, X: pd.DataFrame) -> Floats:
+        """SHAP values in log-odds before calibration: (n, 72 + 1), the last column is the base value.
+
+        A row adds up to `raw_score`; LightGBM computes them exactly.
+        """
+        parts = np.asarray(self._booster().predict(self._encoded(X), pred_contrib=True), dtype=np.float64)
+        return parts[:, [*_TO_CATALOGUE, len(FEATURE_NAMES)]]
+
+    def save(self, folder: Path) -> None:
+        """Write the two files of a model folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        skops.io.dump(self.pipeline, folder / ESTIMATOR_FILE)
+        write_manifest(folder, self.manifest)
+
+    def _encoded(self, X: pd.DataFrame) -> pd.DataFrame:
+        return self.pipeline["encode"].transform(X)
+
+    def _booster(self) -> Any:
+        return self.pipeline["classify"].booster_
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest of a model folder."""
+    text = json.dumps(manifest, indent=2, allow_nan=False, sort_keys=True)
+    (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def calibrated(raw_score: Floats, slope: float, intercept: float) -> Floats:
+    """Probability from log-odds, after a line through the log-odds (Platt, 1999): (n,)."""
+    odds = np.clip(slope * raw_score + intercept, -_LARGEST_ODDS, _LARGEST_ODDS)
+    return np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float64)
+
+
+def load_model(folder: Path) -> TrainedModel:
+    """The model of a model folder.
+
+    Raises:
+        ModelError: it is missing, unreadable, holds a type that is not trusted, or was trained on
+            other features than today's.
+    """
+    estimator, manifest_file = folder / ESTIMATOR_FILE, folder / MANIFEST_FILE
+    for file in (estimator, manifest_file):
+        if not file.exists():
+            raise ModelError(f"{file}: missing, expected a model folder; run the stage that makes it again")
+    try:
+        manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
+        pipeline = skops.io.load(estimator, trusted=TRUSTED_TYPES)
+    except (
+        ValueError,
+        OSError,
+        KeyError,
+        TypeError,
+        skops.io.exceptions.UntrustedTypesFoundException,
+    ) as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"{folder}: not readable as a model ({first_line}); retrain with --force-retrain"
+        ) from error
+    check_features(manifest, str(folder))
+    return TrainedModel(pipeline, manifest)
+
+
+def check_features(manifest: Mapping[str, Any], where: str) -> None:
+    """Compare the feature list of a manifest with today's.
+
+    Raises:
+        ModelError: they differ; the message names the differences.
+    """
+    trained = list(manifest.get("features", []))
+    if trained == FEATURE_NAMES:
+        return
+    gone = [name for name in trained if name not in FEATURE_NAMES]
+    new = [name for name in FEATURE_NAMES if name not in trained]
+    what = f"no longer made: {_named(gone)}; new: {_named(new)}" if gone or new else "their order changed"
+    raise ModelError(
+        f"{where}: version {manifest.get('version')} was trained on other features ({what}); "
+        "run the pipeline with force_retrain"
+    )
+
+
+def _named(names: list[str]) -> str:
+    return (
+        ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") if names else "none"
+    )

@@ -1,0 +1,276 @@
+"""MLflow as the pipeline uses it: one experiment, one registered model, two aliases."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+# Before the import: MLflow reads these once. Half a minute in all is enough to say that nobody answers.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+import mlflow
+import requests
+import sqlalchemy
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+from sodai.errors import RegistryError
+from sodai.volume import Volume
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sodai.model import TrainedModel
+
+EXPERIMENT = "sodai_recommendation_pipeline"
+MODEL_NAME = "sodai_purchase_model"
+CHAMPION, CHALLENGER = "champion", "challenger"
+# What MLflow stores as absolute addresses, by table: they follow the volume when it moves.
+_ADDRESSES = {
+    "experiments": ["artifact_location"],
+    "runs": ["artifact_uri"],
+    "logged_models": ["artifact_location"],
+    "model_versions": ["source", "storage_location"],
+}
+_BATCH = 100
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version of the registered model: its number as text, the run that made it and its tags."""
+
+    version: str
+    run_id: str
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial of a study, as a child run shows it."""
+
+    number: int
+    state: str
+    value: float | None
+    params: dict[str, Any]
+    started_ms: int
+    ended_ms: int
+
+
+class Registry:
+    """A connection to MLflow: a server, or SQLite and a folder inside the volume.
+
+    Args:
+        volume: of the pipeline.
+        tracking_uri: of an MLflow server; None for `mlflow/` in the volume.
+
+    Raises:
+        RegistryError: nobody answers there.
+    """
+
+    def __init__(self, volume: Volume, tracking_uri: str | None = None) -> None:
+        folder = volume.root / "mlflow"
+        self.uri = tracking_uri or f"sqlite:///{folder / 'mlflow.db'}"
+        location = None
+        if tracking_uri is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            location = (folder / "artifacts").as_uri()
+            _relocate(folder / "mlflow.db", location)
+        with self._explained():
+            mlflow.set_tracking_uri(self.uri)
+            self.client = MlflowClient(self.uri)
+            known = self.client.get_experiment_by_name(EXPERIMENT)
+            self.experiment_id = (
+                known.experiment_id if known else self.client.create_experiment(EXPERIMENT, location)
+            )
+
+    def champion(self) -> ModelVersion | None:
+        """The version with the alias champion; None if there is none yet."""
+        return self._by_alias(CHAMPION)
+
+    def download(self, version: str, folder: Path) -> None:
+        """Put the model folder of a version, and its reference.parquet, into `folder`.
+
+        Raises:
+            RegistryError: the version or one of its files is missing.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._explained(f"version {version} of {MODEL_NAME}"), TemporaryDirectory() as scratch:
+            run_id = self.client.get_model_version(MODEL_NAME, version).run_id
+            registered = Path(
+                mlflow.artifacts.download_artifacts(
+                    artifact_uri=f"models:/{MODEL_NAME}/{version}", dst_path=scratch
+                )
+            )
+            shutil.copyfile(registered / "model.skops", folder / "model.skops")
+            for name in ("model.json", "reference.parquet"):
+                fetched = self.client.download_artifacts(run_id, f"pipeline/{name}", scratch)
+                shutil.copyfile(fetched, folder / name)
+
+    def register(
+        self, run_id: str, model: "TrainedModel", example: "pd.DataFrame", files: list[Path]
+    ) -> "TrainedModel":
+        """Log and register a model as the challenger.
+
+        Args:
+            run_id: the training run.
+            model: its manifest gets the version.
+            example: rows of features, for the signature.
+            files: reference.parquet and whatever else belongs to the version.
+
+        Returns:
+            the model with its version in the manifest.
+        """
+        from mlflow.models import infer_signature
+        from mlflow.sklearn import log_model
+
+        from sodai.model import MANIFEST_FILE, TRUSTED_TYPES, write_manifest
+
+        with self._explained(), TemporaryDirectory() as scratch:
+            with mlflow.start_run(run_id=run_id, log_system_metrics=False):
+                logged = log_model(
+                    model.pipeline,
+                    name="model",
+                    registered_model_name=MODEL_NAME,
+                    signature=infer_signature(example, model.pipeline.predict_proba(example)),
+                    pyfunc_predict_fn="predict_proba",
+                    pip_requirements=_requirements(),
+                    serialization_format="skops",
+                    skops_trusted_types=TRUSTED_TYPES,
+                )
+            version = str(logged.registered_model_version)
+            model = replace(model, manifest={**model.manifest, "version": version, "run_id": run_id})
+            write_manifest(Path(scratch), model.manifest)
+            for file in [Path(scratch) / MANIFEST_FILE, *files]:
+                self.client.log_artifact(run_id, str(file), "pipeline")
+            for name in ("as_of", "horizon_days", "training_sha256"):
+                self.client.set_model_version_tag(MODEL_NAME, version, name, str(model.manifest[name]))
+            self.client.set_registered_model_alias(MODEL_NAME, CHALLENGER, version)
+        return model
+
+    def promote(self, version: str) -> None:
+        """Move the alias champion to `version`, and take challenger from it."""
+        with self._explained():
+            self.client.set_registered_model_alias(MODEL_NAME, CHAMPION, version)
+            challenger = self._by_alias(CHALLENGER)
+            if challenger and challenger.version == version:
+                self.client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
+
+    @contextmanager
+    def run(self, name: str, tags: Mapping[str, str]) -> Iterator[str]:
+        """A run of the experiment, closed as finished or failed with the block; gives its id."""
+        with self._explained():
+            run_id: str = self.client.create_run(
+                self.experiment_id, run_name=name, tags=dict(tags)
+            ).info.run_id
+        try:
+            yield run_id
+        except BaseException:
+            with suppress(MlflowException):
+                self.client.set_terminated(run_id, "FAILED")
+            raise
+        with self._explained():
+            self.client.set_terminated(run_id)
+
+    def log(
+        self,
+        run_id: str,
+        params: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        files: Mapping[str, list[Path]] | None = None,
+    ) -> None:
+        """Add parameters, metrics and files (artifact folder -> files) to a run."""
+        now = int(time.time() * 1000)
+        entities = [Metric(name, float(value), now, 0) for name, value in (metrics or {}).items()]
+        texts = [Param(name, str(value)[:6000]) for name, value in (params or {}).items()]
+        with self._explained():
+            for start in range(0, max(len(entities), len(texts)), _BATCH):
+                part = slice(start, start + _BATCH)
+                self.client.log_batch(run_id, metrics=entities[part], params=texts[part])
+            for folder, paths in (files or {}).items():
+                for path in paths:
+                    self.client.log_artifact(run_id, str(path), folder or None)
+
+    def log_trials(self, run_id: str, trials: list[Trial], metric: str) -> None:
+        """Add each trial of a study as a child run of `run_id`."""
+        with self._explained():
+            for trial in trials:
+                tags = {"mlflow.parentRunId": run_id, "state": trial.state}
+                child = self.client.create_run(
+                    self.experiment_id, trial.started_ms, tags, run_name=f"trial-{trial.number:03d}"
+                )
+                metrics = [] if trial.value is None else [Metric(metric, trial.value, trial.ended_ms, 0)]
+                params = [Param(name, str(value)) for name, value in trial.params.items()]
+                self.client.log_batch(
+                    child.info.run_id, metrics, params, [RunTag("trial", str(trial.number))]
+                )
+                status = "FAILED" if trial.state == "FAIL" else "FINISHED"
+                self.client.set_terminated(child.info.run_id, status, trial.ended_ms)
+
+    def _by_alias(self, alias: str) -> ModelVersion | None:
+        with self._explained():
+            try:
+                found = self.client.get_model_version_by_alias(MODEL_NAME, alias)
+            except MlflowException as error:
+                if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+                    return None
+                raise
+        return ModelVersion(str(found.version), found.run_id, dict(found.tags))
+
+    @contextmanager
+    def _explained(self, what: str = "the experiment") -> Iterator[None]:
+        try:
+            yield
+        except (
+            MlflowException,
+            requests.exceptions.RequestException,
+            sqlalchemy.exc.SQLAlchemyError,
+            FileNotFoundError,
+        ) as error:
+            first_line = (str(error).splitlines() or [type(error).__name__])[0][:300]
+            raise RegistryError(
+                f"MLflow at {self.uri}: {what} not available ({first_line}); "
+                "check that the server runs and that --tracking-uri names it, then run the stage again"
+            ) from error
+
+
+def _relocate(database: Path, location: str) -> None:
+    """Make the addresses in a SQLite store follow the volume.
+
+    A volume is /data in a container and any folder on a host; MLflow writes absolute addresses.
+    """
+    if not database.exists():
+        return
+    engine = sqlalchemy.create_engine(f"sqlite:///{database}")
+    try:
+        with engine.begin() as connection:
+            tables = sqlalchemy.inspect(connection).get_table_names()
+            if "experiments" not in tables:
+                return
+            query = sqlalchemy.text("SELECT artifact_location FROM experiments WHERE name = :name")
+            recorded = connection.execute(query, {"name": EXPERIMENT}).scalar()
+            if recorded is None or recorded == location:
+                return
+            for table, columns in _ADDRESSES.items():
+                for column in columns:
+                    replaced = f"replace({column}, :old, :new)"
+                    statement = f"UPDATE {table} SET {column} = {replaced} WHERE {column} LIKE :old || '%'"
+                    connection.execute(sqlalchemy.text(statement), {"old": recorded, "new": location})
+    finally:
+        engine.dispose()
+
+
+def _requirements() -> list[str]:
+    from importlib.metadata import version
+
+    names = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops")
+    return [f"{name}=={version(name)}" for name in names]

@@ -1,0 +1,1 @@
+"""Tunes, trains, calibrates and registers a challenger."""

@@ -1,0 +1,166 @@
+"""The command of retrain_model: training table in, registered challenger out."""
+
+import logging
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sodai.cli import (
+    DEFAULT_DATA,
+    DEFAULT_HORIZON_DAYS,
+    AsOf,
+    DataRoot,
+    HorizonDays,
+    Seed,
+    TrackingUri,
+    stage_command,
+)
+from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, STUDIES, TRAINING, TRIALS
+
+if TYPE_CHECKING:
+    import optuna
+    import pyarrow as pa
+
+    from sodai.model import TrainedModel
+    from sodai.periods import Period
+    from sodai.registry import Registry
+    from sodai.volume import Volume
+
+log = logging.getLogger("sodai")
+
+
+@stage_command(RETRAIN)
+def retrain_model(
+    as_of: AsOf,
+    data: DataRoot = DEFAULT_DATA,
+    horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
+    trials: Annotated[int, typer.Option(min=1, max=1000, help="Optuna trials.")] = 50,
+    folds: Annotated[
+        int, typer.Option(min=1, max=12, help="Closed periods that each trial is tested on.")
+    ] = 3,
+    search_rows: Annotated[
+        int, typer.Option(min=1000, help="Rows that a trial learns from, about.")
+    ] = 40_000,
+    fit_rows: Annotated[
+        int, typer.Option(min=1000, help="Rows that the final fit learns from, about.")
+    ] = 400_000,
+    seed: Seed = 0,
+    tracking_uri: TrackingUri = None,
+) -> dict[str, Any]:
+    """Search parameters with Optuna, fit, calibrate and register a challenger."""
+    import numpy as np
+    import pandas as pd
+
+    from retrain_model import core, core_rows, core_search, study
+    from sodai.model import TrainedModel, features_frame, purchase_pipeline
+    from sodai.periods import Period, parse_date
+    from sodai.registry import Registry
+    from sodai.resources import available_cpus
+    from sodai.volume import Volume, sha256_of
+
+    volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
+    registry = Registry(volume, tracking_uri)
+    table = _rows_to_learn_from(volume, period)
+    X, y = features_frame(table), table["target"].to_numpy()
+    cutoff = pd.to_datetime(table["cutoff"].to_pandas())
+    training_sha256 = sha256_of(volume.existing(TRAINING, period.as_of))
+
+    tested = core_rows.rolling_folds(
+        X, y, cutoff, folds, period.step_days, search_rows, np.random.default_rng(seed)
+    )
+    encoder = purchase_pipeline({}, seed)["encode"].fit(X)
+    prepared = [core_search.prepare(fold, lambda rows: encoder.transform(rows.X)) for fold in tested]
+    key = core.study_key(training_sha256, seed=seed, folds=folds, rows=search_rows)
+    found = study.run_study(
+        volume.path(STUDIES, period.as_of) / f"{key}.journal",
+        key,
+        trials,
+        seed,
+        core_search.objective(prepared, seed, available_cpus()),
+    )
+    params = core_search.final_params(found.best_trial)
+    log.info("best trial %d: %.5f, %s", found.best_trial.number, found.best_value, params)
+
+    pipeline = core.fit_final(X, y, cutoff, period.step_days, params, fit_rows, seed)
+    model = TrainedModel(
+        pipeline,
+        core.manifest_of(
+            period.as_of,
+            horizon_days,
+            cutoff,
+            training_sha256,
+            params=params,
+            seed=seed,
+            calibration=core.calibration_of(tested, params, seed),
+            missing_share=_missing_share(volume, period, table),
+            average_precision=found.best_value,
+        ),
+    )
+    return _publish(volume, period, registry, model, found, table)
+
+
+def _rows_to_learn_from(volume: "Volume", period: "Period") -> "pa.Table":
+    """The training rows but those of the newest closed period, which evaluate_model holds against the model."""
+    import pyarrow.compute as pc
+
+    from sodai.errors import InputError
+
+    table = volume.read(TRAINING, period.as_of)
+    table = table.filter(pc.field("cutoff") < period.back(1).as_of)
+    n_periods = len(pc.unique(table["cutoff"]))
+    if n_periods < 2 or pc.sum(table["target"]).as_py() == 0:
+        raise InputError(
+            f"{volume.path(TRAINING, period.as_of)}: found {n_periods} periods to learn from and "
+            f"{pc.sum(table['target']).as_py() or 0} purchases in them, expected at least 2 and 1; "
+            "load older transactions or give a later --as-of"
+        )
+    return table
+
+
+def _missing_share(volume: "Volume", period: "Period", table: "pa.Table") -> float:
+    import pyarrow.compute as pc
+
+    from retrain_model.core import missing_share, pairs_by_period
+    from sodai.warehouse import read_transactions
+
+    cutoffs = pc.unique(table["cutoff"]).to_pylist()
+    purchases = read_transactions(volume, period.back(1).as_of, min(cutoffs)).to_pandas()
+    n_bought = pairs_by_period(purchases, cutoffs, period.horizon_days)
+    return missing_share(n_bought, pc.sum(table["target"]).as_py())
+
+
+def _publish(
+    volume: "Volume",
+    period: "Period",
+    registry: "Registry",
+    model: "TrainedModel",
+    found: "optuna.Study",
+    table: "pa.Table",
+) -> dict[str, Any]:
+    from retrain_model import records
+    from sodai.model import features_frame
+
+    with volume.attempt(RETRAIN, period.as_of) as attempt:
+        attempt.write(REFERENCE, records.reference(table, model.manifest["seed"]))
+        attempt.write_json(TRIALS, records.study_record(found))
+        plots = records.study_plots(found, attempt.scratch("plots"))
+        with registry.run(
+            f"retrain {period.as_of}", {"stage": RETRAIN, "as_of": str(period.as_of)}
+        ) as run_id:
+            registry.log(
+                run_id,
+                params={**model.manifest["params"], "n_training_rows": model.manifest["n_training_rows"]},
+                metrics={"average_precision": found.best_value},
+                files={"study": plots},
+            )
+            registry.log_trials(run_id, records.trials(found), "average_precision")
+            example = features_frame(table.slice(0, 100))
+            model = registry.register(run_id, model, example, [attempt.path(REFERENCE)])
+        model.save(attempt.path(RETRAINED_MODEL))
+    return {
+        "version": model.manifest["version"],
+        "trials": len(found.trials),
+        "average_precision": round(found.best_value, 6),
+        "params": model.manifest["params"],
+        "calibration": model.manifest["calibration"],
+    }

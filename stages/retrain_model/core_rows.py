@@ -1,0 +1,94 @@
+"""Which rows a model learns from, how much each counts, and which closed periods test it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+# A row of a period counts this much of a row one period newer (data.md: tried and kept).
+FADING = 0.93
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to learn from or to test on: features (n, 72), target (n,), weight (n,)."""
+
+    X: pd.DataFrame
+    y: npt.NDArray[np.int8]
+    weight: Floats
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One closed period to test on, and the rows of earlier periods to learn from."""
+
+    cutoff: pd.Timestamp
+    train: Rows
+    valid: Rows
+
+
+def periods_back(cutoff: pd.Series, newest: pd.Timestamp, step_days: int) -> npt.NDArray[np.int64]:
+    """How many periods older than `newest` each cutoff is: (n,) 0 for the newest."""
+    return ((newest - cutoff).dt.days // step_days).to_numpy()
+
+
+def sampled(rows: Rows, max_rows: int, rng: np.random.Generator) -> Rows:
+    """Every bought row and a random part of the others, at most about `max_rows` in all.
+
+    Each kept negative counts for as many as it stands for, so that probabilities stay as they are.
+
+    Args:
+        rows: what to draw from.
+        max_rows: wanted; more only where there are more bought rows than that.
+        rng: of the draw.
+    """
+    bought = rows.y == 1
+    n_negative = int((~bought).sum())
+    share = min(1.0, max(max_rows - int(bought.sum()), max_rows // 4) / max(n_negative, 1))
+    if share == 1.0:
+        return rows
+    kept = bought | (rng.random(len(rows.y)) < share)
+    weight = np.where(bought, rows.weight, rows.weight / share)[kept]
+    return Rows(rows.X[kept].reset_index(drop=True), rows.y[kept], weight)
+
+
+def rolling_folds(
+    X: pd.DataFrame,
+    y: npt.NDArray[np.int8],
+    cutoff: pd.Series,
+    n_folds: int,
+    step_days: int,
+    max_rows: int,
+    rng: np.random.Generator,
+) -> list[Fold]:
+    """Rolling-origin folds, newest first: each tests on one period what earlier periods taught.
+
+    A training period ends before the tested one begins, because periods of one kind do not overlap.
+
+    Args:
+        X, y, cutoff: the training rows, (n, ...) with one order.
+        n_folds: wanted; fewer where fewer periods have one before them.
+        step_days: days between two cutoffs.
+        max_rows: to learn from in each fold, see `sampled`.
+        rng: of the sampling.
+    """
+    cutoffs = sorted(cutoff.unique(), reverse=True)
+    return [_fold(X, y, cutoff, tested, step_days, max_rows, rng) for tested in cutoffs[:-1][:n_folds]]
+
+
+def _fold(
+    X: pd.DataFrame,
+    y: npt.NDArray[np.int8],
+    cutoff: pd.Series,
+    tested: pd.Timestamp,
+    step_days: int,
+    max_rows: int,
+    rng: np.random.Generator,
+) -> Fold:
+    before, inside = (cutoff < tested).to_numpy(), (cutoff == tested).to_numpy()
+    weight = FADING ** periods_back(cutoff[before], tested, step_days)
+    train = sampled(Rows(X[before].reset_index(drop=True), y[before], weight), max_rows, rng)
+    return Fold(tested, train, Rows(X[inside], y[inside], np.ones(int(inside.sum()))))

@@ -1,0 +1,126 @@
+"""The search space, and what one set of parameters is worth on the folds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+import optuna
+from optuna.trial import FrozenTrial
+
+from retrain_model.core_rows import Floats, Fold, Rows
+from sodai.features import CATEGORICAL_NAMES
+
+MAX_ROUNDS = 200
+PATIENCE = 15
+_FIXED = {
+    "objective": "binary",
+    "metric": "average_precision",
+    "verbosity": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "feature_pre_filter": False,
+    "subsample_freq": 1,
+}
+
+
+def suggest(trial: optuna.Trial) -> dict[str, Any]:
+    """Parameters of LGBMClassifier for one trial."""
+    return {
+        "learning_rate": trial.suggest_float("learning_rate", 0.05, 0.2, log=True),
+        "num_leaves": trial.suggest_int("num_leaves", 7, 63, log=True),
+        "min_child_samples": trial.suggest_int("min_child_samples", 20, 400, log=True),
+        "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
+        "subsample": trial.suggest_float("subsample", 0.5, 1.0),
+        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
+    }
+
+
+def final_params(trial: FrozenTrial) -> dict[str, Any]:
+    """Parameters of the final fit: those of the best trial, with the trees that its folds stopped at."""
+    return {**trial.params, "n_estimators": trial.user_attrs["n_estimators"], "subsample_freq": 1}
+
+
+@dataclass(frozen=True)
+class PreparedFold:
+    """A fold whose features are binned once for all trials."""
+
+    train: lightgbm.Dataset
+    valid: lightgbm.Dataset
+
+
+def prepare(fold: Fold, encode: Callable[[Rows], Any]) -> PreparedFold:
+    """Bin a fold.
+
+    Args:
+        fold: to bin.
+        encode: from rows to a numeric frame.
+    """
+    train = lightgbm.Dataset(
+        encode(fold.train),
+        fold.train.y,
+        weight=fold.train.weight,
+        categorical_feature=list(CATEGORICAL_NAMES),
+        params=_FIXED,
+        free_raw_data=False,
+    ).construct()
+    valid = lightgbm.Dataset(encode(fold.valid), fold.valid.y, reference=train, free_raw_data=False)
+    return PreparedFold(train, valid.construct())
+
+
+def evaluate_fold(fold: PreparedFold, params: dict[str, Any], seed: int, threads: int) -> tuple[float, int]:
+    """Average precision on the tested period, and the number of trees that gave it."""
+    booster = lightgbm.train(
+        {**_FIXED, **params, "seed": seed, "num_threads": threads},
+        fold.train,
+        MAX_ROUNDS,
+        valid_sets=[fold.valid],
+        valid_names=["valid"],
+        callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
+    )
+    return float(booster.best_score["valid"]["average_precision"]), int(booster.best_iteration)
+
+
+def objective(folds: list[PreparedFold], seed: int, threads: int) -> Callable[[optuna.Trial], float]:
+    """Mean average precision over the folds, reported fold by fold so that a poor trial stops early.
+
+    Average precision over all candidates of a period is the area that both the lists and the
+    predicted set are cut from; NDCG of the lists alone does not see the volume.
+    """
+
+    def value(trial: optuna.Trial) -> float:
+        params = suggest(trial)
+        scores, trees = [], []
+        for step, fold in enumerate(folds):
+            score, rounds = evaluate_fold(fold, params, seed, threads)
+            scores.append(score)
+            trees.append(rounds)
+            trial.report(float(np.mean(scores)), step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        trial.set_user_attr("n_estimators", int(np.median(trees)))
+        return float(np.mean(scores))
+
+    return value
+
+
+def fit_calibration(raw_score: Floats, y: npt.NDArray[np.int8]) -> dict[str, float]:
+    """The line through log-odds that makes probabilities honest on periods the model has not seen.
+
+    Two parameters over several periods: a free-form curve on few periods copies their volume.
+
+    Args:
+        raw_score: (n,) log-odds out of fold, several periods together.
+        y: (n,) 1 if bought.
+
+    Returns:
+        `slope`, `intercept`; the identity where the rows hold only one class.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    if y.min() == y.max():
+        return {"slope": 1.0, "intercept": 0.0}
+    line = LogisticRegression(C=np.inf, max_iter=200).fit(raw_score.reshape(-1, 1), y)
+    return {"slope": float(line.coef_[0, 0]), "intercept": float(line.intercept_[0])}
