@@ -36,6 +36,7 @@ def log_pipeline_metrics(
 
     from log_pipeline_metrics import core, records
     from log_pipeline_metrics.core_page import run_page
+    from sodai.registry import Registry
     from sodai.volume import Volume
 
     day, volume = parse_date(as_of), Volume(data)
@@ -43,13 +44,19 @@ def log_pipeline_metrics(
     history = core.with_row(records.read_history(volume), core.history_row(week))
     history = core.with_realised(history, records.read_outcomes(volume, history, day))
 
+    registry = Registry(volume, tracking_uri)
     pages = [(dataset, title) for dataset, title in _PAGES if volume.exists(dataset, day)]
     links = [{"file": volume.path(dataset, day).name, "title": title} for dataset, title in pages]
     shown = [row for row in history if row["as_of"] <= day]
     with volume.attempt(METRICS, day) as attempt:
         attempt.write(HISTORY, pa.Table.from_pylist(history, HISTORY.contract.schema))
         attempt.write_text(RUN_PAGE, run_page(week, shown, _examples(volume, day), links))
-    return {"n_weeks": len(shown), "page": str(RUN_PAGE.relative_path(day))}
+        files = [attempt.path(RUN_PAGE), *(volume.path(dataset, day) for dataset, _ in pages)]
+        # Before anything is published: a week that MLflow does not know is a week to run again.
+        with registry.run(f"week {day}", core.run_tags(week)) as run_id:
+            registry.log(run_id, metrics=core.flat_metrics(week), files={"reports": files})
+    log.info("the page of the run: %s", volume.path(RUN_PAGE, day))
+    return {"n_weeks": len(shown), "page": str(RUN_PAGE.relative_path(day)), "mlflow_run": run_id}
 
 
 def _examples(volume: "Volume", day: date) -> "list[Example]":

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from sodai.datasets import METRICS
 from sodai.metrics import ranking_metrics, set_metrics
 
 # A JSON record of a stage, or one row of a table by column.
@@ -98,6 +99,18 @@ def realised(predictions: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]
 def with_realised(history: Sequence[Record], outcomes: Mapping[date, Record]) -> list[Record]:
     """The rows of HISTORY with the outcomes of closed periods filled in."""
     return [{**row, **outcomes.get(row["as_of"], {})} for row in history]
+
+
+def run_tags(records: WeekRecords) -> dict[str, str]:
+    """What the week's MLflow run is found by."""
+    return {
+        "stage": METRICS,
+        "as_of": records.as_of.isoformat(),
+        "branch": records.decision["branch"],
+        "rule": records.decision["rule"],
+        "model_version": str(records.summary["model_version"]),
+        "promoted": str(records.evaluation["promoted"]).lower(),
+    }
 
 
 def flat_metrics(records: WeekRecords) -> dict[str, float]:
