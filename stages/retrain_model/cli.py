@@ -100,7 +100,7 @@ def retrain_model(
 
 
 def _rows_to_learn_from(volume: "Volume", period: "Period") -> "pa.Table":
-    """The training rows but those of the newest closed period, which evaluate_model holds against the model."""
+    """The training rows but those of the newest closed period, which evaluate_model keeps for itself."""
     import pyarrow.compute as pc
 
     from sodai.errors import InputError

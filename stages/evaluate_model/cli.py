@@ -1,0 +1,134 @@
+"""The command of evaluate_model: models and truth in, figures, promotion and the published model out."""
+
+import logging
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sodai.cli import (
+    DEFAULT_DATA,
+    DEFAULT_HORIZON_DAYS,
+    AsOf,
+    DataRoot,
+    HorizonDays,
+    Seed,
+    TrackingUri,
+    stage_command,
+)
+from sodai.datasets import (
+    DECISION,
+    EVALUATE,
+    EVALUATION,
+    LOAD,
+    LOADED_MODEL,
+    PUBLISHED_MODEL,
+    RETRAINED_MODEL,
+)
+
+if TYPE_CHECKING:
+    from evaluate_model.core_promotion import Promotion
+    from evaluate_model.records import ClosedPeriod, Figures
+    from sodai.model import TrainedModel
+    from sodai.periods import Period
+    from sodai.registry import Registry
+    from sodai.volume import Volume
+
+log = logging.getLogger("sodai")
+
+CHALLENGER, CHAMPION = "challenger", "champion"
+
+
+@stage_command(EVALUATE)
+def evaluate_model(
+    as_of: AsOf,
+    data: DataRoot = DEFAULT_DATA,
+    horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
+    k: Annotated[int, typer.Option("--k", min=1, max=100, help="Length of the lists that decide.")] = 10,
+    seed: Seed = 0,
+    tracking_uri: TrackingUri = None,
+) -> dict[str, Any]:
+    """Evaluate on the newest closed period, promote or keep, and choose the week's model."""
+    from evaluate_model import records
+    from sodai.periods import Period, parse_date
+    from sodai.registry import Registry
+    from sodai.volume import Volume
+
+    volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
+    registry = Registry(volume, tracking_uri)
+    with volume.attempt(EVALUATE, period.as_of) as attempt:
+        folders = _folders(volume, period, registry, attempt.scratch("champion"))
+        models, unfit = records.loaded(folders)
+        closed = records.closed_period(volume, period)
+        figures = {name: records.figures_of(model, closed, k) for name, model in models.items()}
+        promotion = _promotion(period, models, unfit, figures, closed, seed)
+        role = promotion.role
+        published = {"version": models[role].manifest["version"], "role": role}
+        shutil.copytree(
+            folders[role], attempt.path(PUBLISHED_MODEL), ignore=shutil.ignore_patterns("*.parquet")
+        )
+        record = {
+            "as_of": period.as_of,
+            "evaluated_period": {"as_of": closed.period.as_of, "horizon_days": horizon_days},
+            "k": k,
+            "models": {name: each.metrics for name, each in figures.items()},
+            "versions": {name: model.manifest["version"] for name, model in models.items()},
+            "seen": {name: records.has_seen(model, closed.period) for name, model in models.items()},
+            "baselines": records.baselines_of(closed, k),
+            "calibration": figures[role].calibration,
+            "published": published,
+            **asdict(promotion),
+        }
+        attempt.write_json(EVALUATION, record)
+        records.log_run(registry, record, attempt.scratch("plots"))
+    if promotion.promoted:
+        registry.promote(published["version"])
+    log.info("%s: %s", "promoted" if promotion.promoted else "kept", promotion.reason)
+    return {
+        "published": published,
+        "promoted": promotion.promoted,
+        "reason": promotion.reason,
+        **figures[role].metrics,
+    }
+
+
+def _promotion(
+    period: "Period",
+    models: "dict[str, TrainedModel]",
+    unfit: str | None,
+    figures: "dict[str, Figures]",
+    closed: "ClosedPeriod",
+    seed: int,
+) -> "Promotion":
+    import numpy as np
+
+    from evaluate_model import core_promotion as rules
+
+    if CHALLENGER not in models:
+        return rules.no_challenger()
+    if unfit is not None:
+        return rules.without_comparison(f"the champion cannot be used any more: {unfit}")
+    if CHAMPION not in models:
+        return rules.without_comparison("first version: there was no champion")
+    champion, challenger = models[CHAMPION].manifest, models[CHALLENGER].manifest
+    if champion["version"] == challenger["version"]:
+        return rules.without_comparison("already champion: this run was made before")
+    if rules.is_backfill(champion, period.as_of):
+        return rules.on_backfill(champion, period.as_of)
+    ndcg = figures[CHALLENGER].ndcg
+    types = closed.customer_type.reindex(ndcg.index)
+    return rules.compare(ndcg, figures[CHAMPION].ndcg, types, np.random.default_rng(seed))
+
+
+def _folders(volume: "Volume", period: "Period", registry: "Registry", scratch: Path) -> dict[str, Path]:
+    """The model folders to evaluate: what the branch made, and the champion beside a challenger."""
+    if volume.read_json(DECISION, period.as_of)["branch"] == LOAD:
+        return {CHAMPION: volume.existing(LOADED_MODEL, period.as_of)}
+    folders = {CHALLENGER: volume.existing(RETRAINED_MODEL, period.as_of)}
+    champion = registry.champion()
+    if champion is not None:
+        registry.download(champion.version, scratch)
+        folders[CHAMPION] = scratch
+    return folders

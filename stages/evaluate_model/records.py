@@ -1,0 +1,150 @@
+"""The closed period that models are held against, and what MLflow keeps of the result."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evaluate_model import core
+from evaluate_model.core_baselines import baselines
+from sodai.datasets import CUSTOMERS, EVALUATE, TRAINING
+from sodai.errors import InputError, ModelError
+from sodai.metrics import PAIR
+from sodai.model import TrainedModel, features_frame, load_model
+from sodai.periods import Period
+from sodai.registry import Registry
+from sodai.volume import Volume
+from sodai.warehouse import read_transactions
+
+KS = (5, 10)
+
+
+@dataclass(frozen=True)
+class ClosedPeriod:
+    """A period whose purchases are known: its candidates, its truth, and what came before it."""
+
+    period: Period
+    X: pd.DataFrame
+    pairs: pd.DataFrame
+    truth: pd.DataFrame
+    purchases_before: pd.DataFrame
+    customer_type: pd.Series
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one model was worth: its metrics, its calibration table, NDCG of each buying customer."""
+
+    metrics: dict[str, float]
+    calibration: list[dict[str, float]]
+    ndcg: pd.Series
+
+
+def closed_period(volume: Volume, period: Period) -> ClosedPeriod:
+    """The newest closed period before `period`, which no challenger has learnt from.
+
+    Raises:
+        InputError: the training table does not hold it.
+    """
+    closed = period.back(1)
+    table = volume.read(TRAINING, period.as_of)
+    rows = table.filter(pc.field("cutoff") == pa.scalar(closed.as_of))
+    if not rows.num_rows:
+        raise InputError(
+            f"{volume.path(TRAINING, period.as_of)}: found no candidates of {closed.as_of}, the newest "
+            "closed period, expected some; run create_features for this period again"
+        )
+    purchases = read_transactions(volume, closed.end).to_pandas()
+    day = pd.to_datetime(purchases["purchase_date"])
+    inside = day >= pd.Timestamp(closed.as_of)
+    customers = volume.read(CUSTOMERS, period.as_of).to_pandas()
+    return ClosedPeriod(
+        closed,
+        features_frame(rows),
+        rows.select([*PAIR, "target"]).to_pandas(),
+        purchases.loc[inside, PAIR].drop_duplicates(ignore_index=True),
+        purchases[~inside],
+        customers.set_index("customer_id")["customer_type"],
+    )
+
+
+def loaded(folders: Mapping[str, Path]) -> tuple[dict[str, TrainedModel], str | None]:
+    """The models of some folders, and why the champion beside a challenger cannot be used, if so.
+
+    Raises:
+        ModelError: the only model cannot be used.
+    """
+    models: dict[str, TrainedModel] = {}
+    unfit = None
+    for role, folder in folders.items():
+        try:
+            models[role] = load_model(folder)
+        except ModelError as error:
+            if role == "challenger" or len(folders) == 1:
+                raise
+            unfit = str(error)
+    return models, unfit
+
+
+def has_seen(model: TrainedModel, closed: Period) -> bool:
+    """Whether a model learnt from the closed period or from a later one."""
+    return max(map(date.fromisoformat, model.manifest["cutoffs"])) >= closed.as_of
+
+
+def figures_of(model: TrainedModel, closed: ClosedPeriod, k: int) -> Figures:
+    """The figures of a model on the closed period."""
+    scored = core.score_frame(closed.pairs, model.predict_proba(closed.X))
+    metrics = core.model_figures(scored, closed.truth, model.manifest["missing_share"], _ks(k))
+    return Figures(metrics, core.calibration_rows(scored), core.by_customer(scored, closed.truth, k))
+
+
+def baselines_of(closed: ClosedPeriod, k: int) -> dict[str, dict[str, float]]:
+    """The figures of every rule on the closed period."""
+    rules = baselines(closed.purchases_before, closed.period.as_of)
+    return {
+        name: core.baseline_figures(rule.ranked, rule.selected, closed.truth, _ks(k))
+        for name, rule in rules.items()
+    }
+
+
+def log_run(registry: Registry, record: Mapping[str, Any], scratch: Path) -> None:
+    """Log an evaluation to MLflow: the figures of each model and rule, and the calibration plot."""
+    name = f"evaluate {record['as_of']}"
+    metrics = {
+        f"{who}.{metric}": value
+        for group in ("models", "baselines")
+        for who, figures in record[group].items()
+        for metric, value in figures.items()
+    }
+    with registry.run(name, {"stage": EVALUATE, "as_of": str(record["as_of"])}) as run_id:
+        registry.log(
+            run_id,
+            params={"promoted": record["promoted"], "reason": record["reason"], **record["published"]},
+            metrics=metrics,
+            files={"plots": [_calibration_plot(record["calibration"], scratch / "calibration.png")]},
+        )
+
+
+def _calibration_plot(rows: list[dict[str, float]], file: Path) -> Path:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    table = pd.DataFrame(rows)
+    figure, axes = plt.subplots(figsize=(5, 5))
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    axes.plot(table["mean_probability"], table["realised_share"], marker="o")
+    axes.set(xlabel="mean probability", ylabel="share bought", title="Calibration on the closed period")
+    figure.savefig(file, dpi=90, bbox_inches="tight")
+    plt.close(figure)
+    return file
+
+
+def _ks(k: int) -> tuple[int, ...]:
+    return tuple(sorted({*KS, k}))

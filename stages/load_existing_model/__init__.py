@@ -1,0 +1,1 @@
+"""Fetches the champion from the registry."""

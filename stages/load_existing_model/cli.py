@@ -1,0 +1,51 @@
+"""The command of load_existing_model: registry in, the champion's model folder out."""
+
+import logging
+import shutil
+from typing import Any
+
+from sodai.cli import (
+    DEFAULT_DATA,
+    DEFAULT_HORIZON_DAYS,
+    AsOf,
+    DataRoot,
+    HorizonDays,
+    TrackingUri,
+    stage_command,
+)
+from sodai.datasets import LOAD, LOADED_MODEL
+
+log = logging.getLogger("sodai")
+
+
+@stage_command(LOAD)
+def load_existing_model(
+    as_of: AsOf,
+    data: DataRoot = DEFAULT_DATA,
+    horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
+    tracking_uri: TrackingUri = None,
+) -> dict[str, Any]:
+    """Fetch the champion, and check that it fits today's features."""
+    from load_existing_model.core import age_in_days, warnings_for
+    from sodai.errors import RegistryError
+    from sodai.model import load_model
+    from sodai.periods import parse_date
+    from sodai.registry import MODEL_NAME, Registry
+    from sodai.volume import Volume
+
+    volume, day = Volume(data), parse_date(as_of)
+    registry = Registry(volume, tracking_uri)
+    champion = registry.champion()
+    if champion is None:
+        raise RegistryError(
+            f"MLflow at {registry.uri}: {MODEL_NAME} has no version with the alias champion, expected one; "
+            "run the pipeline with force_retrain"
+        )
+    with volume.attempt(LOAD, day) as attempt:
+        fetched = attempt.scratch("champion")
+        registry.download(champion.version, fetched)
+        model = load_model(fetched)
+        shutil.copytree(fetched, attempt.path(LOADED_MODEL), ignore=shutil.ignore_patterns("*.parquet"))
+    for warning in warnings_for(model.manifest, day, horizon_days):
+        log.warning("version %s: %s", champion.version, warning)
+    return {"version": champion.version, "age_days": age_in_days(model.manifest, day)}
