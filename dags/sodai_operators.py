@@ -1,0 +1,236 @@
+"""One stage as one task: the same interface on containers and on processes, chosen in one place."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.providers.docker.operators.docker import DockerOperator
+from airflow.sdk import BaseOperator, BranchMixIn
+from docker.errors import APIError, DockerException
+from docker.types import Mount
+
+from sodai_arguments import branch_of, stage_arguments
+from sodai_resources import resources_of
+from sodai_results import StageLost, result_of
+from sodai_settings import DOCKER, PROCESS, Settings, settings_from
+
+_GIB = 2**30
+_STOP_SECONDS = 20
+RESULT_LINE = "period to predict: %s, result: %s"
+
+
+class ProcessStageOperator(BaseOperator):
+    """Runs a stage's CLI as a process of this machine, its arguments as a container would get them."""
+
+    template_fields: Sequence[str] = ("arguments",)
+    ui_color = "#d9f0e3"
+
+    def __init__(self, *, stage: str, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stage, self.settings = stage, settings
+        self.arguments = stage_arguments(stage)
+        self._process: subprocess.Popen[str] | None = None
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Run the stage, its log line by line, and give its result."""
+        command = [self.settings.python, "-m", self.stage, *self.arguments]
+        process = subprocess.Popen(
+            command,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._process = process
+        if process.stderr is None or process.stdout is None:
+            raise StageLost(f"{self.stage}: started without pipes")
+        # The result is one short line, so that it never fills its pipe while the log is read.
+        for line in process.stderr:
+            self.log.info("%s", line.rstrip())
+        stdout = process.stdout.read()
+        result = result_of(self.stage, process.wait(), stdout)
+        self.log.info(RESULT_LINE, result["as_of"], result)
+        return result
+
+    def on_kill(self) -> None:
+        """Ask the stage to end, and end it if it does not."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        os.killpg(self._process.pid, signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _environment(self) -> dict[str, str]:
+        code = self.settings.code
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{code / 'shared'}{os.pathsep}{code / 'stages'}",
+            "SODAI_DATA": self.settings.volume,
+        }
+        if self.settings.tracking_uri:
+            environment["MLFLOW_TRACKING_URI"] = self.settings.tracking_uri
+        return environment
+
+
+class DockerStageOperator(DockerOperator):
+    """Runs a stage's image with hard limits, one container a task at a time."""
+
+    template_fields: Sequence[str] = (*DockerOperator.template_fields, "labels")
+    ui_color = "#d6e8fa"
+
+    def __init__(self, *, stage: str, settings: Settings, **kwargs: Any) -> None:
+        self.stage = stage
+        self.limits = resources_of(stage)
+        super().__init__(
+            image=settings.image(stage),
+            command=stage_arguments(stage),
+            environment={"MLFLOW_TRACKING_URI": settings.tracking_uri} if settings.tracking_uri else {},
+            mounts=[_mount(settings)],
+            mount_tmp_dir=False,
+            network_mode=settings.network or "none",
+            user=_owner(settings),
+            auto_remove="force",
+            labels={
+                "sodai.dag": "{{ dag.dag_id }}",
+                "sodai.run": "{{ run_id }}",
+                "sodai.task": stage,
+                "sodai.try": "{{ ti.try_number }}",
+            },
+            **kwargs,
+        )
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Run the stage, its log line by line, and give its result.
+
+        Raises:
+            StageLost: the engine does not answer, or lost the container.
+        """
+        self._normalize_mounts()
+        try:
+            self._reap()
+            return self._run()
+        except (APIError, DockerException, OSError) as error:
+            raise StageLost(f"{self.stage}: Docker engine: {error}") from error
+
+    def _reap(self) -> None:
+        """Remove containers of earlier tries that their worker could not remove any more."""
+        own = {name: value for name, value in dict(self.labels or {}).items() if name != "sodai.try"}
+        wanted = [f"{name}={value}" for name, value in own.items()]
+        for left in self.cli.containers(all=True, filters={"label": wanted}):
+            self.log.warning("removing the container of an earlier try: %s", left["Id"][:12])
+            self.cli.remove_container(left["Id"], force=True)
+
+    def _run(self) -> dict[str, Any]:
+        self.container = self.cli.create_container(
+            image=self.image,
+            command=self.format_command(self.command),
+            environment=self.environment,
+            user=self.user,
+            labels=self.labels,
+            host_config=self._host_config(),
+        )
+        identifier = self.container["Id"]
+        try:
+            # Apart, because merged they arrive in no fixed order and the result is lost among the log.
+            stream = self.cli.attach(identifier, stdout=True, stderr=True, stream=True, demux=True)
+            self.cli.start(identifier)
+            stdout = self._follow(stream)
+            exit_code = self.cli.wait(identifier)["StatusCode"]
+            state = self.cli.inspect_container(identifier)["State"]
+            result = result_of(self.stage, exit_code, stdout, out_of_memory=state["OOMKilled"])
+            self.log.info(RESULT_LINE, result["as_of"], result)
+            return result
+        finally:
+            self.cli.remove_container(identifier, force=True)
+
+    def _follow(self, stream: Any) -> str:
+        """Log stderr line by line, and give all of stdout."""
+        stdout, pending = b"", b""
+        for out, err in stream:
+            stdout += out or b""
+            *lines, pending = (pending + (err or b"")).split(b"\n")
+            for line in lines:
+                self.log.info("%s", line.decode(errors="replace").rstrip())
+        if pending:
+            self.log.info("%s", pending.decode(errors="replace").rstrip())
+        return stdout.decode(errors="replace")
+
+    def _host_config(self) -> Any:
+        memory = int(self.limits.memory_gib * _GIB)
+        return self.cli.create_host_config(
+            mounts=self.mounts,
+            network_mode=self.network_mode,
+            mem_limit=memory,
+            memswap_limit=memory,
+            nano_cpus=int(self.limits.cpus * 1e9),
+            pids_limit=self.limits.processes,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges:true"],
+            read_only=True,
+            tmpfs={"/tmp": "rw,mode=1777,size=1g"},
+        )
+
+
+class ProcessBranchOperator(ProcessStageOperator, BranchMixIn):
+    """A stage as a process, whose result says which task follows."""
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Run the stage and skip the branch that it decided against."""
+        result = super().execute(context)
+        self.do_branch(context, branch_of(result))
+        return result
+
+
+class DockerBranchOperator(DockerStageOperator, BranchMixIn):
+    """A stage as a container, whose result says which task follows."""
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Run the stage and skip the branch that it decided against."""
+        result = super().execute(context)
+        self.do_branch(context, branch_of(result))
+        return result
+
+
+_OPERATORS = {
+    (DOCKER, False): DockerStageOperator,
+    (DOCKER, True): DockerBranchOperator,
+    (PROCESS, False): ProcessStageOperator,
+    (PROCESS, True): ProcessBranchOperator,
+}
+
+
+def stage_task(stage: str, doc: str, branches: bool = False) -> BaseOperator:
+    """The task of a stage, on the runner that the environment names.
+
+    Args:
+        stage: task id.
+        doc: what it does, for the UI.
+        branches: whether its result says which task follows.
+    """
+    settings, limits = settings_from(), resources_of(stage)
+    return _OPERATORS[settings.runner, branches](
+        task_id=stage,
+        stage=stage,
+        settings=settings,
+        doc_md=doc,
+        retries=limits.retries,
+        retry_delay=limits.retry_delay,
+        execution_timeout=limits.timeout,
+    )
+
+
+def _mount(settings: Settings) -> Mount:
+    return Mount(target="/data", source=settings.volume, type="bind" if settings.is_folder else "volume")
+
+
+def _owner(settings: Settings) -> str | None:
+    """Whoever owns the folder, so that a stage can write there; the image's own user for a volume."""
+    if not settings.is_folder or not os.path.isdir(settings.volume):
+        return None
+    owner = os.stat(settings.volume)
+    return f"{owner.st_uid}:{owner.st_gid}"

@@ -1,0 +1,117 @@
+"""The weekly pipeline: twelve tasks and their order."""
+
+import pendulum
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, Param
+
+from sodai_operators import stage_task
+from sodai_settings import TIMEZONE, schedule_from
+
+DOC = """
+Predicts what every shop will buy next week.
+
+New transaction files are checked and loaded, candidate customer-product pairs get their features, and
+a drift report decides whether the model is **trained again** or the **champion** is used. The week's
+model is evaluated on the newest closed period, explained, and used to publish the recommendations.
+
+Results: `predictions/week=<as_of>/` and `reports/<as_of>/index.html` on the shared volume.
+A red task says what is wrong in its last log line; what it wrote before is still there, whole.
+"""
+
+with DAG(
+    dag_id="sodai_recommendation_pipeline",
+    description="Weekly product recommendations for every shop, with drift-driven retraining",
+    doc_md=DOC,
+    schedule=schedule_from(),
+    start_date=pendulum.datetime(2025, 1, 6, tz=TIMEZONE),
+    catchup=False,
+    max_active_runs=1,
+    tags=["sodai", "recommendations", "weekly"],
+    params={
+        "as_of": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="First day to predict",
+            description="Nothing dated on it or later is used. Empty: the day after the newest purchase.",
+        ),
+        "horizon_days": Param(
+            7,
+            type="integer",
+            minimum=1,
+            maximum=28,
+            title="Days to predict",
+            description="Length of the period.",
+        ),
+        "trials": Param(
+            50,
+            type="integer",
+            minimum=1,
+            maximum=1000,
+            title="Optuna trials",
+            description="Only used when the model is trained again.",
+        ),
+        "force_retrain": Param(
+            False,
+            type="boolean",
+            title="Train again in any case",
+            description="Whatever the drift report says.",
+        ),
+        "k": Param(
+            10,
+            type="integer",
+            minimum=1,
+            maximum=100,
+            title="Products per customer",
+            description="Length of each recommendation list.",
+        ),
+    },
+) as dag:
+    start = EmptyOperator(task_id="start_pipeline", doc_md="Where a run begins.")
+    extract = stage_task(
+        "extract_and_validate_data",
+        "Reads the files in `raw/` that the ledger does not know, checks and cleans them, puts what cannot "
+        "be used into quarantine, and writes `reports/<as_of>/quality.html`.",
+    )
+    features = stage_task(
+        "create_features",
+        "Candidate customer-product pairs with 72 point-in-time features, for past periods and the next one.",
+    )
+    detect = stage_task(
+        "detect_data_drift",
+        "Evidently: today's features against the champion's reference. Decides which branch follows and "
+        "writes `reports/<as_of>/drift.html` and the decision record.",
+        branches=True,
+    )
+    retrain = stage_task(
+        "retrain_model",
+        "Optuna search over rolling-origin folds, final fit, calibration; registers a challenger in MLflow.",
+    )
+    load = stage_task("load_existing_model", "Fetches the champion from the MLflow registry.")
+    join = EmptyOperator(
+        task_id="join_model_paths",
+        trigger_rule="none_failed_min_one_success",
+        doc_md="Where the two branches meet.",
+    )
+    evaluate = stage_task(
+        "evaluate_model",
+        "Challenger and champion on the newest closed period, beside rules without a model; promotes "
+        "the challenger or keeps the champion.",
+    )
+    explain = stage_task(
+        "analyze_interpretability",
+        "SHAP: importance over all customers and the reasons behind each recommendation, "
+        "`reports/<as_of>/shap.html`.",
+    )
+    predict = stage_task(
+        "generate_predictions", "Scores every candidate and publishes `predictions/week=<as_of>/`."
+    )
+    record = stage_task(
+        "log_pipeline_metrics",
+        "Time, memory, drift and metrics of the run to MLflow, to the history, and to "
+        "`reports/<as_of>/index.html`.",
+    )
+    complete = EmptyOperator(task_id="pipeline_complete", doc_md="The week is published.")
+
+    start >> extract >> features >> detect >> [retrain, load] >> join
+    join >> evaluate >> explain >> predict >> record >> complete
