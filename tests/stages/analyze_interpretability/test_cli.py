@@ -1,0 +1,92 @@
+"""The stage on a real volume: it agrees with what is published, and refuses a model that does not add up."""
+
+import re
+from datetime import date
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from made_week import ScoredWeek, files_of, run_stage
+from sodai.datasets import IMPORTANCE, PREDICTIONS, REASONS, RECOMMENDATIONS, SCORING, SHAP_PAGE
+from sodai.features import FEATURE_NAMES
+from sodai.volume import Volume
+
+STAGE = "analyze_interpretability"
+# SHAP's own, at its import.
+pytestmark = pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning")
+
+OPTIONS = ("--k", "3", "--max-rows", "100")
+
+
+@pytest.fixture
+def volume(scored_volume: Volume) -> Volume:
+    return scored_volume
+
+
+@pytest.fixture
+def as_of(scored_week: ScoredWeek) -> date:
+    return scored_week.as_of
+
+
+def test_reasons_are_given_for_exactly_what_is_published(volume: Volume, as_of: date) -> None:
+    outcome = run_stage(STAGE, volume.root, str(as_of), *OPTIONS)
+    assert outcome.code == 0, outcome.log
+    run_stage("generate_predictions", volume.root, str(as_of), "--k", "3")
+
+    reasons = volume.read(REASONS, as_of).to_pandas()
+    published = volume.read(PREDICTIONS, as_of).to_pandas().query("rank <= 3")
+    pairs = ["customer_id", "product_id"]
+    assert set(map(tuple, reasons[pairs].values)) == set(map(tuple, published[pairs].values))
+    assert (reasons.groupby(pairs).size() == 3).all()
+    lists = volume.read_json(RECOMMENDATIONS, as_of)["customers"].values()
+    assert {len(product["reasons"]) for products in lists for product in products} == {3}
+
+
+def test_importance_covers_the_catalogue_and_adds_up_to_one(volume: Volume, as_of: date) -> None:
+    run_stage(STAGE, volume.root, str(as_of), *OPTIONS)
+    importance = volume.read(IMPORTANCE, as_of).to_pandas()
+    assert sorted(importance["feature"]) == sorted(FEATURE_NAMES)
+    assert importance["share"].sum() == pytest.approx(1.0)
+    assert importance["mean_abs_contribution"].is_monotonic_decreasing
+
+
+def test_the_page_holds_its_plots_and_asks_for_nothing_outside(volume: Volume, as_of: date) -> None:
+    run_stage(STAGE, volume.root, str(as_of), *OPTIONS)
+    page = volume.path(SHAP_PAGE, as_of).read_text()
+    assert page.count("<svg") == 11
+    assert len(page) < 3_000_000
+    assert set(re.findall(r'href="(?!#|data:)([^"]+)"', page)) == {"index.html", "drift.html", "quality.html"}
+    assert "src=" not in page
+
+
+def test_the_order_of_the_rows_and_a_second_run_change_nothing(volume: Volume, as_of: date) -> None:
+    outputs = (REASONS, IMPORTANCE, SHAP_PAGE)
+    run_stage(STAGE, volume.root, str(as_of), *OPTIONS)
+    before = [volume.path(dataset, as_of).read_bytes() for dataset in outputs]
+    rows = pq.read_table(volume.path(SCORING, as_of))
+    shuffled = np.random.default_rng(1).permutation(rows.num_rows)
+    pq.write_table(rows.take(shuffled), volume.path(SCORING, as_of))
+
+    run_stage(STAGE, volume.root, str(as_of), *OPTIONS)
+
+    assert [volume.path(dataset, as_of).read_bytes() for dataset in outputs] == before
+
+
+def test_a_candidate_with_a_broken_column_is_one_line_and_leaves_no_output(
+    volume: Volume, as_of: date
+) -> None:
+    rows = pq.read_table(volume.path(SCORING, as_of))
+    pq.write_table(rows.drop_columns([FEATURE_NAMES[0], FEATURE_NAMES[5]]), volume.path(SCORING, as_of))
+    before = files_of(volume.root)
+
+    outcome = run_stage(STAGE, volume.root, str(as_of), *OPTIONS)
+
+    assert outcome.code == 1
+    for name in (FEATURE_NAMES[0], FEATURE_NAMES[5]):
+        assert f"column {name} is missing" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+def test_a_negative_seed_is_a_usage_error(volume: Volume, as_of: date) -> None:
+    assert run_stage(STAGE, volume.root, str(as_of), "--seed", "-1").code == 2

@@ -1,0 +1,22 @@
+"""Volumes that the tests of several stages start from."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from made_week import ScoredWeek, make_scored_week
+from sodai.volume import Volume
+
+
+@pytest.fixture(scope="session")
+def scored_week(tmp_path_factory: pytest.TempPathFactory) -> ScoredWeek:
+    """A small volume up to the published model; not to be written to."""
+    return make_scored_week(tmp_path_factory.mktemp("scored_week"))
+
+
+@pytest.fixture
+def scored_volume(scored_week: ScoredWeek, tmp_path: Path) -> Volume:
+    """A copy of `scored_week` that a test may write to."""
+    shutil.copytree(scored_week.root, tmp_path / "volume")
+    return Volume(tmp_path / "volume")

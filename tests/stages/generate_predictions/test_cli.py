@@ -1,0 +1,140 @@
+"""The stage as a process on a real volume: a run, broken inputs, a kill in the middle."""
+
+import json
+import time
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from made_week import N_CUSTOMERS, ScoredWeek, files_of, run_stage, start_stage
+from sodai.datasets import (
+    CUSTOMERS,
+    PREDICTION_SUMMARY,
+    PREDICTIONS,
+    PUBLISHED_MODEL,
+    RECOMMENDATIONS,
+    SCORING,
+)
+from sodai.volume import Volume
+
+STAGE = "generate_predictions"
+
+
+@pytest.fixture
+def volume(scored_volume: Volume) -> Volume:
+    return scored_volume
+
+
+@pytest.fixture
+def as_of(scored_week: ScoredWeek) -> date:
+    return scored_week.as_of
+
+
+def test_every_customer_gets_k_products_and_ranks_are_permutations(volume: Volume, as_of: date) -> None:
+    outcome = run_stage(STAGE, volume.root, str(as_of), "--k", "5")
+
+    assert outcome.code == 0, outcome.log
+    predictions = volume.read(PREDICTIONS, as_of).to_pandas()
+    assert len(predictions) == volume.read(SCORING, as_of).num_rows
+    for _, own in predictions.groupby("customer_id"):
+        assert sorted(own["rank"]) == list(range(1, len(own) + 1))
+    index = volume.read_json(RECOMMENDATIONS, as_of)
+    assert index["week"] == str(as_of)
+    assert {len(products) for products in index["customers"].values()} == {5}
+    assert set(index["customers"]) == {
+        str(row) for row in volume.read(CUSTOMERS, as_of)["customer_id"].to_pylist()
+    }
+    summary = volume.read_json(PREDICTION_SUMMARY, as_of)
+    assert summary["n_customers_with_full_list"] == N_CUSTOMERS
+    assert summary["n_selected"] == predictions["selected"].sum()
+    # make_raw leaves one customer without a purchase.
+    assert summary["n_customers_without_history_listed"] == summary["n_customers_without_history"] == 1
+
+
+def test_the_order_of_the_rows_of_the_candidates_changes_nothing(volume: Volume, as_of: date) -> None:
+    run_stage(STAGE, volume.root, str(as_of))
+    before = volume.path(PREDICTIONS, as_of).read_bytes()
+    rows = pq.read_table(volume.path(SCORING, as_of))
+    pq.write_table(rows.take(list(range(rows.num_rows))[::-1]), volume.path(SCORING, as_of))
+
+    run_stage(STAGE, volume.root, str(as_of))
+
+    assert volume.path(PREDICTIONS, as_of).read_bytes() == before
+
+
+def test_a_customer_without_candidates_stands_in_the_index_and_is_reported(
+    volume: Volume, as_of: date
+) -> None:
+    rows = pq.read_table(volume.path(SCORING, as_of))
+    lonely = rows["customer_id"][0].as_py()
+    others = pa.array([customer != lonely for customer in rows["customer_id"].to_pylist()])
+    pq.write_table(rows.filter(others), volume.path(SCORING, as_of))
+
+    outcome = run_stage(STAGE, volume.root, str(as_of), "--k", "3")
+
+    assert outcome.code == 0, outcome.log
+    assert "1 customers have fewer than 3 candidates" in outcome.log
+    assert volume.read_json(PREDICTION_SUMMARY, as_of)["short_lists"] == {str(lonely): 0}
+    assert volume.read_json(RECOMMENDATIONS, as_of)["customers"][str(lonely)] == []
+
+
+def test_no_candidates_at_all_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
+    pq.write_table(pq.read_table(volume.path(SCORING, as_of)).slice(0, 0), volume.path(SCORING, as_of))
+    before = files_of(volume.root)
+
+    outcome = run_stage(STAGE, volume.root, str(as_of))
+
+    assert outcome.code == 1
+    assert "found no candidates, expected at least one customer-product pair" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+def test_a_model_of_other_features_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
+    manifest = volume.path(PUBLISHED_MODEL, as_of) / "model.json"
+    record = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**record, "features": ["gone", *record["features"][1:]]}))
+    before = files_of(volume.root)
+
+    outcome = run_stage(STAGE, volume.root, str(as_of))
+
+    assert outcome.code == 1
+    assert "was trained on other features (no longer made: gone" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+def test_a_list_length_of_zero_is_a_usage_error(volume: Volume, as_of: date) -> None:
+    outcome = run_stage(STAGE, volume.root, str(as_of), "--k", "0")
+    assert outcome.code == 2
+    assert outcome.result == {}
+
+
+def test_a_date_that_is_none_is_one_line(volume: Volume) -> None:
+    outcome = run_stage(STAGE, volume.root, "06/01/2025")
+    assert outcome.code == 1
+    assert "expected a date as YYYY-MM-DD" in outcome.result["error"]
+
+
+def test_a_kill_in_the_middle_of_writing_leaves_the_published_folder_whole(
+    volume: Volume, as_of: date
+) -> None:
+    run_stage(STAGE, volume.root, str(as_of), "--k", "5")
+    folder = volume.path(PREDICTIONS, as_of).parent
+    before = files_of(folder)
+    process = start_stage(STAGE, volume.root, str(as_of), "--k", "3")
+    while process.poll() is None and not list(volume.root.glob(".attempts/*/*")):
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+
+    after = files_of(folder)
+    # The kill may come a moment after the exchange; what is there is one try's or the other's.
+    assert after == before or json.loads(after["recommendations.json"])["k"] == 3
+    assert set(after) == {"predictions.parquet", "recommendations.json"}
+
+    again = start_stage(STAGE, volume.root, str(as_of), "--k", "3")
+    again.communicate()
+    assert again.returncode == 0
+    assert volume.read_json(RECOMMENDATIONS, as_of)["k"] == 3
+    assert not list((volume.root / ".attempts").iterdir())
