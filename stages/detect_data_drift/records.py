@@ -1,0 +1,90 @@
+"""What the decision is made from: the champion's reference, volumes, and the last published set."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sodai.datasets import DRIFT_TABLE, PREDICTION_SUMMARY, PREDICTIONS, REFERENCE, SCORING
+from sodai.errors import ModelError
+from sodai.metrics import PAIR, set_metrics
+from sodai.model import MANIFEST_FILE, check_features
+from sodai.pages import page
+from sodai.periods import DAYS_PER_WEEK, Period
+from sodai.registry import Registry
+from sodai.volume import Volume
+from sodai.warehouse import read_transactions
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The champion's version, its manifest and its drift reference.
+
+    `reference` is None where its features are not today's, which only a forced run gets past.
+    """
+
+    version: str
+    manifest: dict[str, Any]
+    reference: pa.Table | None
+
+    def age_weeks(self, period: Period) -> float:
+        """Weeks from the period that it was trained for to `period`."""
+        return (period.as_of - date.fromisoformat(self.manifest["as_of"])).days / DAYS_PER_WEEK
+
+
+def champion_of(registry: Registry, scratch: Path, lenient: bool) -> Champion | None:
+    """The champion with its reference; None if there is none.
+
+    Raises:
+        ModelError: it was trained on other features than today's, unless `lenient`.
+    """
+    found = registry.champion()
+    if found is None:
+        return None
+    registry.download(found.version, scratch)
+    manifest = json.loads((scratch / MANIFEST_FILE).read_text(encoding="utf-8"))
+    try:
+        check_features(manifest, "champion")
+    except ModelError:
+        if lenient:
+            return Champion(found.version, manifest, None)
+        raise
+    reference = pq.read_table(scratch / "reference.parquet")
+    REFERENCE.contract.check(reference, f"reference of version {found.version}")
+    return Champion(found.version, manifest, reference)
+
+
+def volumes(volume: Volume, period: Period, reference: pa.Table) -> tuple[float, list[float]]:
+    """Pairs bought in the last seven days before `period`, and before each period of the reference."""
+    newest = volume.read(SCORING, period.as_of, columns=["market_pairs_1w"])
+    known = (
+        reference.select(["cutoff", "market_pairs_1w"]).to_pandas().drop_duplicates().sort_values("cutoff")
+    )
+    return float(newest["market_pairs_1w"][0].as_py()), known["market_pairs_1w"].astype(float).tolist()
+
+
+def last_published(volume: Volume, period: Period) -> tuple[float | None, float | None]:
+    """Expected and realised F1 of the set published for the period before; None without one."""
+    before = period.back(1)
+    if not volume.exists(PREDICTIONS, before.as_of) or not volume.exists(PREDICTION_SUMMARY, before.as_of):
+        return None, None
+    predictions = volume.read(PREDICTIONS, before.as_of, columns=[*PAIR, "selected"]).to_pandas()
+    truth = read_transactions(volume, before.end, before.as_of).select(PAIR).to_pandas().drop_duplicates()
+    realised = set_metrics(predictions.loc[predictions["selected"], PAIR], truth)["set_f1"]
+    return float(volume.read_json(PREDICTION_SUMMARY, before.as_of)["expected_f1"]), realised
+
+
+def empty_table() -> pd.DataFrame:
+    """The drift table of a run that had nothing to compare with."""
+    return DRIFT_TABLE.contract.schema.empty_table().to_pandas()
+
+
+def page_without_report(reason: str) -> str:
+    """The drift page of such a run."""
+    text = f"<section><p>No drift report was made: {reason}.</p></section>"
+    return page("Drift report", text, "Evidently compares this week with the champion's reference")

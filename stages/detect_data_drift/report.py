@@ -1,0 +1,82 @@
+"""Evidently's report of the tested columns: the page for people, the figures for the decision."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+# Before the import: Evidently reads it once.
+os.environ.setdefault("DO_NOT_TRACK", "true")
+
+import pandas as pd
+from evidently import DataDefinition, Dataset, Report
+from evidently.metrics import ValueDrift
+
+from detect_data_drift.core_columns import TestedColumn
+from sodai.errors import SodaiError
+
+
+@dataclass(frozen=True)
+class DriftReport:
+    """The page, and one row a tested column: column, unit, method, threshold, score, drifted."""
+
+    html: str
+    table: pd.DataFrame
+
+    @property
+    def share(self) -> float:
+        """Share of the tested columns that drifted."""
+        return float(self.table["drifted"].mean())
+
+
+def drift_report(current: pd.DataFrame, reference: pd.DataFrame, columns: list[TestedColumn]) -> DriftReport:
+    """Compare two samples column by column, each column on the rows of its own unit.
+
+    Args:
+        current, reference: unit and the tested columns, one row a customer or product (and period).
+        columns: what to test and how.
+
+    Raises:
+        SodaiError: a column has no values on one side; a gate that cannot see must not decide.
+    """
+    testable = [column for column in columns if _has_values(current, reference, column)]
+    definition = DataDefinition(
+        numerical_columns=[column.name for column in testable if not column.categorical],
+        categorical_columns=[column.name for column in testable if column.categorical],
+    )
+    report = Report(
+        [ValueDrift(column=c.name, method=c.method, threshold=c.threshold) for c in testable],
+        include_tests=True,
+    )
+    sides = (
+        Dataset.from_pandas(_by_unit(side, testable), data_definition=definition)
+        for side in (current, reference)
+    )
+    snapshot = report.run(*sides)
+    return DriftReport(snapshot.get_html_str(as_iframe=False), _table(snapshot.dict(), testable))
+
+
+def _has_values(current: pd.DataFrame, reference: pd.DataFrame, column: TestedColumn) -> bool:
+    counts = [side.loc[side["unit"] == column.unit, column.name].count() for side in (current, reference)]
+    if min(counts) == 0 and max(counts) > 0:
+        raise SodaiError(
+            f"drift of {column.name}: found {counts[0]} current and {counts[1]} reference values, expected "
+            "some on both sides; check the input of this week, or train again with force_retrain"
+        )
+    return max(counts) > 0
+
+
+def _by_unit(side: pd.DataFrame, columns: list[TestedColumn]) -> pd.DataFrame:
+    """Each column's values on the rows of its unit, null elsewhere, where Evidently leaves them out."""
+    return pd.DataFrame({c.name: side[c.name].where(side["unit"] == c.unit) for c in columns})
+
+
+def _table(figures: dict[str, Any], columns: list[TestedColumn]) -> pd.DataFrame:
+    failed = {test["metric_config"]["metric_id"]: str(test["status"]) for test in figures["tests"]}
+    scores = {
+        metric["config"]["column"]: (float(metric["value"]), failed[metric["id"]].upper().endswith("FAIL"))
+        for metric in figures["metrics"]
+    }
+    return pd.DataFrame(
+        [(c.name, c.unit, c.method, c.threshold, *scores[c.name]) for c in columns],
+        columns=["column", "unit", "method", "threshold", "score", "drifted"],
+    )
