@@ -104,7 +104,7 @@ class DockerStageOperator(DockerOperator):
             **kwargs,
         )
 
-    def execute(self, context: Any) -> dict[str, Any]:
+    def execute(self, context: Any) -> Any:
         """Run the stage, its log line by line, and give its result.
 
         Raises:
@@ -119,8 +119,8 @@ class DockerStageOperator(DockerOperator):
 
     def _reap(self) -> None:
         """Remove containers of earlier tries that their worker could not remove any more."""
-        own = {name: value for name, value in dict(self.labels or {}).items() if name != "sodai.try"}
-        wanted = [f"{name}={value}" for name, value in own.items()]
+        own = self.labels if isinstance(self.labels, dict) else {}
+        wanted = [f"{name}={value}" for name, value in own.items() if name != "sodai.try"]
         for left in self.cli.containers(all=True, filters={"label": wanted}):
             self.log.warning("removing the container of an earlier try: %s", left["Id"][:12])
             self.cli.remove_container(left["Id"], force=True)
@@ -189,7 +189,7 @@ class ProcessBranchOperator(ProcessStageOperator, BranchMixIn):
 class DockerBranchOperator(DockerStageOperator, BranchMixIn):
     """A stage as a container, whose result says which task follows."""
 
-    def execute(self, context: Any) -> dict[str, Any]:
+    def execute(self, context: Any) -> Any:
         """Run the stage and skip the branch that it decided against."""
         result = super().execute(context)
         self.do_branch(context, branch_of(result))

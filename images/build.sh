@@ -22,4 +22,4 @@ docker buildx bake --file images/bake.hcl --progress plain "$@" >"$log" 2>&1 || 
     echo "images: the build failed; all of it is in $log" >&2
     exit 1
 }
-echo "images: built $(grep -o 'naming to [^ ]*' "$log" | sort -u | wc -l) of revision $REVISION"
+echo "images: built $(grep -ao 'naming to [^ ]*' "$log" | sort -u | wc -l) of revision $REVISION"

@@ -106,7 +106,7 @@ def made_customers(n_customers: int) -> pd.DataFrame:
             "num_visit_per_week": 1,
         }
     )
-    customers.loc[0, ["Y", "X"]] = customers.loc[0, ["X", "Y"]].to_numpy()
+    customers.loc[0, ["Y", "X"]] = customers.loc[0, ["X", "Y"]].to_numpy(copy=True)
     if n_customers > 1:
         customers.loc[1, "X"] = np.nan
     return customers

@@ -130,7 +130,7 @@ def write_verdict(volume: Volume, as_of: date, first: bool = True) -> None:
             "as_of": as_of.isoformat(),
             "branch": branch,
             "rule": "no_champion" if first else "none",
-            "reason": "There is no champion yet." if first else "No rule asked for training.",
+            "reason": "there is no champion yet" if first else "no rule asks for training",
             "champion_version": None if first else "1",
             "signals": [
                 {
@@ -158,7 +158,8 @@ def write_verdict(volume: Volume, as_of: date, first: bool = True) -> None:
                 "decayed_frequency": metrics_at(0.55),
             },
             "promoted": first,
-            "reason": "The first version is promoted." if first else "The champion stays.",
+            "reason": "first version: there was no champion" if first else "no challenger",
+            "groups": [],
             "published": {"version": "1", "role": role},
             "calibration": [
                 {"n_rows": 50, "mean_probability": 0.1, "realised_share": 0.12},

@@ -1,8 +1,12 @@
 """How plots look on every page: small enough for a phone, one palette, no decoration."""
 
+import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +52,7 @@ _SETTINGS: dict[Any, Any] = {
 
 @contextmanager
 def drawing(width: float = WIDTH_INCHES, height: float = 2.4) -> Iterator[tuple["Figure", "Axes"]]:
-    """A figure and its axes in the house look; it stays open for `sodai.pages.inline_svg`, which closes it.
+    """A figure and its axes in the house look; it stays open for `inline_svg`, which closes it.
 
     Args:
         width, height: inches; see WIDTH_INCHES.
@@ -62,3 +66,30 @@ def drawing(width: float = WIDTH_INCHES, height: float = 2.4) -> Iterator[tuple[
         figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
         axes.tick_params(length=0)
         yield figure, axes
+
+
+def inline_svg(figure: "Figure", label: str) -> Markup:
+    """A Matplotlib figure as an SVG element for a page, the same bytes for the same figure.
+
+    Args:
+        figure: drawn but not shown; it is closed.
+        label: what the plot shows, for readers who cannot see it.
+    """
+    import matplotlib
+    from matplotlib import pyplot as plt
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": label, "svg.fonttype": "none"}):
+        figure.savefig(
+            buffer, format="svg", dpi=130, bbox_inches="tight", pad_inches=0.03, metadata={"Date": None}
+        )
+    plt.close(figure)
+    element = buffer.getvalue()
+    element = element[element.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    # The page's own letters: Matplotlib names fonts that a reader may not have.
+    element = re.sub(r"font-family: [^;\"]*", "font-family: system-ui, sans-serif", element)
+    # Two plots of one page must not share ids.
+    prefix = re.sub(r"\W+", "-", label.lower())
+    element = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{prefix}-", element)
+    return Markup(element.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1))

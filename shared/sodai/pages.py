@@ -1,15 +1,9 @@
 """The frame and the parts of every HTML page: self-contained, readable on a phone, plots as inline SVG."""
 
-import io
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import jinja2
-from markupsafe import Markup, escape
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from markupsafe import Markup
 
 _STYLE = """
 :root{color-scheme:light;--ink:#1c2733;--soft:#5b6b7a;--line:#e3e9ee;--paper:#fff;--wash:#f4f7f9;
@@ -52,14 +46,17 @@ figure{margin:0 0 .4rem}
 figcaption{font-size:.92rem;font-weight:600;margin:0 0 .3rem}
 svg,img{display:block;max-width:100%;height:auto}
 .bars{margin:0 0 .8rem;font-size:.88rem}
-.bar{display:grid;grid-template-columns:minmax(0,38%) 1fr 4.2em;gap:.6rem;align-items:center;padding:.13rem 0}
+.bar{display:grid;gap:.6rem;align-items:center;padding:.13rem 0}
+.bar{grid-template-columns:minmax(0,42%) 1fr minmax(3.4em,auto)}
 .bar>span{overflow-wrap:anywhere;line-height:1.25}
-.bar .amount{text-align:right;font-variant-numeric:tabular-nums}
+.bar .amount{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .track{position:relative;display:block;background:var(--wash);border-radius:4px;height:.8rem}
 .fill{display:block;height:100%;border-radius:4px;background:var(--other);min-width:2px}
 .good .fill{background:var(--accent)}
 .bad .fill{background:var(--warn)}
 .good .amount{font-weight:600}
+.stacked .bar{grid-template-columns:1fr minmax(3.4em,auto);gap:0 .6rem;padding:.25rem 0}
+.stacked .bar>span:first-child{grid-column:1/3}
 .mark{position:absolute;top:-3px;bottom:-3px;width:2px;background:var(--ink)}
 .scroll{overflow-x:auto;margin:0 0 .7rem}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
@@ -103,8 +100,8 @@ _PARTS = """
 {% macro badge(text, tone="") %}<span class="badge {{ tone }}">{{ text }}</span>{% endmacro %}
 {% macro absent(text) %}<p class="absent">{{ text }}</p>{% endmacro %}
 {% macro plot(title, svg) %}<figure><figcaption>{{ title }}</figcaption>{{ svg }}</figure>{% endmacro %}
-{% macro bars(rows) %}
-<div class="bars">{% for row in rows %}
+{% macro bars(rows, kind="") %}
+<div class="bars {{ kind }}">{% for row in rows %}
 <div class="bar {{ row.tone }}"><span>{{ row.label }}</span>
 <span class="track"><span class="fill" style="width:{{ "%.1f"|format(100 * row.part) }}%"></span>
 {% if row.mark is not none %}
@@ -156,30 +153,3 @@ def page(title: str, body: str, subtitle: str = "") -> str:
     return environment.from_string(_FRAME).render(
         title=title, subtitle=subtitle, body=Markup(body), style=Markup(_STYLE)
     )
-
-
-def inline_svg(figure: "Figure", label: str) -> Markup:
-    """A Matplotlib figure as an SVG element for a page, the same bytes for the same figure.
-
-    Args:
-        figure: drawn but not shown; it is closed.
-        label: what the plot shows, for readers who cannot see it.
-    """
-    import matplotlib
-    from matplotlib import pyplot as plt
-
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": label, "svg.fonttype": "none"}):
-        figure.savefig(
-            buffer, format="svg", dpi=130, bbox_inches="tight", pad_inches=0.03, metadata={"Date": None}
-        )
-    plt.close(figure)
-    element = buffer.getvalue()
-    element = element[element.index("<svg") :]
-    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    # The page's own letters: Matplotlib names fonts that a reader may not have.
-    element = re.sub(r"font-family: [^;\"]*", "font-family: system-ui, sans-serif", element)
-    # Two plots of one page must not share ids.
-    prefix = re.sub(r"\W+", "-", label.lower())
-    element = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{prefix}-", element)
-    return Markup(element.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1))

@@ -5,10 +5,10 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 # Before the import: MLflow reads these once. Half a minute in all is enough to say that nobody answers.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -26,11 +26,6 @@ from mlflow.exceptions import MlflowException
 
 from sodai.errors import RegistryError
 from sodai.volume import Volume
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sodai.model import TrainedModel
 
 EXPERIMENT = "sodai_recommendation_pipeline"
 MODEL_NAME = "sodai_purchase_model"
@@ -85,7 +80,7 @@ class Registry:
             folder.mkdir(parents=True, exist_ok=True)
             location = (folder / "artifacts").as_uri()
             _relocate(folder / "mlflow.db", location)
-        with self._explained():
+        with self.explained():
             mlflow.set_tracking_uri(self.uri)
             self.client = MlflowClient(self.uri)
             known = self.client.get_experiment_by_name(EXPERIMENT)
@@ -104,8 +99,8 @@ class Registry:
             RegistryError: the version or one of its files is missing.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        with self._explained(f"version {version} of {MODEL_NAME}"), TemporaryDirectory() as scratch:
-            run_id = self.client.get_model_version(MODEL_NAME, version).run_id
+        with self.explained(f"version {version} of {MODEL_NAME}"), TemporaryDirectory() as scratch:
+            run_id = str(self.client.get_model_version(MODEL_NAME, version).run_id)
             registered = Path(
                 mlflow.artifacts.download_artifacts(
                     artifact_uri=f"models:/{MODEL_NAME}/{version}", dst_path=scratch
@@ -116,50 +111,9 @@ class Registry:
                 fetched = self.client.download_artifacts(run_id, f"pipeline/{name}", scratch)
                 shutil.copyfile(fetched, folder / name)
 
-    def register(
-        self, run_id: str, model: "TrainedModel", example: "pd.DataFrame", files: list[Path]
-    ) -> "TrainedModel":
-        """Log and register a model as the challenger.
-
-        Args:
-            run_id: the training run.
-            model: its manifest gets the version.
-            example: rows of features, for the signature.
-            files: reference.parquet and whatever else belongs to the version.
-
-        Returns:
-            the model with its version in the manifest.
-        """
-        from mlflow.models import infer_signature
-        from mlflow.sklearn import log_model
-
-        from sodai.model import MANIFEST_FILE, TRUSTED_TYPES, write_manifest
-
-        with self._explained(), TemporaryDirectory() as scratch:
-            with mlflow.start_run(run_id=run_id, log_system_metrics=False):
-                logged = log_model(
-                    model.pipeline,
-                    name="model",
-                    registered_model_name=MODEL_NAME,
-                    signature=infer_signature(example, model.pipeline.predict_proba(example)),
-                    pyfunc_predict_fn="predict_proba",
-                    pip_requirements=_requirements(),
-                    serialization_format="skops",
-                    skops_trusted_types=TRUSTED_TYPES,
-                )
-            version = str(logged.registered_model_version)
-            model = replace(model, manifest={**model.manifest, "version": version, "run_id": run_id})
-            write_manifest(Path(scratch), model.manifest)
-            for file in [Path(scratch) / MANIFEST_FILE, *files]:
-                self.client.log_artifact(run_id, str(file), "pipeline")
-            for name in ("as_of", "horizon_days", "training_sha256"):
-                self.client.set_model_version_tag(MODEL_NAME, version, name, str(model.manifest[name]))
-            self.client.set_registered_model_alias(MODEL_NAME, CHALLENGER, version)
-        return model
-
     def promote(self, version: str) -> None:
         """Move the alias champion to `version`, and take challenger from it."""
-        with self._explained():
+        with self.explained():
             self.client.set_registered_model_alias(MODEL_NAME, CHAMPION, version)
             challenger = self._by_alias(CHALLENGER)
             if challenger and challenger.version == version:
@@ -168,7 +122,7 @@ class Registry:
     @contextmanager
     def run(self, name: str, tags: Mapping[str, str]) -> Iterator[str]:
         """A run of the experiment, closed as finished or failed with the block; gives its id."""
-        with self._explained():
+        with self.explained():
             run_id: str = self.client.create_run(
                 self.experiment_id, run_name=name, tags=dict(tags)
             ).info.run_id
@@ -178,7 +132,7 @@ class Registry:
             with suppress(MlflowException):
                 self.client.set_terminated(run_id, "FAILED")
             raise
-        with self._explained():
+        with self.explained():
             self.client.set_terminated(run_id)
 
     def log(
@@ -192,7 +146,7 @@ class Registry:
         now = int(time.time() * 1000)
         entities = [Metric(name, float(value), now, 0) for name, value in (metrics or {}).items()]
         texts = [Param(name, str(value)[:6000]) for name, value in (params or {}).items()]
-        with self._explained():
+        with self.explained():
             for start in range(0, max(len(entities), len(texts)), _BATCH):
                 part = slice(start, start + _BATCH)
                 self.client.log_batch(run_id, metrics=entities[part], params=texts[part])
@@ -202,7 +156,7 @@ class Registry:
 
     def log_trials(self, run_id: str, trials: list[Trial], metric: str) -> None:
         """Add each trial of a study as a child run of `run_id`."""
-        with self._explained():
+        with self.explained():
             for trial in trials:
                 tags = {"mlflow.parentRunId": run_id, "state": trial.state}
                 child = self.client.create_run(
@@ -217,17 +171,18 @@ class Registry:
                 self.client.set_terminated(child.info.run_id, status, trial.ended_ms)
 
     def _by_alias(self, alias: str) -> ModelVersion | None:
-        with self._explained():
+        with self.explained():
             try:
                 found = self.client.get_model_version_by_alias(MODEL_NAME, alias)
             except MlflowException as error:
                 if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
                     return None
                 raise
-        return ModelVersion(str(found.version), found.run_id, dict(found.tags))
+        return ModelVersion(str(found.version), str(found.run_id), dict(found.tags))
 
     @contextmanager
-    def _explained(self, what: str = "the experiment") -> Iterator[None]:
+    def explained(self, what: str = "the experiment") -> Iterator[None]:
+        """Turn what MLflow and its stores raise into a one-line RegistryError about `what`."""
         try:
             yield
         except (
@@ -267,10 +222,3 @@ def _relocate(database: Path, location: str) -> None:
                     connection.execute(sqlalchemy.text(statement), {"old": recorded, "new": location})
     finally:
         engine.dispose()
-
-
-def _requirements() -> list[str]:
-    from importlib.metadata import version
-
-    names = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops")
-    return [f"{name}=={version(name)}" for name in names]

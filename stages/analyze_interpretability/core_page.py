@@ -9,8 +9,9 @@ import pandas as pd
 import shap
 
 from analyze_interpretability import core, core_plots
+from sodai.charts import inline_svg
 from sodai.features import FEATURES
-from sodai.pages import Bar, environment, inline_svg, page
+from sodai.pages import Bar, environment, page
 
 N_DEPENDENCE = 9
 

@@ -83,4 +83,4 @@ def by_customer(scored: pd.DataFrame, truth: pd.DataFrame, k: int) -> pd.Series:
 def calibration_rows(scored: pd.DataFrame) -> list[dict[str, float]]:
     """The calibration table as records."""
     table = calibration_table(scored["target"].to_numpy(float), scored["probability"].to_numpy())
-    return [rounded(row) for row in table.to_dict("records")]
+    return [rounded({str(name): value for name, value in row.items()}) for row in table.to_dict("records")]

@@ -35,7 +35,7 @@ def baselines(purchases: pd.DataFrame, as_of: date) -> dict[str, Baseline]:
     weeks = _weeks(purchases, as_of)
     recent = weeks[weeks["age"] < RECENT_WEEKS].groupby(PAIR, as_index=False).size()
     last = weeks.loc[weeks["age"] == 0, PAIR].assign(score=1.0)
-    decayed = weeks.assign(score=DECAY ** weeks["age"]).groupby(PAIR, as_index=False)["score"].sum()
+    decayed = weeks.assign(score=DECAY ** weeks["age"]).groupby(PAIR)[["score"]].sum().reset_index()
     largest = decayed.sort_values(["score", *PAIR], ascending=[False, True, True]).head(len(last))
     return {
         "bought_last_week": Baseline(_ranked(last), last[PAIR]),

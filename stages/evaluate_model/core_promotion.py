@@ -78,7 +78,7 @@ def compare(
         return Promotion(False, "nobody bought in the closed period, so nothing can be compared", CHAMPION)
     difference = challenger - champion
     overall = paired_interval(difference, rng)
-    groups = tuple(
+    groups: tuple[dict[str, Any], ...] = tuple(
         {"customer_type": str(name), "n_customers": len(part), **paired_interval(part, rng)}
         for name, part in difference.groupby(customer_type.fillna("not known"))
         if len(part) >= SMALLEST_GROUP

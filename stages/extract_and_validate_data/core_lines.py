@@ -80,21 +80,25 @@ def day_profile(lines: ir.Table) -> ir.Table:
     )
 
 
-def disguised_days(profile: Sequence[Mapping[str, Any]]) -> list[date]:
+def disguised_days(profile: Sequence[Mapping[str, Any]], before: bool) -> list[date]:
     """The days on which `items` is written as (2q + 1) / 3, with q the signed number of units.
 
-    So it is where most lines fit and most of those that are no whole number, of which there must
-    be one: honest quantities are whole, and a sale and its cancellation are never both whole in
-    disguise. Told by the day, so that what is dated later never changes how an earlier day is read.
+    So it is where most lines fit and most of those that are no whole number: honest quantities are
+    whole, and a sale and its cancellation are never both whole in disguise. A day whose lines all fit
+    and are all whole, as a late cancellation alone can be, is read like the day before it. What is
+    dated later never changes how an earlier day is read.
 
     Args:
         profile: rows of `day_profile`.
+        before: whether what was loaded before this file was in disguise.
     """
-    return [
-        day["day"]
-        for day in profile
-        if 2 * day["n_fit"] > day["n_lines"] and 2 * day["n_broken_fit"] > day["n_broken"]
-    ]
+    days, carried = [], before
+    for day in profile:
+        if day["n_broken"] or day["n_fit"] < day["n_lines"]:
+            carried = 2 * day["n_fit"] > day["n_lines"] and 2 * day["n_broken_fit"] > day["n_broken"]
+        if carried:
+            days.append(day["day"])
+    return days
 
 
 def judged(

@@ -73,7 +73,10 @@ def explained_read(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.SerializationException) as error:
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        # Damage shows as many kinds of error, down to the plain one.
         if "No space left" in str(error):
             raise
         raise InputError(

@@ -11,11 +11,11 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from extract_and_validate_data import core_lines, core_net
-from extract_and_validate_data.core_ledger import Ledger, WeekRecord
+from extract_and_validate_data.core_ledger import FileRecord, Ledger, WeekRecord
 from extract_and_validate_data.engine import ordered_batches
 from extract_and_validate_data.partitions import write_partitions
 from extract_and_validate_data.raw_files import RawFile
-from extract_and_validate_data.staging import rows_of, stage_file
+from extract_and_validate_data.staging import mostly_decoded, rows_of, stage_file
 from extract_and_validate_data.store import check_partitions
 from sodai.datasets import LINES, QUARANTINE, TRANSACTIONS, Dataset
 from sodai.periods import week_of
@@ -60,7 +60,10 @@ class Loader:
         check_partitions(self.volume, ledger)
         waiting = [self.volume.path(QUARANTINE) / name for name in ledger.partitions["quarantine"].values()]
         staged = {sha256: self.scratch / f"{sha256}.parquet" for sha256 in new}
-        records = {sha256: stage_file(self.engine, new[sha256], sha256, staged[sha256]) for sha256 in new}
+        records: dict[str, FileRecord] = {}
+        for sha256, file in new.items():
+            disguised = mostly_decoded([*ledger.files.values(), *records.values()])
+            records[sha256] = stage_file(self.engine, file, sha256, staged[sha256], disguised)
         if not waiting and not staged:
             return ledger
         loaded = replace(ledger, files={**ledger.files, **records})

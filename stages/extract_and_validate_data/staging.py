@@ -1,6 +1,7 @@
 """Staging: each new file is read, judged line by line and laid down for the load."""
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,17 @@ if TYPE_CHECKING:
 log = logging.getLogger("sodai")
 
 
-def stage_file(engine: "Backend", file: RawFile, sha256: str, staged: Path) -> FileRecord:
+def mostly_decoded(files: Iterable[FileRecord]) -> bool:
+    """Whether most of the quantities read so far were in disguise."""
+    counts = [(record.n_decoded, record.n_readable) for record in files]
+    return 2 * sum(decoded for decoded, _ in counts) > sum(readable for _, readable in counts)
+
+
+def stage_file(engine: "Backend", file: RawFile, sha256: str, staged: Path, disguised: bool) -> FileRecord:
     """Write the judged lines of one raw file to `staged` (parquet, STAGED_COLUMNS).
+
+    Args:
+        disguised: whether what was loaded before it was, see `disguised_days`.
 
     Returns:
         the file's record; customers and products are not looked up yet.
@@ -33,12 +43,11 @@ def stage_file(engine: "Backend", file: RawFile, sha256: str, staged: Path) -> F
         raw = engine.read_parquet(file.path, file_row_number=True, hive_partitioning=False)
         lines = core_lines.coerced(raw, file.match.names)
         profile = engine.to_pyarrow(core_lines.day_profile(lines)).to_pylist()
-        disguised = core_lines.disguised_days(profile)
+        decoded = core_lines.disguised_days(profile, disguised)
         believable = believable_range([(day["day"], day["n_lines"]) for day in profile])
-        judged = core_lines.judged(lines, file_key(sha256), believable, disguised)
+        judged = core_lines.judged(lines, file_key(sha256), believable, decoded)
         engine.to_parquet(judged, staged)
     _raise_unusable(engine, staged, file)
-    decoded = set(disguised)
     return FileRecord(
         name=file.path.name,
         sha256=sha256,

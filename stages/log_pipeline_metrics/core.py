@@ -50,8 +50,9 @@ def history_row(records: WeekRecords) -> dict[str, Any]:
         "model_version": summary["model_version"],
         "promoted": records.evaluation["promoted"],
         "drift_share": records.decision["drift_share"],
-        "roc_auc": figures["roc_auc"],
-        "average_precision": figures["average_precision"],
+        # Neither exists where all candidates were bought, or none.
+        "roc_auc": figures.get("roc_auc"),
+        "average_precision": figures.get("average_precision"),
         "recall_at_k": figures["recall_at_10"],
         "ndcg_at_k": figures["ndcg_at_10"],
         "set_f1": figures["set_f1"],

@@ -7,7 +7,7 @@ from typing import Any
 from log_pipeline_metrics.core import Record, WeekRecords
 from log_pipeline_metrics.core_charts import trial_dots, weekly_bars, weekly_lines
 from log_pipeline_metrics.core_examples import Example
-from log_pipeline_metrics.core_words import BRANCHES, CONTENDERS, METRICS, duration, number
+from log_pipeline_metrics.core_words import BRANCHES, CONTENDERS, METRICS, duration, number, sentence
 from sodai.pages import Bar, Heading
 
 Section = dict[str, Any]
@@ -66,8 +66,31 @@ def decision(records: WeekRecords) -> Section:
         )
         for signal in records.decision["signals"]
     ]
-    branch = BRANCHES[records.decision["branch"]]
-    return {"branch": branch, "reason": records.decision["reason"], "columns": headings, "rows": rows}
+    return {
+        "branch": BRANCHES[records.decision["branch"]],
+        "reason": sentence(records.decision["reason"]),
+        "columns": headings,
+        "rows": rows,
+    }
+
+
+def promotion(evaluation: Record) -> Section:
+    """Whether the champion changed, and how its challenger does for each type of customer."""
+    headings = [Heading("type of customer"), Heading("customers", "number"), Heading("NDCG", "number")]
+    headings += [Heading("95 % from", "number"), Heading("to", "number")]
+    return {
+        "promoted": evaluation["promoted"],
+        "reason": sentence(evaluation["reason"]),
+        "columns": headings,
+        "rows": [
+            (
+                group["customer_type"],
+                f"{group['n_customers']:,}",
+                *(number(group[name], "+.4f") for name in ("mean", "low", "high")),
+            )
+            for group in evaluation["groups"]
+        ],
+    }
 
 
 def quality(record: Record) -> Section:

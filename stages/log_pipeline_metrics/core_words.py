@@ -7,7 +7,7 @@ CONTENDERS = {
     "challenger": "challenger",
     "champion": "champion",
     "bought_last_week": "bought last week",
-    "bought_3_of_8_weeks": "in 3 of the last 8 weeks",
+    "bought_3_of_8_weeks": "3 of the last 8 weeks",
     "decayed_frequency": "decayed frequency",
 }
 METRICS = {
@@ -19,6 +19,11 @@ METRICS = {
     "average_precision": "Average precision",
     "roc_auc": "AUC-ROC",
 }
+
+
+def sentence(text: str) -> str:
+    """A reason as a sentence: with a capital, and with its full stop."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def day(value: date) -> str:

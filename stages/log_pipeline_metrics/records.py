@@ -43,7 +43,7 @@ def read_week(volume: Volume, as_of: date) -> WeekRecords:
         summary=volume.read_json(PREDICTION_SUMMARY, as_of),
         runs={stage: volume.read_json(run_record(stage), as_of) for stage in took_part},
         importance=volume.read(IMPORTANCE, as_of).to_pylist(),
-        drift=volume.read(DRIFT_TABLE, as_of).to_pylist() if volume.exists(DRIFT_TABLE, as_of) else None,
+        drift=None if decision["drift_share"] is None else volume.read(DRIFT_TABLE, as_of).to_pylist(),
         trials=volume.read_json(TRIALS, as_of) if trained else None,
     )
 

@@ -138,6 +138,7 @@ def _publish(
     table: "pa.Table",
 ) -> dict[str, Any]:
     from retrain_model import records
+    from retrain_model.registration import register
     from sodai.model import features_frame
 
     with volume.attempt(RETRAIN, period.as_of) as attempt:
@@ -155,7 +156,7 @@ def _publish(
             )
             registry.log_trials(run_id, records.trials(found), "average_precision")
             example = features_frame(table.slice(0, 100))
-            model = registry.register(run_id, model, example, [attempt.path(REFERENCE)])
+            model = register(registry, run_id, model, example, [attempt.path(REFERENCE)])
         model.save(attempt.path(RETRAINED_MODEL))
     return {
         "version": model.manifest["version"],

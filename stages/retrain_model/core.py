@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from retrain_model.core_rows import FADING, Floats, Fold, Rows, periods_back, sampled
+from retrain_model.core_rows import Floats, Fold, Rows, faded, sampled
 from retrain_model.core_search import fit_calibration
 from sodai.features import FEATURE_NAMES
 from sodai.model import TrainedModel, fit_pipeline, purchase_pipeline
@@ -24,7 +24,7 @@ def fit_final(
     seed: int,
 ) -> Any:
     """Fit the pipeline on all training periods, newer ones counting more."""
-    weight = FADING ** periods_back(cutoff, cutoff.max(), step_days)
+    weight = faded(cutoff, cutoff.max(), step_days)
     rows = sampled(Rows(X, y, weight), max_rows, np.random.default_rng(seed))
     return fit_pipeline(purchase_pipeline(params, seed), rows.X, rows.y, rows.weight)
 

@@ -35,6 +35,11 @@ def periods_back(cutoff: pd.Series, newest: pd.Timestamp, step_days: int) -> npt
     return ((newest - cutoff).dt.days // step_days).to_numpy()
 
 
+def faded(cutoff: pd.Series, newest: pd.Timestamp, step_days: int) -> Floats:
+    """How much a row counts: (n,) 1 for the newest period, less for every period before it."""
+    return np.power(FADING, periods_back(cutoff, newest, step_days)).astype(np.float64)
+
+
 def sampled(rows: Rows, max_rows: int, rng: np.random.Generator) -> Rows:
     """Every bought row and a random part of the others, at most about `max_rows` in all.
 
@@ -89,6 +94,6 @@ def _fold(
     rng: np.random.Generator,
 ) -> Fold:
     before, inside = (cutoff < tested).to_numpy(), (cutoff == tested).to_numpy()
-    weight = FADING ** periods_back(cutoff[before], tested, step_days)
+    weight = faded(cutoff[before], tested, step_days)
     train = sampled(Rows(X[before].reset_index(drop=True), y[before], weight), max_rows, rng)
     return Fold(tested, train, Rows(X[inside], y[inside], np.ones(int(inside.sum()))))

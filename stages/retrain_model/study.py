@@ -68,7 +68,7 @@ def _give_up_interrupted(study: optuna.Study) -> None:
 def _tell(study: optuna.Study, n_trials: int, seconds: float) -> None:
     done, newest = len(finished(study)), study.trials[-1]
     value = "pruned" if newest.value is None or newest.state == TrialState.PRUNED else f"{newest.value:.5f}"
-    completed = [trial.value for trial in study.trials if trial.state == TrialState.COMPLETE]
+    completed = [trial.value for trial in study.trials if trial.state == TrialState.COMPLETE and trial.value]
     best = f"{max(completed):.5f}" if completed else "none"
     if sys.stderr.isatty():
         filled = "#" * (30 * done // n_trials)

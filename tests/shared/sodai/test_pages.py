@@ -2,8 +2,8 @@
 
 import re
 
-from sodai.charts import drawing
-from sodai.pages import Bar, Heading, environment, inline_svg, page
+from sodai.charts import drawing, inline_svg
+from sodai.pages import Bar, Heading, environment, page
 
 
 def figure_with_a_line() -> str:

@@ -1,0 +1,60 @@
+"""How a trained model becomes the challenger in the registry."""
+
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mlflow
+import pandas as pd
+from mlflow.models import infer_signature
+from mlflow.sklearn import log_model
+
+from sodai.model import MANIFEST_FILE, TRUSTED_TYPES, TrainedModel, write_manifest
+from sodai.registry import CHALLENGER, MODEL_NAME, Registry
+
+
+def register(
+    registry: Registry, run_id: str, model: TrainedModel, example: pd.DataFrame, files: list[Path]
+) -> TrainedModel:
+    """Log and register a model as the challenger.
+
+    Args:
+        run_id: the training run.
+        model: its manifest gets the version.
+        example: rows of features, for the signature.
+        files: reference.parquet and whatever else belongs to the version.
+
+    Returns:
+        the model with its version in the manifest.
+
+    Raises:
+        RegistryError: MLflow does not answer or refuses.
+    """
+    client = registry.client
+    with registry.explained(), TemporaryDirectory() as scratch:
+        with mlflow.start_run(run_id=run_id, log_system_metrics=False):
+            logged = log_model(
+                model.pipeline,
+                name="model",
+                registered_model_name=MODEL_NAME,
+                signature=infer_signature(example, model.pipeline.predict_proba(example)),
+                pyfunc_predict_fn="predict_proba",
+                pip_requirements=_requirements(),
+                serialization_format="skops",
+                skops_trusted_types=TRUSTED_TYPES,
+            )
+        number = str(logged.registered_model_version)
+        model = replace(model, manifest={**model.manifest, "version": number, "run_id": run_id})
+        write_manifest(Path(scratch), model.manifest)
+        for file in [Path(scratch) / MANIFEST_FILE, *files]:
+            client.log_artifact(run_id, str(file), "pipeline")
+        for name in ("as_of", "horizon_days", "training_sha256"):
+            client.set_model_version_tag(MODEL_NAME, number, name, str(model.manifest[name]))
+        client.set_registered_model_alias(MODEL_NAME, CHALLENGER, number)
+    return model
+
+
+def _requirements() -> list[str]:
+    names = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops")
+    return [f"{name}=={version(name)}" for name in names]

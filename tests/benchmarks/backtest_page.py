@@ -1,0 +1,119 @@
+"""The backtest as tables: on the terminal and as one self-contained page with plots."""
+
+import pandas as pd
+
+from sodai.charts import inline_svg
+from sodai.pages import environment, page
+
+QUALITY = ["recall_at_5", "ndcg_at_5", "recall_at_10", "ndcg_at_10", "precision_at_10", "hit_rate_at_10"]
+SET = ["set_f1", "set_precision", "set_recall", "set_f1_as_dropped", "n_predicted", "n_bought"]
+
+_BODY = """
+{% for title, note, table in tables %}
+<section><h2>{{ title }}</h2><p class="soft">{{ note }}</p><div class="scroll"><table>
+<tr><th></th>{% for name in table.columns %}<th class="number">{{ name }}</th>{% endfor %}</tr>
+{% for label, row in table.iterrows() %}
+<tr><td>{{ label }}</td>{% for value in row %}<td class="number">{{ value }}</td>{% endfor %}</tr>
+{% endfor %}
+</table></div></section>
+{% endfor %}
+{% for title, plot in plots %}<section><h2>{{ title }}</h2>{{ plot | safe }}</section>{% endfor %}
+"""
+
+
+def mean_table(metrics: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Mean over periods of some metrics, one row a model, best first by the first metric.
+
+    Args:
+        metrics: as_of, model, metric, value.
+        names: metrics wanted; those that no model has are left out.
+    """
+    means = metrics.pivot_table(index="model", columns="metric", values="value", aggfunc="mean")
+    shown = means[[name for name in names if name in means]].dropna(how="all")
+    return shown.sort_values(shown.columns[0], ascending=False)
+
+
+def tables(metrics: pd.DataFrame, differences: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """Title, note and table of everything the backtest says, ready to print.
+
+    Args:
+        metrics: as_of, model, metric, value.
+        differences: model, metric, difference, low, high of the pipeline against each other model.
+    """
+    ours = metrics[metrics["model"] == "pipeline"].pivot(index="as_of", columns="metric", values="value")
+    ours["volume_ratio"] = ours["expected_pairs_in_all"] / ours["n_bought"]
+    by_period = [
+        "branch_retrained",
+        "set_f1",
+        "set_f1_expected",
+        "expected_pairs_in_all",
+        "volume_ratio",
+        *QUALITY[2:4],
+    ]
+    rest = ["roc_auc", "average_precision", "grid_roc_auc", "grid_average_precision", "calibration_error"]
+    lists = ["repeat_recall_at_10", "new_recall_at_10", "coverage", "personalisation", "change_of_lists"]
+    return [
+        ("Lists", "Mean over periods, per customer who bought.", mean_table(metrics, QUALITY).round(4)),
+        ("Predicted set", "Mean over periods, over all pairs.", mean_table(metrics, SET).round(4)),
+        ("What the lists are like", "Mean over periods.", mean_table(metrics, lists).round(4)),
+        (
+            "Pipeline minus the others",
+            "95 % interval by paired bootstrap over customers.",
+            differences.set_index(["model", "metric"]).unstack("metric").round(4).pipe(_flat),
+        ),
+        ("By period", "The pipeline alone; expected pairs beside those that came true.", ours[[
+            *by_period, *SET[4:]]].round(4)),
+        ("Probabilities", "The pipeline alone.", ours[[name for name in rest if name in ours]].round(4)),
+    ]  # fmt: skip
+
+
+def render(metrics: pd.DataFrame, differences: pd.DataFrame, reliability: pd.DataFrame, subtitle: str) -> str:
+    """The whole page.
+
+    Args:
+        metrics, differences: as in `tables`.
+        reliability: mean_probability, realised_share, n_rows by bin over all periods.
+        subtitle: the command and the data.
+    """
+    plots = [
+        ("NDCG@10 by period", _lines(metrics, "ndcg_at_10")),
+        ("Set F1 by period", _lines(metrics, "set_f1")),
+        ("Reliability", _reliability(reliability)),
+    ]
+    body = environment.from_string(_BODY).render(tables=tables(metrics, differences), plots=plots)
+    return page("Backtest of the SodAI weekly pipeline", body, subtitle)
+
+
+def _flat(table: pd.DataFrame) -> pd.DataFrame:
+    table.columns = [f"{metric} {part}" for part, metric in table.columns]
+    return table[sorted(table.columns)]
+
+
+def _lines(metrics: pd.DataFrame, name: str) -> str:
+    from matplotlib import pyplot as plt
+
+    chosen = metrics[metrics["metric"] == name].pivot(index="as_of", columns="model", values="value")
+    figure, axes = plt.subplots(figsize=(9, 4))
+    for model in chosen:
+        bold = model == "pipeline"
+        axes.plot(
+            chosen.index.astype(str),
+            chosen[model],
+            label=model,
+            lw=3 if bold else 1,
+            marker="o" if bold else "",
+        )
+    axes.tick_params(axis="x", rotation=45)
+    axes.set_ylabel(name)
+    axes.legend(fontsize=8, ncol=2)
+    return inline_svg(figure, f"{name} of every model by period")
+
+
+def _reliability(reliability: pd.DataFrame) -> str:
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(4.5, 4.5))
+    axes.plot([0, 1], [0, 1], color="grey", lw=1)
+    axes.plot(reliability["mean_probability"], reliability["realised_share"], marker="o")
+    axes.set(xlabel="mean probability", ylabel="realised share", xscale="symlog", yscale="symlog")
+    return inline_svg(figure, "reliability by decile of probability")

@@ -1,0 +1,434 @@
+"""Every kind of bad input ends in a reported result, or in one line with nothing half-written."""
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from made_data import (
+    FIRST_CUSTOMER,
+    FIRST_PRODUCT,
+    disguised,
+    made_customers,
+    made_products,
+    write_transactions,
+)
+from sodai.datasets import CUSTOMERS, LEDGER, PRODUCTS
+from sodai.volume import Volume
+
+from .volumes import (
+    HISTORY,
+    add_drop,
+    extract,
+    lines,
+    loaded,
+    named_lines,
+    purchases,
+    quality,
+    quarantined,
+    raw_volume,
+    results,
+)
+
+AS_OF = "2024-03-06"
+DROP = lines((0, 0, 20, "2024-03-06", 2), (1, 1, 21, "2024-03-07", 2))
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Volume:
+    """A volume on which the history is loaded."""
+    volume = raw_volume(tmp_path)
+    loaded(volume)
+    return volume
+
+
+def assert_refused(volume: Volume, *words: str, as_of: str = "auto", options: tuple[str, ...] = ()) -> str:
+    """The stage ends with one line that holds all `words`, exit 1, and what was there before is untouched."""
+    before = results(volume)
+    outcome = extract(volume, as_of, *options)
+    assert outcome.code == 1, outcome
+    assert outcome.result["status"] == "failed"
+    message: str = outcome.result["error"]
+    assert "\n" not in message
+    for word in words:
+        assert re.search(word, message), message
+    assert results(volume) == before
+    return message
+
+
+def rewrite(path: Path, table: pd.DataFrame) -> None:
+    table.to_parquet(path, index=False)
+
+
+class TestFiles:
+    @pytest.mark.parametrize("name", ["transacciones", "clientes", "productos"])
+    def test_a_missing_file_is_named_with_both_of_its_names(self, tmp_path: Path, name: str) -> None:
+        volume = raw_volume(tmp_path)
+        (volume.root / "raw" / f"{name}.parquet").unlink()
+        assert_refused(volume, rf"raw: found n(o|either).*{name}")
+
+    def test_a_folder_without_raw_is_refused_and_nothing_is_made(self, tmp_path: Path) -> None:
+        assert_refused(Volume(tmp_path / "nowhere"), "raw: found no transaction file")
+        assert not (tmp_path / "nowhere").exists()
+
+    def test_a_table_under_both_names_is_refused(self, volume: Volume) -> None:
+        made_customers(3).to_parquet(volume.root / "raw" / "customers.parquet")
+        assert_refused(volume, "found both of clientes.parquet and customers.parquet")
+
+    @pytest.mark.parametrize("name", ["transacciones_2.parquet", "clientes.parquet", "productos.parquet"])
+    @pytest.mark.parametrize("content", [b"", b"customer_id;product_id\n1;2\n"])
+    def test_an_empty_file_or_another_format_is_refused(
+        self, volume: Volume, name: str, content: bytes
+    ) -> None:
+        (volume.root / "raw" / name).write_bytes(content)
+        assert_refused(volume, name, "not readable, expected whole parquet files")
+
+    def test_all_unreadable_files_are_told_at_once(self, volume: Volume) -> None:
+        for name in ("transacciones_2.parquet", "transacciones_3.parquet", "clientes.parquet"):
+            (volume.root / "raw" / name).write_bytes(name.encode())
+        assert_refused(volume, "clientes", "transacciones_2", "transacciones_3")
+
+    def test_a_truncated_file_is_refused(self, volume: Volume) -> None:
+        path = add_drop(volume, "transacciones_2.parquet", DROP)
+        path.write_bytes(path.read_bytes()[:-20])
+        assert_refused(volume, "transacciones_2.parquet", "not readable")
+
+    @pytest.mark.parametrize("name", ["transacciones_2.parquet", "clientes.parquet"])
+    def test_a_file_damaged_in_the_middle_is_refused(self, volume: Volume, name: str) -> None:
+        path = volume.root / "raw" / name
+        rewrite(path, DROP if name.startswith("trans") else made_customers(3))
+        content = bytearray(path.read_bytes())
+        content[4:40] = b"\xff" * 36
+        path.write_bytes(content)
+        assert_refused(volume, name, "damaged")
+
+    def test_a_folder_in_the_place_of_a_file_is_refused(self, volume: Volume) -> None:
+        (volume.root / "raw" / "transacciones_2.parquet").mkdir()
+        assert_refused(volume, "transacciones_2.parquet", "cannot be read")
+
+    def test_a_file_without_rows_is_loaded_and_counted(self, volume: Volume) -> None:
+        add_drop(volume, "transacciones_2.parquet", DROP.head(0))
+        result = loaded(volume)
+        assert (result["files_new"], result["rows_new"], result["rows"]) == (1, 0, 4)
+
+    def test_files_that_nobody_asks_for_are_named_in_the_report(self, volume: Volume) -> None:
+        (volume.root / "raw" / "ventas.csv").write_text("1;2")
+        loaded(volume, AS_OF)
+        assert quality(volume, AS_OF)["notes"] == [
+            "ventas.csv in raw/ is not read: its name is none of those expected."
+        ]
+
+
+class TestColumns:
+    def test_every_broken_column_of_every_file_is_told_at_once(self, volume: Volume) -> None:
+        add_drop(volume, "transacciones_2.parquet", DROP.drop(columns="items").assign(order_id="A-7"))
+        customers = made_customers(3).drop(columns="customer_type").assign(Y="south")
+        rewrite(volume.root / "raw" / "clientes.parquet", customers)
+        rewrite(
+            volume.root / "raw" / "productos.parquet", made_products(4).rename(columns={"size": "litres"})
+        )
+        assert_refused(
+            volume,
+            "transacciones_2.parquet: .*column order_id has type .*, expected whole numbers",
+            "column items is missing",
+            "clientes.parquet: .*column customer_type is missing",
+            "column Y has type .*, expected numbers",
+            "productos.parquet: column size is missing",
+        )
+
+    def test_extra_columns_are_not_read_and_reported(self, volume: Volume) -> None:
+        add_drop(volume, "transacciones_2.parquet", DROP.assign(salesman="Ana", __index_level_0__=3))
+        result = loaded(volume)
+        assert result["rows_new"] == 2
+        files = quality(volume, result["as_of"])["files"]
+        assert files[1]["extra_columns"] == ["salesman", "__index_level_0__"]
+
+    @pytest.mark.parametrize(
+        ("column", "values", "expected"),
+        [
+            ("purchase_date", [20240306, 20240307], "dates, or text as YYYY-MM-DD"),
+            ("purchase_date", pd.to_datetime(["2024-03-06", "2024-03-07"], utc=True), "dates"),
+            ("items", ["1", "2"], "numbers"),
+            ("customer_id", [True, False], "whole numbers"),
+        ],
+    )
+    def test_a_wrong_type_is_refused(
+        self, volume: Volume, column: str, values: object, expected: str
+    ) -> None:
+        add_drop(volume, "transacciones_2.parquet", DROP.assign(**{column: values}))
+        assert_refused(volume, f"column {column} has type .*, expected {expected}")
+
+    @pytest.mark.parametrize(
+        "types",
+        [
+            {"customer_id": "int32", "product_id": "uint16", "order_id": "float64", "items": "float32"},
+            {"purchase_date": "str"},
+            {"purchase_date": "datetime64[s]"},
+        ],
+    )
+    def test_types_that_lose_nothing_are_taken(self, volume: Volume, types: dict[str, str]) -> None:
+        expected = sorted([*purchases(volume), (0, 0, 20, "2024-03-06", 2.0), (1, 1, 21, "2024-03-07", 2.0)])
+        add_drop(volume, "transacciones_2.parquet", DROP.astype(types))
+        loaded(volume)
+        assert purchases(volume) == expected
+
+    def test_column_names_in_other_letters_are_taken(self, volume: Volume) -> None:
+        add_drop(volume, "transacciones_2.parquet", DROP.rename(columns=str.upper))
+        assert loaded(volume)["kept"] == 6
+
+    def test_a_column_that_is_there_twice_is_refused(self, volume: Volume) -> None:
+        add_drop(volume, "transacciones_2.parquet", DROP.assign(ITEMS=1.0))
+        assert_refused(volume, "column items is there 2 times, expected once")
+
+
+class TestRows:
+    def drop_with(self, volume: Volume, **columns: object) -> None:
+        """Two good lines and between them one in which some columns are broken."""
+        broken = DROP.head(1).astype(dict.fromkeys(columns, object)).assign(**columns)
+        drop = pd.concat([DROP.head(1), broken, DROP.tail(1)])
+        kinds = {name: "str" if isinstance(value, str) else "float64" for name, value in columns.items()}
+        kinds.pop("purchase_date", None)
+        add_drop(volume, "transacciones_2.parquet", drop.astype(kinds))
+
+    @pytest.mark.parametrize("column", ["customer_id", "product_id", "order_id", "items"])
+    @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+    def test_rows_without_a_usable_key_or_quantity_go_to_quarantine(
+        self, volume: Volume, column: str, value: float
+    ) -> None:
+        self.drop_with(volume, **{column: value})
+        result = loaded(volume)
+        assert quarantined(volume) == [("transacciones_2.parquet", 1, f"no usable {column}")]
+        assert (result["rows_new"], result["kept"], result["quarantined"]) == (3, 6, 1)
+
+    def test_a_fraction_is_no_key(self, volume: Volume) -> None:
+        self.drop_with(volume, customer_id=FIRST_CUSTOMER + 0.5)
+        loaded(volume)
+        assert quarantined(volume) == [("transacciones_2.parquet", 1, "no usable customer_id")]
+
+    @pytest.mark.parametrize(
+        ("day", "reason"),
+        [
+            (pd.Timestamp("1999-12-31"), "absurd purchase_date"),
+            (pd.Timestamp("2001-03-06"), "absurd purchase_date"),
+            (pd.Timestamp("2042-03-06"), "absurd purchase_date"),
+            (pd.Timestamp("2199-03-06"), "absurd purchase_date"),
+            (pd.NaT, "no usable purchase_date"),
+        ],
+    )
+    def test_absurd_dates_go_to_quarantine_before_as_of_is_found(
+        self, volume: Volume, day: pd.Timestamp, reason: str
+    ) -> None:
+        self.drop_with(volume, purchase_date=day)
+        assert loaded(volume)["as_of"] == "2024-03-08"
+        assert quarantined(volume) == [("transacciones_2.parquet", 1, reason)]
+
+    def test_text_that_is_no_date_goes_to_quarantine_as_it_stands(self, volume: Volume) -> None:
+        days = ["2024-03-06", "06/03/2024", "2024-03-07"]
+        add_drop(
+            volume, "transacciones_2.parquet", pd.concat([DROP, DROP.tail(1)]).assign(purchase_date=days)
+        )
+        result = loaded(volume)
+        assert quarantined(volume) == [("transacciones_2.parquet", 1, "no usable purchase_date")]
+        (example,) = quality(volume, result["as_of"])["quarantine_examples"]
+        assert "purchase_date=06/03/2024" in example["found"]
+
+    def test_every_reason_of_a_row_is_told(self, volume: Volume) -> None:
+        self.drop_with(volume, order_id=np.nan, items=np.nan, product_id=7.0)
+        loaded(volume)
+        reasons = "no usable order_id; no usable items; unknown product"
+        assert quarantined(volume) == [("transacciones_2.parquet", 1, reasons)]
+
+    def test_a_file_of_which_no_row_is_usable_is_refused(self, volume: Volume) -> None:
+        add_drop(volume, "transacciones_2.parquet", DROP.assign(purchase_date=["6.3.", "7.3."]))
+        assert_refused(volume, "not one of its 2 rows is usable", "2 times: no usable purchase_date")
+
+    def test_unknown_customers_and_products_wait_until_the_business_names_them(self, volume: Volume) -> None:
+        add_drop(
+            volume,
+            "transacciones_2.parquet",
+            lines((0, 0, 20, "2024-03-06", 2), (3, 0, 21, "2024-03-06", 2), (4, 9, 22, "2024-03-07", 2)),
+        )
+        result = loaded(volume)
+        assert result["quarantined"] == 2
+        assert quarantined(volume) == [
+            ("transacciones_2.parquet", 1, "unknown customer"),
+            ("transacciones_2.parquet", 2, "unknown customer; unknown product"),
+        ]
+
+        rewrite(volume.root / "raw" / "clientes.parquet", made_customers(5))
+        assert loaded(volume)["quarantined"] == 1
+        assert quarantined(volume) == [("transacciones_2.parquet", 2, "unknown product")]
+        assert (3, 0, 21, "2024-03-06", 2.0) in purchases(volume)
+
+        rewrite(volume.root / "raw" / "productos.parquet", made_products(10))
+        result = loaded(volume)
+        assert (result["quarantined"], result["kept"], result["as_of"]) == (0, 7, "2024-03-08")
+        assert volume.read_json(LEDGER)["partitions"]["quarantine"] == {}
+
+    def test_a_new_product_is_loaded_with_its_first_sale(self, volume: Volume) -> None:
+        rewrite(volume.root / "raw" / "productos.parquet", made_products(5))
+        add_drop(volume, "transacciones_2.parquet", lines((0, 4, 20, "2024-03-06", 2)))
+        result = loaded(volume)
+        assert (result["quarantined"], result["products"]) == (0, 5)
+        assert purchases(volume)[-1] == (1, 2, 12, "2024-03-05", 2.0)
+        assert (0, 4, 20, "2024-03-06", 2.0) in purchases(volume)
+
+    def test_duplicate_orders_count_once_within_and_across_files(self, volume: Volume) -> None:
+        add_drop(volume, "transacciones_2.parquet", pd.concat([DROP, DROP, HISTORY.tail(1)]))
+        result = loaded(volume)
+        assert (result["rows_new"], result["kept"], result["duplicates"]) == (5, 6, 3)
+        assert len(purchases(volume)) == 6
+
+    def test_cancellations_are_taken_off_also_when_they_come_later(self, volume: Volume) -> None:
+        cancelled = lines(
+            (1, 2, 12, "2024-03-05", -2), (0, 0, 20, "2024-03-06", 2), (0, 0, 20, "2024-03-06", -1)
+        )
+        add_drop(volume, "transacciones_2.parquet", cancelled)
+        result = loaded(volume)
+        assert (result["kept"], result["netted"]) == (4, 3)
+        assert purchases(volume) == [
+            (0, 0, 10, "2024-02-26", 2.0),
+            (0, 0, 20, "2024-03-06", 1.0),
+            (0, 1, 10, "2024-02-26", 2.0),
+            (1, 0, 11, "2024-02-27", 2.0),
+        ]
+        figures = quality(volume, result["as_of"])["before_as_of"]
+        assert (figures["cancelled"], figures["reduced"], figures["returned"]) == (1, 1, 0)
+
+    def test_negative_and_zero_items_alone_are_no_purchase(self, volume: Volume) -> None:
+        drop = pd.concat([DROP, lines((0, 3, 22, "2024-03-06", -2), (0, 1, 23, "2024-03-06", 0))])
+        add_drop(volume, "transacciones_2.parquet", drop)
+        result = loaded(volume)
+        assert (result["kept"], result["netted"], result["quarantined"]) == (6, 2, 0)
+        assert quality(volume, result["as_of"])["before_as_of"]["returned"] == 1
+
+    def test_quantities_without_disguise_are_taken_as_they_stand(self, tmp_path: Path) -> None:
+        history = HISTORY.assign(items=[1.0, 3.0, 2.5, -1.0])
+        volume = raw_volume(tmp_path, history)
+        result = loaded(volume)
+        assert result["n_decoded"] == 0
+        assert [row[-1] for row in purchases(volume)] == [1.0, 3.0, 2.5]
+
+    def test_a_quantity_that_does_not_fit_stands_for_itself(self, tmp_path: Path) -> None:
+        day = "2024-02-26"
+        history = pd.concat(
+            [lines(*((0, 0, order, day, 2) for order in range(5))), lines((0, 1, 9, day, 0.5), decode=False)]
+        )
+        volume = raw_volume(tmp_path, history)
+        result = loaded(volume)
+        assert (result["n_fit"], result["n_decoded"], result["fit_share"]) == (
+            5,
+            5,
+            pytest.approx(5 / 6, abs=1e-6),
+        )
+        assert purchases(volume)[-1] == (0, 1, 9, day, 0.5)
+
+
+class TestTime:
+    def test_rows_dated_as_of_or_later_are_kept_and_counted(self, volume: Volume) -> None:
+        result = loaded(volume, "2024-03-05")
+        assert result["lines_as_of_or_later"] == 1
+        record = quality(volume, "2024-03-05")
+        assert record["before_as_of"]["purchases"] == 3
+        assert [week["week"] for week in record["weeks"]] == ["2024-02-26"]
+        assert len(purchases(volume, date(2024, 3, 5))) == 3
+        assert len(purchases(volume)) == 4
+
+    def test_a_week_cut_by_as_of_counts_its_first_days(self, volume: Volume) -> None:
+        loaded(volume, "2024-02-27")
+        (week,) = quality(volume, "2024-02-27")["weeks"]
+        assert (week["week"], week["lines"], week["purchases"], week["pairs"]) == ("2024-02-26", 2, 2, 2)
+
+    def test_without_history_before_as_of_nothing_is_published(self, tmp_path: Path) -> None:
+        volume = raw_volume(tmp_path)
+        assert_refused(volume, "found no purchase dated before 2024-02-26", as_of="2024-02-26")
+
+    def test_without_any_purchase_as_of_cannot_be_found(self, tmp_path: Path) -> None:
+        volume = raw_volume(tmp_path, HISTORY.assign(items=disguised(-2)))
+        assert_refused(volume, "found not one purchase")
+
+    def test_a_drop_whose_dates_are_all_years_away_does_not_move_as_of(self, volume: Volume) -> None:
+        late = DROP.assign(purchase_date=DROP["purchase_date"] + pd.DateOffset(years=20))
+        add_drop(volume, "transacciones_2.parquet", late)
+        result = loaded(volume)
+        assert (result["as_of"], result["lines_as_of_or_later"]) == (AS_OF, 2)
+        (note,) = quality(volume, AS_OF)["notes"]
+        assert note.startswith("1 weeks from 2044-02-29 to 2044-02-29") or "2044" in note
+
+    def test_a_day_that_is_none_is_refused(self, volume: Volume) -> None:
+        assert_refused(volume, "--as-of: found '2024-02-30', expected a date", as_of="2024-02-30")
+
+
+class TestTables:
+    def test_one_customer_only_is_enough(self, tmp_path: Path) -> None:
+        volume = raw_volume(tmp_path, HISTORY.head(2))
+        rewrite(volume.root / "raw" / "clientes.parquet", made_customers(1))
+        result = loaded(volume)
+        assert (result["customers"], result["kept"]) == (1, 2)
+
+    def test_rows_without_key_and_repeated_rows_are_left_out_and_counted(self, volume: Volume) -> None:
+        customers = made_customers(3).astype({"customer_id": "float64"})
+        nameless = customers.head(1).assign(customer_id=np.nan)
+        rewrite(volume.root / "raw" / "clientes.parquet", pd.concat([customers, nameless, customers.tail(1)]))
+        assert loaded(volume, AS_OF)["customers"] == 3
+        report = quality(volume, AS_OF)["tables"]["customers"]
+        assert (report["rows_without_key"], report["duplicate_rows"]) == (1, 1)
+
+    def test_two_different_rows_of_one_customer_are_refused(self, volume: Volume) -> None:
+        customers = made_customers(3)
+        twice = pd.concat([customers, customers.tail(1).assign(customer_type="OTRO")])
+        rewrite(volume.root / "raw" / "clientes.parquet", twice)
+        assert_refused(volume, "clientes.parquet: 1 rows repeat a customer_id with other values")
+
+    def test_swapped_coordinates_are_exchanged_and_reported(self, tmp_path: Path) -> None:
+        volume = raw_volume(tmp_path)
+        rewrite(volume.root / "raw" / "clientes.parquet", made_customers(30))
+        loaded(volume, AS_OF)
+        customers = volume.read(CUSTOMERS, date.fromisoformat(AS_OF)).to_pandas()
+        assert customers["y"].between(-47, -46).all()
+        assert customers["x"].dropna().between(-109, -107).all()
+        assert quality(volume, AS_OF)["tables"]["customers"]["swapped_coordinates"] == [FIRST_CUSTOMER]
+
+    def test_a_column_that_the_business_does_not_have_may_be_all_null(self, volume: Volume) -> None:
+        table = pa.Table.from_pandas(made_customers(3).drop(columns="Y"), preserve_index=False)
+        table = table.append_column("Y", pa.nulls(3))
+        pq.write_table(table, volume.root / "raw" / "clientes.parquet")
+        loaded(volume, AS_OF)
+        assert volume.read(CUSTOMERS, date.fromisoformat(AS_OF))["y"].null_count == 3
+
+    def test_a_product_without_a_value_keeps_its_null(self, volume: Volume) -> None:
+        products = made_products(4)
+        products.loc[0, ["brand", "size"]] = None
+        rewrite(volume.root / "raw" / "productos.parquet", products)
+        loaded(volume, AS_OF)
+        assert quality(volume, AS_OF)["tables"]["products"]["nulls"] == {"brand": 1, "size": 1}
+        first = volume.read(PRODUCTS, date.fromisoformat(AS_OF)).to_pylist()[0]
+        assert (first["product_id"], first["brand"], first["size"]) == (FIRST_PRODUCT, None, None)
+
+
+class TestWarehouse:
+    def test_a_partition_that_is_gone_is_told_and_reload_builds_it_anew(self, volume: Volume) -> None:
+        before = purchases(volume)
+        named_lines(volume)[0].unlink()
+        assert_refused(volume, "missing but named by the ledger", "--reload")
+        loaded(volume, AS_OF, "--reload")
+        assert purchases(volume) == before
+
+    @pytest.mark.parametrize("content", ["{", json.dumps({"files": [], "partitions": {}})])
+    def test_a_ledger_that_cannot_be_read_is_told(self, volume: Volume, content: str) -> None:
+        volume.path(LEDGER).write_text(content)
+        assert extract(volume).code == 1
+
+    def test_a_file_that_was_corrected_is_loaded_beside_its_earlier_content(self, volume: Volume) -> None:
+        write_transactions(volume.root / "raw" / "transacciones.parquet", pd.concat([HISTORY.tail(2), DROP]))
+        result = loaded(volume)
+        assert (result["rows_new"], result["kept"], result["duplicates"]) == (4, 6, 2)
+        (note,) = quality(volume, result["as_of"])["notes"]
+        assert note.startswith("transacciones.parquet was loaded with 2 contents")
+        assert loaded(volume, result["as_of"], "--reload")["kept"] == 4

@@ -1,0 +1,119 @@
+"""Volumes for the tests of extract_and_validate_data, and what is looked at in them."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from made_data import (
+    FIRST_CUSTOMER,
+    FIRST_PRODUCT,
+    disguised,
+    made_customers,
+    made_products,
+    write_transactions,
+)
+from made_week import Outcome, files_of, run_stage
+from sodai.datasets import EXTRACT, LEDGER, LINES, QUALITY, QUARANTINE, TRANSACTIONS
+from sodai.volume import Volume
+from sodai.warehouse import read_transactions
+
+MONDAY = date(2024, 3, 4)
+FAR = date(2100, 1, 1)
+
+
+def lines(*rows: tuple[int, int, int, str, float], decode: bool = True) -> pd.DataFrame:
+    """Raw lines: customer and product (0 = the first), order, date, units (written in disguise)."""
+    columns = ["customer_id", "product_id", "order_id", "purchase_date", "items"]
+    table = pd.DataFrame(rows, columns=columns)
+    table["customer_id"] += FIRST_CUSTOMER
+    table["product_id"] += FIRST_PRODUCT
+    table["purchase_date"] = pd.to_datetime(table["purchase_date"])
+    table["items"] = disguised(table["items"]) if decode else table["items"].astype("float64")
+    return table
+
+
+# Two units each; a disguised two is no whole number, so that every day shows its disguise.
+HISTORY = lines(
+    (0, 0, 10, "2024-02-26", 2),
+    (0, 1, 10, "2024-02-26", 2),
+    (1, 0, 11, "2024-02-27", 2),
+    (1, 2, 12, "2024-03-05", 2),
+)
+
+
+def raw_volume(root: Path, history: pd.DataFrame = HISTORY) -> Volume:
+    """A volume with three customers, four products and a history that nobody has loaded yet."""
+    raw = root / "raw"
+    raw.mkdir(parents=True)
+    made_customers(3).to_parquet(raw / "clientes.parquet", index=False)
+    made_products(4).to_parquet(raw / "productos.parquet", index=False)
+    write_transactions(raw / "transacciones.parquet", history)
+    return Volume(root)
+
+
+def add_drop(volume: Volume, name: str, drop: pd.DataFrame) -> Path:
+    """Put a transaction file beside those that are there."""
+    path = volume.root / "raw" / name
+    drop.to_parquet(path, index=False)
+    return path
+
+
+def extract(volume: Volume, as_of: str = "auto", *options: str) -> Outcome:
+    """Run the stage."""
+    return run_stage(EXTRACT, volume.root, as_of, *options)
+
+
+def loaded(volume: Volume, as_of: str = "auto", *options: str) -> dict[str, Any]:
+    """Run the stage, which must end well, and return its result line."""
+    outcome = extract(volume, as_of, *options)
+    assert outcome.code == 0, outcome.log
+    return outcome.result
+
+
+def quality(volume: Volume, as_of: str) -> dict[str, Any]:
+    """The quality record of a period."""
+    return volume.read_json(QUALITY, date.fromisoformat(as_of))
+
+
+def purchases(volume: Volume, before: date = FAR) -> list[tuple[int, int, int, str, float]]:
+    """Purchases as the numbers that `lines` takes, in order."""
+    table = read_transactions(volume, before)
+    TRANSACTIONS.contract.check(table, "transactions")
+    rows = zip(*(table[name].to_pylist() for name in TRANSACTIONS.contract.names), strict=True)
+    return sorted(
+        (customer - FIRST_CUSTOMER, product - FIRST_PRODUCT, order, str(day), units)
+        for customer, product, order, day, units in rows
+    )
+
+
+def quarantined(volume: Volume) -> list[tuple[str, int, str]]:
+    """File, row and reason of what is in quarantine, in order."""
+    named = volume.read_json(LEDGER)["partitions"]["quarantine"].values()
+    tables = [pd.read_parquet(volume.path(QUARANTINE) / name) for name in named]
+    return sorted(
+        row for table in tables for row in table[["file", "row", "reason"]].itertuples(index=False, name=None)
+    )
+
+
+def state(volume: Volume) -> dict[str, Any]:
+    """The ledger without the run that loaded a file: partitions are named by their content."""
+    record = json.loads(volume.path(LEDGER).read_text())
+    return {**record, "files": [{**file, "loaded_for": None} for file in record["files"]]}
+
+
+def results(volume: Volume) -> dict[str, bytes]:
+    """Every file that the stage has written, without the lock."""
+    files = files_of(volume.root)
+    return {
+        path: content
+        for path, content in files.items()
+        if not path.startswith("raw/") and ".lock" not in path
+    }
+
+
+def named_lines(volume: Volume) -> list[Path]:
+    """The files of LINES that are in force."""
+    return [volume.path(LINES) / name for name in volume.read_json(LEDGER)["partitions"]["lines"].values()]

@@ -1,0 +1,149 @@
+"""The stage on a volume with a week's records: page, history, MLflow run, and what is missing."""
+
+import re
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pytest
+
+from made_week import ScoredWeek, files_of, run_stage, write_record, write_verdict
+from sodai.datasets import (
+    DECISION,
+    DRIFT_TABLE,
+    EVALUATION,
+    HISTORY,
+    METRICS,
+    PREDICTIONS,
+    RUN_PAGE,
+    run_record,
+)
+from sodai.registry import Registry
+from sodai.volume import Volume
+
+# SHAP's own, at its import.
+pytestmark = pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning")
+
+
+@pytest.fixture
+def as_of(scored_week: ScoredWeek) -> date:
+    return scored_week.as_of
+
+
+@pytest.fixture
+def volume(scored_volume: Volume, as_of: date) -> Volume:
+    """A volume after generate_predictions, in a week that trained the first version."""
+    for stage in ("analyze_interpretability", "generate_predictions"):
+        assert run_stage(stage, scored_volume.root, str(as_of), "--k", "5").code == 0
+    write_verdict(scored_volume, as_of)
+    return scored_volume
+
+
+def test_a_first_week_has_a_page_a_row_and_an_mlflow_run(volume: Volume, as_of: date) -> None:
+    outcome = run_stage(METRICS, volume.root, str(as_of))
+
+    assert outcome.code == 0, outcome.log
+    (row,) = volume.read(HISTORY).to_pylist()
+    assert (row["as_of"], row["branch"], row["promoted"]) == (as_of, "retrain_model", True)
+    assert row["wall_seconds"] == 1 + 2 + 3 + 4 + 6 + 7 + 8  # load_existing_model took no part
+    assert row["realised_set_f1"] is None
+    page = volume.path(RUN_PAGE, as_of).read_text()
+    assert "There is no champion yet." in page
+    assert "No drift figures: there was no champion yet" in page
+    assert "2 trials, 1 completed" in page
+    run = Registry(volume).client.get_run(outcome.result["mlflow_run"])
+    assert run.data.tags["rule"] == "no_champion"
+    assert run.data.metrics["challenger.set_f1"] == 0.6
+    assert run.data.metrics["wall_seconds.create_features"] == 2.0
+
+
+def test_a_week_that_loaded_shows_drift_and_no_training(volume: Volume, as_of: date) -> None:
+    drifted = {"column": "pair_weeks", "unit": "pair", "method": "wasserstein", "threshold": 0.1}
+    table = pa.Table.from_pylist([{**drifted, "score": 0.25, "drifted": True}], DRIFT_TABLE.contract.schema)
+    with volume.attempt("detect_data_drift", as_of) as attempt:
+        attempt.write(DRIFT_TABLE, table)
+    write_verdict(volume, as_of, first=False)
+
+    outcome = run_stage(METRICS, volume.root, str(as_of))
+
+    assert outcome.code == 0, outcome.log
+    page = volume.path(RUN_PAGE, as_of).read_text()
+    assert "1 of 1 tested columns drifted" in page
+    assert "No training this week: version 1 was kept in use." in page
+
+
+def test_the_page_asks_for_nothing_outside_its_folder(volume: Volume, as_of: date) -> None:
+    run_stage(METRICS, volume.root, str(as_of))
+    page = volume.path(RUN_PAGE, as_of).read_text()
+    targets = set(re.findall(r'(?:href|src)="(?!#|data:)([^"]+)"', page))
+    assert targets <= {"quality.html", "drift.html", "shap.html"}
+    assert all(
+        (volume.path(RUN_PAGE, as_of).parent / target).exists() for target in {"quality.html", "shap.html"}
+    )
+
+
+def test_last_weeks_predictions_are_held_against_what_was_bought(volume: Volume, as_of: date) -> None:
+    before = as_of - timedelta(days=7)
+    run_stage(METRICS, volume.root, str(as_of))
+    (row,) = volume.read(HISTORY).to_pylist()
+    earlier = {**row, "as_of": before}
+    with volume.attempt(METRICS, before) as attempt:
+        attempt.write(HISTORY, pa.Table.from_pylist([earlier, row], HISTORY.contract.schema))
+    published = volume.read(PREDICTIONS, as_of)
+    weeks = pa.array([before] * published.num_rows, pa.date32())
+    with volume.attempt("generate_predictions", before) as attempt:
+        attempt.write(PREDICTIONS, published.set_column(0, "week", weeks))
+
+    run_stage(METRICS, volume.root, str(as_of))
+
+    last, this = volume.read(HISTORY).to_pylist()
+    assert last["realised_pairs"] > 0
+    assert 0 < last["realised_set_f1"] < 1
+    assert 0 < last["realised_recall_at_k"] <= 1
+    assert this["realised_pairs"] is None
+    assert f"The week of {before} was expected to bring" in volume.path(RUN_PAGE, as_of).read_text()
+
+
+def test_a_second_run_of_a_week_keeps_one_row(volume: Volume, as_of: date) -> None:
+    run_stage(METRICS, volume.root, str(as_of))
+    run_stage(METRICS, volume.root, str(as_of))
+    assert volume.read(HISTORY).num_rows == 1
+
+
+def test_a_week_without_classes_to_tell_apart_has_no_auc(volume: Volume, as_of: date) -> None:
+    record = volume.read_json(EVALUATION, as_of)
+    for figures in record["models"].values():
+        del figures["roc_auc"], figures["average_precision"]
+    write_record(volume, EVALUATION, as_of, record)
+    assert run_stage(METRICS, volume.root, str(as_of)).code == 0
+    assert volume.read(HISTORY)["roc_auc"].to_pylist() == [None]
+
+
+def test_a_stage_that_has_not_run_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
+    volume.path(run_record("create_features"), as_of).unlink()
+    before = files_of(volume.root)
+    outcome = run_stage(METRICS, volume.root, str(as_of))
+    assert outcome.code == 1
+    assert "create_features/run.json is missing; run create_features" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+def test_a_broken_decision_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
+    volume.path(DECISION, as_of).write_text("{")
+    before = files_of(volume.root)
+    outcome = run_stage(METRICS, volume.root, str(as_of))
+    assert outcome.code == 1
+    assert "not readable as JSON" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+@pytest.mark.slow
+def test_an_mlflow_that_does_not_answer_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
+    before = files_of(volume.root)
+    outcome = run_stage(METRICS, volume.root, str(as_of), "--tracking-uri", "http://127.0.0.1:9")
+    assert outcome.code == 1
+    assert "MLflow at http://127.0.0.1:9" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+def test_an_option_that_does_not_exist_is_a_usage_error(volume: Volume, as_of: date) -> None:
+    assert run_stage(METRICS, volume.root, str(as_of), "--k", "3").code == 2

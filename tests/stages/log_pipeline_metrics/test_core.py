@@ -1,0 +1,85 @@
+"""History rows, outcomes and examples, worked out by hand."""
+
+from datetime import date
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from log_pipeline_metrics import core
+from log_pipeline_metrics.core_examples import choose_examples, product_name
+
+FIRST, SECOND = date(2024, 12, 30), date(2025, 1, 6)
+
+
+def row(as_of: date, **values: Any) -> dict[str, Any]:
+    return {"as_of": as_of, "horizon_days": 7, "set_f1": 0.5, "realised_pairs": None, **values}
+
+
+def test_a_rerun_replaces_its_row_and_touches_no_other() -> None:
+    history = [row(FIRST, set_f1=0.4), row(SECOND, set_f1=0.5)]
+    again = core.with_row(history, row(FIRST, set_f1=0.6))
+    assert [(week["as_of"], week["set_f1"]) for week in again] == [(FIRST, 0.6), (SECOND, 0.5)]
+
+
+def test_rows_stand_in_order_of_time_whatever_the_order_of_the_runs() -> None:
+    history = core.with_row([row(SECOND)], row(FIRST))
+    assert [week["as_of"] for week in history] == [FIRST, SECOND]
+
+
+def test_a_period_is_closed_on_the_day_after_its_last() -> None:
+    history = [row(FIRST), row(SECOND)]
+    assert core.closed_periods(history, date(2025, 1, 5)) == {}
+    assert core.closed_periods(history, date(2025, 1, 6)) == {FIRST: SECOND}
+
+
+def test_outcomes_fill_their_own_week() -> None:
+    history = core.with_realised([row(FIRST), row(SECOND)], {FIRST: {"realised_pairs": 12.0}})
+    assert [week["realised_pairs"] for week in history] == [12.0, None]
+
+
+def test_what_a_published_set_came_to() -> None:
+    predictions = pd.DataFrame(
+        {
+            "customer_id": [1, 1, 2],
+            "product_id": [10, 20, 10],
+            "rank": [1, 2, 1],
+            "selected": [True, False, True],
+        }
+    )
+    truth = pd.DataFrame({"customer_id": [1, 1, 3], "product_id": [10, 20, 10]})
+    # One of two selected pairs is among three that were bought; customer 3 has no list.
+    assert core.realised(predictions, truth) == {
+        "realised_pairs": 3.0,
+        "realised_set_f1": pytest.approx(2 * 1 / (2 + 3)),
+        "realised_recall_at_k": pytest.approx((1 + 0) / 2),
+    }
+
+
+def product(product_id: int, probability: float) -> dict[str, Any]:
+    found = {"product_id": product_id, "probability": probability, "rank": 1}
+    return {**found, "selected": True, "reasons": []}
+
+
+PRODUCTS = [{"product_id": 10, "brand": "B", "sub_category": None, "package": "LATA", "size": 0.33}]
+
+
+def test_the_example_of_a_type_is_the_customer_with_the_median_volume() -> None:
+    index = {str(customer): [product(10, customer / 10)] for customer in (1, 2, 3, 4)}
+    customers = [{"customer_id": customer, "customer_type": "KIOSCO"} for customer in (1, 3, 2)]
+    customers.append({"customer_id": 4, "customer_type": None})
+    examples = choose_examples(index, customers, PRODUCTS)
+    assert [(each.customer_type, each.n_customers, each.customer_id) for each in examples] == [
+        ("KIOSCO", 3, 2),
+        ("type not known", 1, 4),
+    ]
+    assert examples[0].products[0]["name"] == "B, LATA, 0.33 l"
+
+
+def test_customers_without_a_list_are_no_examples() -> None:
+    assert choose_examples({"1": []}, [{"customer_id": 1, "customer_type": "KIOSCO"}], PRODUCTS) == []
+
+
+def test_a_product_without_attributes_has_no_name() -> None:
+    nameless = {"brand": None, "sub_category": None, "package": None, "size": None}
+    assert product_name(nameless) == ""
