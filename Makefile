@@ -50,7 +50,7 @@ bench: env ## Compare the pipeline with the rules and peers it has to beat
 	@PYTHONPATH=shared:stages .venv/bin/python -m tests.benchmarks
 
 .PHONY: up
-up: images ## Start the full stack and load DATA: Airflow on port 8080, MLflow on 5000
+up: env images ## Start the full stack and load [DATA=folder]: Airflow on port 8080, MLflow on 5000
 	@images/up.sh $(if $(DATA),"$(DATA)")
 
 .PHONY: down
