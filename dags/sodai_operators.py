@@ -4,16 +4,18 @@ import os
 import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import BaseOperator, BranchMixIn
-from docker.errors import APIError, DockerException
+from airflow.sdk.exceptions import AirflowException
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import Mount
 
 from sodai_arguments import branch_of, stage_arguments
 from sodai_resources import resources_of
-from sodai_results import StageLost, result_of
+from sodai_results import StageFailed, StageLost, result_of
 from sodai_settings import DOCKER, PROCESS, Settings, settings_from
 
 _GIB = 2**30
@@ -108,13 +110,24 @@ class DockerStageOperator(DockerOperator):
         """Run the stage, its log line by line, and give its result.
 
         Raises:
+            StageFailed: there is no such image.
             StageLost: the engine does not answer, or lost the container.
         """
         self._normalize_mounts()
         try:
+            self._reach()
             self._reap()
             return self._run()
+        except ImageNotFound as error:
+            raise StageFailed(f"{self.stage}: image {self.image} is missing; run make images") from error
         except (APIError, DockerException, OSError) as error:
+            raise StageLost(f"{self.stage}: Docker engine: {error}") from error
+
+    def _reach(self) -> None:
+        """Make sure that an engine answers; the hook's own error names neither stage nor engine."""
+        try:
+            self.cli.ping()
+        except AirflowException as error:
             raise StageLost(f"{self.stage}: Docker engine: {error}") from error
 
     def _reap(self) -> None:
@@ -146,7 +159,8 @@ class DockerStageOperator(DockerOperator):
             self.log.info(RESULT_LINE, result["as_of"], result)
             return result
         finally:
-            self.cli.remove_container(identifier, force=True)
+            with suppress(NotFound):
+                self.cli.remove_container(identifier, force=True)
 
     def _follow(self, stream: Any) -> str:
         """Log stderr line by line, and give all of stdout."""
@@ -182,7 +196,7 @@ class ProcessBranchOperator(ProcessStageOperator, BranchMixIn):
     def execute(self, context: Any) -> dict[str, Any]:
         """Run the stage and skip the branch that it decided against."""
         result = super().execute(context)
-        self.do_branch(context, branch_of(result))
+        self.do_branch(context, _branch(result))
         return result
 
 
@@ -192,7 +206,7 @@ class DockerBranchOperator(DockerStageOperator, BranchMixIn):
     def execute(self, context: Any) -> Any:
         """Run the stage and skip the branch that it decided against."""
         result = super().execute(context)
-        self.do_branch(context, branch_of(result))
+        self.do_branch(context, _branch(result))
         return result
 
 
@@ -222,6 +236,13 @@ def stage_task(stage: str, doc: str, branches: bool = False) -> BaseOperator:
         retry_delay=limits.retry_delay,
         execution_timeout=limits.timeout,
     )
+
+
+def _branch(result: dict[str, Any]) -> str:
+    try:
+        return branch_of(result)
+    except ValueError as error:
+        raise StageFailed(str(error)) from error
 
 
 def _mount(settings: Settings) -> Mount:

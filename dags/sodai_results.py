@@ -31,7 +31,8 @@ def result_of(stage: str, exit_code: int, stdout: str, out_of_memory: bool = Fal
         out_of_memory: whether the engine says that it was killed for its memory.
 
     Raises:
-        StageFailed: an expected failure (exit 1), a wrong call (exit 2), or success without a result.
+        StageFailed: a failure that the stage tells (exit 1), an error that it did not expect (exit 1
+            without a result), a wrong call (exit 2), or success without a result.
         StageOutOfMemory: killed for its memory.
         StageLost: any other end.
     """
@@ -40,12 +41,14 @@ def result_of(stage: str, exit_code: int, stdout: str, out_of_memory: bool = Fal
         return result
     if exit_code == 0:
         raise StageFailed(f"{stage}: ended well without a result line, expected one JSON object on stdout")
-    if exit_code == EXIT_EXPECTED and result is not None:
-        raise StageFailed(f"{stage}: {result.get('error')}")
+    if exit_code == EXIT_EXPECTED and result is not None and "error" in result:
+        raise StageFailed(f"{stage}: {result['error']}")
     if exit_code == EXIT_USAGE:
         raise StageFailed(f"{stage}: refused its arguments; the log above says which")
     if out_of_memory:
         raise StageOutOfMemory(f"{stage}: killed for its memory; raise memory_gib in dags/sodai_resources.py")
+    if exit_code == EXIT_EXPECTED:
+        raise StageFailed(f"{stage}: ended with an error it did not expect; the log above has it")
     how = "killed" if exit_code in (EXIT_KILLED, -9) else f"ended with exit code {exit_code}"
     raise StageLost(f"{stage}: {how} without a result; the log above has its last words")
 

@@ -19,6 +19,8 @@ from sodai.cli import (
 from sodai.datasets import CUSTOMERS, FEATURES_STAGE, PRODUCTS, SCORING, TRAINING
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import pyarrow as pa
     from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from create_features.core import Bounds, Sources
     from sodai.datasets import Dataset
     from sodai.periods import Period
+    from sodai.volume import Volume
+
+# retrain_model learns from two at least, and the newest is held out for evaluate_model.
+MIN_PERIODS = 3
 
 log = logging.getLogger("sodai")
 
@@ -36,7 +42,10 @@ def create_features(
     data: DataRoot = DEFAULT_DATA,
     horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
     training_periods: Annotated[
-        int, typer.Option(min=2, help="Closed periods to learn from; the newest is held out for evaluation.")
+        int,
+        typer.Option(
+            min=MIN_PERIODS, help="Closed periods to learn from; the newest is held out for evaluation."
+        ),
     ] = 14,
     min_history_days: Annotated[
         int, typer.Option(min=1, help="Days of purchases that must lie before a training period.")
@@ -71,19 +80,17 @@ def create_features(
         transactions = hold("seen", transactions.filter(transactions.purchase_date < period.as_of))
         sources = core.Sources(
             transactions,
-            connection.read_parquet(str(volume.existing(CUSTOMERS, period.as_of))),
-            connection.read_parquet(str(volume.existing(PRODUCTS, period.as_of))),
+            _checked(connection, volume, CUSTOMERS, period.as_of),
+            _checked(connection, volume, PRODUCTS, period.as_of),
             hold,
         )
-        first = connection.execute(transactions.purchase_date.min())
-        past = (
-            core.training_periods(period, first.date(), training_periods, min_history_days) if first else []
-        )
-        if len(past) < 2:
+        first = connection.to_pyarrow(transactions.purchase_date.min()).as_py()
+        past = core.training_periods(period, first, training_periods, min_history_days) if first else []
+        if len(past) < MIN_PERIODS:
             raise InputError(
                 f"create_features: found {len(past)} closed periods before {period.as_of} with "
-                f"{min_history_days} days of purchases before them, expected at least 2; load older "
-                "transactions, give a later --as-of or lower --min-history-days"
+                f"{min_history_days} days of purchases before them, expected at least {MIN_PERIODS}; "
+                "load older transactions, give a later --as-of or lower --min-history-days"
             )
         bounds = core.Bounds(max_bought, n_popular)
         n_training = attempt.write_batches(TRAINING, _training(sources, past, bounds, spill))
@@ -109,6 +116,12 @@ def _connect(spill: str, memory_limit: int | None) -> "Backend":
         temp_directory=spill,
         preserve_insertion_order=False,
     )
+
+
+def _checked(connection: "Backend", volume: "Volume", dataset: "Dataset", as_of: "date") -> "Table":
+    # Read for the check of its contract alone; the engine reads the file itself.
+    volume.read(dataset, as_of)
+    return connection.read_parquet(str(volume.path(dataset, as_of)))
 
 
 def _hold(connection: "Backend", name: str, rows: "Table") -> "Table":

@@ -1,0 +1,121 @@
+"""The pipeline in the full stack: both branches, the next drop, and hard kills in the middle of work."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from made_data import MadeRaw, disguised, make_raw
+
+from . import stack as stacks
+from .stack import Stack
+
+pytestmark = [pytest.mark.docker, pytest.mark.compose, pytest.mark.slow]
+
+N_WEEKS = 20
+RETRAIN, LOAD = "retrain_model", "load_existing_model"
+MAIN_ROAD = {
+    "start_pipeline",
+    "extract_and_validate_data",
+    "create_features",
+    "detect_data_drift",
+    "join_model_paths",
+    "evaluate_model",
+    "analyze_interpretability",
+    "generate_predictions",
+    "log_pipeline_metrics",
+    "pipeline_complete",
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeRaw:
+    """A year of habits whose newest two weeks come as drops."""
+    return make_raw(tmp_path_factory.mktemp("made"), 30, 16, N_WEEKS, n_drops=2)
+
+
+@pytest.fixture(scope="module")
+def drops(made: MadeRaw) -> list[Path]:
+    """The two newest weeks; in the second everybody buys half of the products five times as much."""
+    first, second = sorted(made.folder.glob("transacciones_*.parquet"))
+    lines = pd.read_parquet(second)
+    others = lines.assign(order_id=lines["order_id"] + 1_000_000, items=disguised(40))
+    more = [others.assign(product_id=products) for products in others["product_id"].unique()[:6]]
+    pd.concat([lines, *more]).drop_duplicates().to_parquet(second, index=False)
+    return [first, second]
+
+
+@pytest.fixture(scope="module")
+def stack(made: MadeRaw, drops: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that knows all but the drops."""
+    raw = tmp_path_factory.mktemp("raw")
+    for file in set(made.folder.iterdir()) - set(drops):
+        (raw / file.name).write_bytes(file.read_bytes())
+    yield stacks.start(raw)
+    stacks.remove()
+
+
+def load(drop: Path, folder: Path) -> None:
+    folder.mkdir()
+    (folder / drop.name).write_bytes(drop.read_bytes())
+    stacks.start(folder)
+
+
+def assert_took(states: dict[str, str], branch: str) -> None:
+    other = {RETRAIN: LOAD, LOAD: RETRAIN}[branch]
+    assert states.pop(other) == "skipped"
+    assert states == dict.fromkeys({"", branch, *MAIN_ROAD}, "success")
+
+
+def decision(stack: Stack, as_of: object) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(stack.read(f"weeks/{as_of}/detect_data_drift/decision.json"))
+    return record
+
+
+def test_the_commands_of_the_readme_name_the_twelve_tasks(stack: Stack) -> None:
+    tasks = set(stack.airflow("tasks", "list", stacks.DAG).split())
+    assert tasks >= {RETRAIN, LOAD, *MAIN_ROAD}
+
+
+def test_the_first_run_trains_the_next_drop_loads_and_a_drop_that_drifts_trains_again(
+    stack: Stack, made: MadeRaw, drops: list[Path], tmp_path: Path
+) -> None:
+    stack.trigger("first", trials=3)
+    assert_took(stack.ended("first"), RETRAIN)
+
+    load(drops[0], tmp_path / "next")
+    stack.trigger("next", trials=3)
+    states = stack.ended("next")
+    monday = made.as_of - pd.Timedelta(weeks=1)
+    assert decision(stack, monday)["rule"] == "none"
+    assert_took(states, LOAD)
+
+    load(drops[1], tmp_path / "drifted")
+    stack.trigger("drifted", trials=3)
+    states = stack.ended("drifted")
+    assert decision(stack, made.as_of)["rule"] == "drift"
+    assert_took(states, RETRAIN)
+
+
+def test_a_stage_and_then_the_scheduler_killed_hard_end_well_in_a_new_try(stack: Stack) -> None:
+    stack.trigger("killed", trials=60, force_retrain=True)
+    first = stacks.until(lambda: next(iter(stack.containers(RETRAIN)), None), 300, "a training container")
+    stacks.run("docker", "kill", first)
+
+    second = stacks.until(lambda: next(iter(stack.containers(RETRAIN)), None), 120, "its second try")
+    stacks.compose("kill", "--signal", "KILL", "airflow-scheduler")
+    stacks.compose("up", "--detach", "--wait")
+
+    most = 0
+    while (state := stack.get(f"dags/{stacks.DAG}/dagRuns/killed")["state"]) not in stacks.ENDED:
+        most = max(most, len(stack.containers(RETRAIN)))
+        time.sleep(1)
+    assert (state, most) == ("success", 1)
+    assert second not in stack.containers(RETRAIN)
+    assert stack.tries("killed")[RETRAIN] == 3
+    assert_took(stack.ended("killed"), RETRAIN)
+    assert stack.inside("find", "/data/.attempts", "-mindepth", "1", "-maxdepth", "1") == ""

@@ -1,0 +1,1 @@
+"""Tests of dags/: plain modules here, what needs Airflow in a process of Airflow's environment."""

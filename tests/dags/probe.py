@@ -1,0 +1,169 @@
+"""Answers questions about the DAG inside Airflow's own environment: JSON lines on stdin, an answer to each.
+
+Run by Airflow's Python; `conftest.py` starts it once and asks it from the environment of the tests.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from airflow.dag_processing.dagbag import DagBag
+from airflow.exceptions import DownstreamTasksSkipped
+from airflow.sdk import DAG, BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, ParamValidationError
+
+import sodai_recommendation_pipeline
+from sodai_results import result_of
+
+FOLDER = Path(sodai_recommendation_pipeline.__file__).parent
+DAG_ID = "sodai_recommendation_pipeline"
+
+
+class TaskInstance:
+    """What templates and the choice of a branch ask of a task instance."""
+
+    map_index = -1
+
+    def __init__(self, task: BaseOperator, as_of: str, try_number: int) -> None:
+        self.task, self.as_of, self.try_number = task, as_of, try_number
+
+    def xcom_pull(self, task_ids: str) -> dict[str, str]:
+        """The result of the first stage, which found the period."""
+        return {"extract_and_validate_data": {"as_of": self.as_of}}[task_ids]
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Nobody asks for it here."""
+
+
+def load() -> tuple[DAG, dict[str, str]]:
+    """The pipeline as Airflow reads it from the folder, anew, and the errors it met in any file there."""
+    bag = DagBag(FOLDER)
+    return bag.dags[DAG_ID], dict(bag.import_errors)
+
+
+def describe() -> dict[str, Any]:
+    """What the DAG is, as Airflow sees it."""
+    dag, errors = load()
+    return {
+        "import_errors": errors,
+        "ids": sorted(dag.task_ids),
+        "edges": sorted([task.task_id, below] for task in dag.tasks for below in task.downstream_task_ids),
+        "operators": {task.task_id: type(task).__name__ for task in dag.tasks},
+        "trigger_rules": {task.task_id: task.trigger_rule.value for task in dag.tasks},
+        "retries": {task.task_id: task.retries for task in dag.tasks},
+        "timeouts": {
+            task.task_id: task.execution_timeout and task.execution_timeout.total_seconds()
+            for task in dag.tasks
+        },
+        "docs": {task.task_id: task.doc_md for task in dag.tasks},
+        "doc": dag.doc_md,
+        "schedule": dag.schedule,
+        "timezone": str(dag.timezone),
+        "timetable": repr(dag.timetable),
+        "catchup": dag.catchup,
+        "max_active_runs": dag.max_active_runs,
+        "params": {
+            name: {"default": param.value, "description": param.description, **param.schema}
+            for name in dag.params
+            for param in [dag.params.get_param(name)]
+        },
+    }
+
+
+def refusal(params: Mapping[str, Any]) -> str | None:
+    """What Airflow says against these parameters of a run, if anything."""
+    given = load()[0].params
+    try:
+        given.update(params)
+        given.validate()
+    except ParamValidationError as error:
+        return str(error).splitlines()[0]
+    return None
+
+
+def render(as_of: str, params: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The arguments of every stage, as Airflow renders its templates."""
+    dag, _ = load()
+    rendered = {}
+    for task in dag.tasks:
+        if "Empty" in type(task).__name__:
+            continue
+        task.render_template_fields(_context(task, as_of, params))
+        rendered[task.task_id] = task.arguments if hasattr(task, "arguments") else task.command
+    return rendered
+
+
+def judge(ends: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What each end of a stage means."""
+    return [_outcome(lambda end=end: result_of(**end)) for end in ends]
+
+
+def execute(
+    stage: str,
+    as_of: str,
+    params: Mapping[str, Any],
+    run_id: str = "run",
+    try_number: int = 1,
+    limits: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Run the task of a stage as a worker does: templates rendered, ended by SIGTERM.
+
+    Args:
+        limits: of the container, in place of the stage's own.
+    """
+    dag, _ = load()
+    task = dag.get_task(stage)
+    if limits:
+        task.limits = replace(task.limits, **limits)
+    context = _context(task, as_of, params, run_id, try_number)
+    task.render_template_fields(context)
+    signal.signal(signal.SIGTERM, lambda *_: task.on_kill())
+    try:
+        return _outcome(lambda: task.execute(context))
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _context(
+    task: BaseOperator, as_of: str, params: Mapping[str, Any], run_id: str = "run", try_number: int = 1
+) -> dict[str, Any]:
+    ti = TaskInstance(task, as_of, try_number)
+    return {"dag": task.dag, "params": params, "run_id": run_id, "ti": ti}
+
+
+def _outcome(action: Any) -> dict[str, Any]:
+    try:
+        return {"result": action()}
+    except DownstreamTasksSkipped as skipped:
+        return {"skipped": [task for task, _ in skipped.tasks]}
+    except AirflowException as error:
+        return {
+            "error": type(error).__name__,
+            "message": str(error),
+            "fails_at_once": isinstance(error, AirflowFailException),
+        }
+
+
+QUESTIONS = {function.__name__: function for function in (describe, refusal, render, judge, execute)}
+
+
+def main(descriptor: int) -> None:
+    """Answer until the questions end, each in its own environment."""
+    environment = dict(os.environ)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as answers:
+        for line in sys.stdin:
+            question = json.loads(line)
+            os.environ.clear()
+            os.environ.update({**environment, **question["env"]})
+            answer = QUESTIONS[question["ask"]](**question["with"])
+            answers.write(json.dumps({"number": question["number"], "answer": answer}) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,213 @@
+"""Stages as containers of a task: results, limits, and every way in which a container may end."""
+
+import json
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dags.conftest import PARAMS, Airflow, Week, wait_until
+from made_week import files_of
+from sodai_resources import resources_of
+
+pytestmark = pytest.mark.docker
+
+DAG_ID = "sodai_recommendation_pipeline"
+EXTRACT, FEATURES = "extract_and_validate_data", "create_features"
+# Neither root nor the user of the images.
+OWNER = 4321
+GIB = 2**30
+
+
+def docker(*arguments: str) -> str:
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class Run:
+    """The containers of one run of the DAG on a volume."""
+
+    def __init__(self, airflow: Airflow, week: Week) -> None:
+        self.airflow, self.week = airflow, week
+        self.run_id = f"test__{uuid.uuid4()}"
+
+    def begin(self, stage: str, env: dict[str, str] | None = None, **more: Any) -> None:
+        """Start the task of a stage."""
+        environment = {"SODAI_RUNNER": "docker", "SODAI_VOLUME": str(self.week.root), **(env or {})}
+        arguments = {"as_of": self.week.as_of, "params": PARAMS, "run_id": self.run_id, **more}
+        self.airflow.begin("execute", environment, stage=stage, **arguments)
+
+    def execute(self, stage: str, **more: Any) -> dict[str, Any]:
+        """How the task of a stage ends."""
+        self.begin(stage, **more)
+        outcome: dict[str, Any] = self.airflow.answer()
+        return outcome
+
+    def begin_in_the_middle(self) -> str:
+        """The container of a create_features that is in the middle of its work."""
+        self.begin(FEATURES)
+        wait_until(lambda: self.week.being_written)
+        (container,) = self.containers()
+        return container
+
+    def containers(self) -> list[str]:
+        """Those there are, running or not."""
+        return docker("ps", "--all", "--quiet", "--filter", f"label=sodai.run={self.run_id}").split()
+
+
+@pytest.fixture
+def run(airflow: Airflow, week: Week) -> Iterator[Run]:
+    if os.getuid() == 0:
+        for path in [week.root, *week.root.rglob("*")]:
+            os.chown(path, OWNER, OWNER)
+    started = Run(airflow, week)
+    yield started
+    if left := started.containers():
+        docker("rm", "--force", *left)
+
+
+def left_container(run: Run, stage: str, **labels: str) -> str:
+    """A container as a worker leaves it that was killed in the try before."""
+    told = {"sodai.dag": DAG_ID, "sodai.run": run.run_id, "sodai.task": stage, "sodai.try": "1", **labels}
+    options = [part for name, value in told.items() for part in ("--label", f"{name}={value}")]
+    return docker("run", "--detach", *options, "--entrypoint", "sleep", f"sodai/{stage}", "300").strip()[:12]
+
+
+def owners(root: Path) -> set[tuple[int, int]]:
+    return {(path.stat().st_uid, path.stat().st_gid) for path in [root, *root.rglob("*")]}
+
+
+def test_a_container_gives_its_result_and_its_files_to_the_owner_of_the_folder(run: Run) -> None:
+    before = owners(run.week.root)
+    assert len(before) == 1
+    written = run.week.root / "weeks" / run.week.as_of / EXTRACT
+    shutil.rmtree(written)
+
+    outcome = run.execute(EXTRACT)
+
+    assert (outcome["result"]["status"], outcome["result"]["as_of"]) == ("done", run.week.as_of)
+    assert {"customers.parquet", "products.parquet", "run.json"} <= set(files_of(written))
+    assert owners(run.week.root) == before
+    assert run.containers() == []
+
+
+def test_an_expected_failure_is_the_stages_own_line_and_leaves_no_container(run: Run) -> None:
+    (run.week.root / "raw/productos.parquet").unlink()
+    before = files_of(run.week.root)
+
+    outcome = run.execute(EXTRACT)
+
+    assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
+    assert outcome["message"].startswith(f"{EXTRACT}: ")
+    assert "productos.parquet" in outcome["message"]
+    assert "\n" not in outcome["message"]
+    assert files_of(run.week.root) == before
+    assert run.containers() == []
+
+
+def test_a_container_may_use_no_more_than_its_table_says(run: Run) -> None:
+    container = run.begin_in_the_middle()
+    inspected = json.loads(docker("inspect", container))[0]
+    docker("kill", container)
+    run.airflow.answer()
+
+    limits, host = resources_of(FEATURES), inspected["HostConfig"]
+    assert host["Memory"] == host["MemorySwap"] == 6 * GIB == limits.memory_gib * GIB
+    assert host["NanoCpus"] == 2 * 10**9 == limits.cpus * 10**9
+    assert host["PidsLimit"] == 512 == limits.processes
+    assert host["ReadonlyRootfs"] is True
+    assert host["CapDrop"] == ["ALL"]
+    assert not host["CapAdd"]
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert host["Privileged"] is False
+    assert host["NetworkMode"] == "none"
+    assert list(host["Tmpfs"]) == ["/tmp"]
+    mounts = [(mount["Source"], mount["Destination"], mount["RW"]) for mount in inspected["Mounts"]]
+    assert mounts == [(str(run.week.root), "/data", True)]
+    assert inspected["Config"]["User"] == "{0.st_uid}:{0.st_gid}".format(run.week.root.stat())
+    assert {name: value for name, value in inspected["Config"]["Labels"].items() if "sodai." in name} == {
+        "sodai.dag": DAG_ID,
+        "sodai.run": run.run_id,
+        "sodai.task": FEATURES,
+        "sodai.try": "1",
+    }
+
+
+def test_a_container_killed_hard_is_tried_again_and_the_pipeline_goes_on(run: Run) -> None:
+    before = files_of(run.week.root / "weeks")
+    docker("kill", run.begin_in_the_middle())
+
+    assert run.airflow.answer() == {
+        "error": "StageLost",
+        "message": f"{FEATURES}: killed without a result; the log above has its last words",
+        "fails_at_once": False,
+    }
+    assert files_of(run.week.root / "weeks") == before
+    assert run.containers() == []
+
+    assert run.execute(FEATURES, try_number=2)["result"]["status"] == "done"
+    assert list((run.week.root / ".attempts").iterdir()) == []
+    # There is no champion yet to compare these features with.
+    assert run.execute("detect_data_drift") == {"skipped": ["load_existing_model"]}
+
+
+def test_a_container_that_somebody_removes_is_lost(run: Run) -> None:
+    docker("rm", "--force", run.begin_in_the_middle())
+    outcome = run.airflow.answer()
+    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
+    assert outcome["message"].startswith(f"{FEATURES}: ")
+
+
+def test_the_end_of_a_task_ends_and_removes_the_container(run: Run) -> None:
+    before = files_of(run.week.root / "weeks")
+    run.begin_in_the_middle()
+    run.airflow.process.terminate()
+
+    outcome = run.airflow.answer()
+    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
+    assert run.containers() == []
+    assert files_of(run.week.root / "weeks") == before
+
+
+def test_a_stage_without_enough_memory_says_so_and_is_tried_again(run: Run) -> None:
+    before = files_of(run.week.root / "weeks")
+    outcome = run.execute(FEATURES, limits={"memory_gib": 0.0625})
+    assert outcome == {
+        "error": "StageOutOfMemory",
+        "message": f"{FEATURES}: killed for its memory; raise memory_gib in dags/sodai_resources.py",
+        "fails_at_once": False,
+    }
+    assert files_of(run.week.root / "weeks") == before
+    assert run.containers() == []
+
+
+def test_the_container_of_an_earlier_try_is_removed_first_and_no_other(run: Run) -> None:
+    own = left_container(run, FEATURES)
+    others = {
+        left_container(run, FEATURES, **{"sodai.task": EXTRACT}),
+        left_container(run, FEATURES, **{"sodai.dag": "other"}),
+    }
+    assert set(run.containers()) == {own, *others}
+
+    outcome = run.execute(FEATURES, params={**PARAMS, "horizon_days": 29}, try_number=2)
+
+    assert outcome["message"] == f"{FEATURES}: refused its arguments; the log above says which"
+    assert set(run.containers()) == others
+
+
+def test_an_engine_that_does_not_answer_is_worth_another_try(run: Run) -> None:
+    outcome = run.execute(EXTRACT, env={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
+    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
+    assert outcome["message"].startswith(f"{EXTRACT}: Docker engine: ")
+
+
+def test_an_image_that_is_missing_is_told_with_its_name(run: Run) -> None:
+    outcome = run.execute(EXTRACT, env={"SODAI_IMAGE_TAG": "never"})
+    assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
+    assert outcome["message"] == f"{EXTRACT}: image sodai/{EXTRACT}:never is missing; run make images"

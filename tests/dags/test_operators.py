@@ -1,0 +1,193 @@
+"""Stages as processes of a task: results, failures, kills, and the end of a task."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dags.conftest import PARAMS, Airflow, Week, wait_until
+from made_week import files_of
+from sodai_settings import settings_from
+
+STAGE = "create_features"
+PYTHON = settings_from({}).python
+# A stage that started a child of its own; both say who they are.
+FAMILY = """#!/bin/sh
+sleep 300 >/dev/null 2>&1 &
+echo "$$ $!" >"$SODAI_DATA/family.part"
+mv "$SODAI_DATA/family.part" "$SODAI_DATA/family"
+wait
+"""
+
+
+def environment(root: Path, python: str = PYTHON) -> dict[str, str]:
+    return {"SODAI_RUNNER": "process", "SODAI_VOLUME": str(root), "SODAI_PYTHON": python}
+
+
+def child_of(parent: int) -> int | None:
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name of the program stands in parentheses and may hold anything.
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[1]) == parent and fields[0] != "Z":
+            return int(stat.parent.name)
+    return None
+
+
+def begin(airflow: Airflow, week: Week) -> int:
+    """The process of a create_features that is in the middle of its work."""
+    airflow.begin("execute", environment(week.root), stage=STAGE, as_of=week.as_of, params=PARAMS)
+    wait_until(lambda: week.being_written)
+    child = child_of(airflow.process.pid)
+    assert child is not None
+    return child
+
+
+def assert_gone(process: int) -> None:
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+def test_a_stage_gives_its_result_and_the_period_to_the_task(airflow: Airflow, week: Week) -> None:
+    outcome = airflow.ask(
+        "execute", environment(week.root), stage="extract_and_validate_data", as_of="unused", params=PARAMS
+    )
+    result = outcome["result"]
+    # Left out, the period begins after the last day of `make_raw`, on which its habits buy.
+    assert (result["status"], result["as_of"]) == ("done", week.as_of)
+    told = f"period to predict: {week.as_of}, result: {{'stage': 'extract_and_validate_data'"
+    assert told in airflow.log.read_text()
+
+
+def test_an_expected_failure_is_the_stages_own_line_and_not_tried_again(airflow: Airflow, week: Week) -> None:
+    (week.root / "raw/productos.parquet").unlink()
+    outcome: dict[str, Any] = airflow.ask(
+        "execute",
+        environment(week.root),
+        stage="extract_and_validate_data",
+        as_of="unused",
+        params={**PARAMS, "as_of": week.as_of},
+    )
+    assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
+    assert outcome["message"].startswith("extract_and_validate_data: ")
+    assert "productos.parquet" in outcome["message"]
+    assert "\n" not in outcome["message"]
+    assert "extract_and_validate_data ERROR" in airflow.log.read_text()
+
+
+def test_a_refused_argument_is_not_tried_again(airflow: Airflow, week: Week) -> None:
+    outcome = airflow.ask(
+        "execute",
+        environment(week.root),
+        stage=STAGE,
+        as_of=week.as_of,
+        params={**PARAMS, "horizon_days": 29},
+    )
+    assert outcome == {
+        "error": "StageFailed",
+        "message": "create_features: refused its arguments; the log above says which",
+        "fails_at_once": True,
+    }
+    assert "--horizon-days" in airflow.log.read_text()
+
+
+def test_a_killed_stage_is_tried_again_and_the_next_try_ends_well(airflow: Airflow, week: Week) -> None:
+    before = files_of(week.root / "weeks")
+    os.kill(begin(airflow, week), signal.SIGKILL)
+
+    assert airflow.answer() == {
+        "error": "StageLost",
+        "message": "create_features: killed without a result; the log above has its last words",
+        "fails_at_once": False,
+    }
+    assert files_of(week.root / "weeks") == before
+
+    again = airflow.ask(
+        "execute", environment(week.root), stage=STAGE, as_of=week.as_of, params=PARAMS, try_number=2
+    )
+    assert again["result"]["status"] == "done"
+    made = set(files_of(week.root / "weeks")) - set(before)
+    assert {Path(name).name for name in made} == {"training.parquet", "scoring.parquet", "run.json"}
+    assert list((week.root / ".attempts").iterdir()) == []
+
+
+def test_the_end_of_a_task_ends_the_stage_and_leaves_nothing_half_written(
+    airflow: Airflow, week: Week
+) -> None:
+    before = files_of(week.root / "weeks")
+    stage = begin(airflow, week)
+    airflow.process.terminate()
+
+    outcome = airflow.answer()
+    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
+    assert_gone(stage)
+    assert files_of(week.root / "weeks") == before
+
+
+@pytest.mark.parametrize(
+    ("branch", "skipped"),
+    [("retrain_model", "load_existing_model"), ("load_existing_model", "retrain_model")],
+)
+def test_the_branch_that_the_drift_report_decided_against_is_skipped(
+    airflow: Airflow, tmp_path: Path, branch: str, skipped: str
+) -> None:
+    outcome = decided(airflow, tmp_path, branch)
+    assert outcome == {"skipped": [skipped]}
+
+
+def test_a_decision_for_no_branch_is_an_error_and_skips_nothing(airflow: Airflow, tmp_path: Path) -> None:
+    outcome = decided(airflow, tmp_path, "evaluate_model")
+    assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
+    assert outcome["message"].startswith("detect_data_drift: found branch 'evaluate_model', expected ")
+
+
+def decided(airflow: Airflow, folder: Path, branch: str) -> dict[str, Any]:
+    """How the task of detect_data_drift ends if its stage decides for `branch`."""
+    result = {"stage": "detect_data_drift", "status": "done", "as_of": "2025-01-06", "branch": branch}
+    stage = script(folder, f"#!/bin/sh\necho '{json.dumps(result)}'\n")
+    outcome: dict[str, Any] = airflow.ask(
+        "execute",
+        environment(folder, stage),
+        stage="detect_data_drift",
+        as_of="2025-01-06",
+        params=PARAMS,
+    )
+    return outcome
+
+
+def script(folder: Path, text: str) -> str:
+    """A program that stands in for Python and its stage."""
+    program = folder / "stage"
+    program.write_text(text)
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_the_end_of_a_task_ends_the_children_of_the_stage_too(airflow: Airflow, tmp_path: Path) -> None:
+    airflow.begin(
+        "execute",
+        environment(tmp_path, script(tmp_path, FAMILY)),
+        stage=STAGE,
+        as_of="2025-01-06",
+        params=PARAMS,
+    )
+    wait_until((tmp_path / "family").exists)
+    parent, child = map(int, (tmp_path / "family").read_text().split())
+    airflow.process.terminate()
+
+    assert airflow.answer()["error"] == "StageLost"
+    assert_gone(parent)
+    wait_until(lambda: not running(child))
+
+
+def running(process: int) -> bool:
+    """Whether it is there and no zombie, which an orphan may be until its new parent looks."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -1,0 +1,195 @@
+"""The catalogue of features against the tables that the stage writes: columns, types and nulls."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from made_data import make_raw
+from made_week import run_stage
+from sodai.datasets import CUSTOMERS, EXTRACT, FEATURES_STAGE, PRODUCTS, SCORING, TRAINING
+from sodai.features import CATEGORICAL_NAMES, FEATURE_NAMES, FEATURES, Feature
+from sodai.volume import Volume
+from sodai.warehouse import read_transactions
+
+# Ten weeks after the last purchase. With periods of four weeks the cutoffs lie 70, 42, 14 and -14
+# days after it: nothing in eight weeks, nothing in four, nothing in the last, and as usual.
+SILENCE = timedelta(weeks=10)
+PAIR = ["customer_id", "product_id"]
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> tuple[Volume, date]:
+    """A volume whose customers and products lack some attributes, with its features made."""
+    made = make_raw(tmp_path_factory.mktemp("catalogue") / "raw", n_customers=16, n_products=12, n_weeks=16)
+    _blank(made.folder / "clientes.parquet", ["customer_type", "Y", "X", "num_deliver_per_week"])
+    _blank(
+        made.folder / "productos.parquet", ["brand", "sub_category", "segment", "package", "size", "category"]
+    )
+    as_of = made.as_of + SILENCE
+    root = made.folder.parent
+    assert run_stage(EXTRACT, root, str(as_of)).code == 0
+    options = ("--horizon-days", "28", "--training-periods", "3", "--min-history-days", "28")
+    outcome = run_stage(FEATURES_STAGE, root, str(as_of), *options)
+    assert outcome.code == 0, outcome.log
+    return Volume(root), as_of
+
+
+def _blank(file: Any, names: list[str]) -> None:
+    # Row 2 buys and is sold, as nearly all are.
+    table = pd.read_parquet(file)
+    table.loc[2, names] = None
+    table.to_parquet(file, index=False)
+
+
+@pytest.fixture(scope="module")
+def rows(week: tuple[Volume, date]) -> pd.DataFrame:
+    """All rows of both tables with their cutoff, and what the purchases before it say of each."""
+    volume, as_of = week
+    training = volume.read(TRAINING, as_of).to_pandas()
+    scoring = volume.read(SCORING, as_of).to_pandas().assign(cutoff=as_of)
+    purchases = read_transactions(volume, as_of).to_pandas()
+    known = pd.concat([training, scoring], ignore_index=True)
+    return pd.concat([_with_facts(own, purchases) for _, own in known.groupby("cutoff")])
+
+
+def _with_facts(rows: pd.DataFrame, purchases: pd.DataFrame) -> pd.DataFrame:
+    cutoff = rows["cutoff"].iloc[0]
+    before = purchases[purchases["purchase_date"] < cutoff]
+    age = pd.Series([(cutoff - day).days for day in before["purchase_date"]], index=before.index)
+    days = before[[*PAIR, "purchase_date"]].drop_duplicates()
+    order_days = days.drop(columns="product_id").drop_duplicates()["customer_id"].value_counts()
+    pair_days = days.groupby(PAIR).size()
+    recent = {weeks: before[age <= 7 * weeks] for weeks in (1, 4, 8)}
+    return rows.assign(
+        n_order_days=rows["customer_id"].map(order_days).fillna(0),
+        n_pair_days=pair_days.reindex(pd.MultiIndex.from_frame(rows[PAIR]), fill_value=0).to_numpy(),
+        bought_in_8w=rows["customer_id"].isin(recent[8]["customer_id"]),
+        sold_in_4w=rows["product_id"].isin(recent[4]["product_id"]),
+        sold_in_2nd_week=rows["product_id"].isin(before[age.between(8, 14)]["product_id"]),
+        market_in_1w=len(recent[1]) > 0,
+        market_in_8w=len(recent[8]) > 0,
+    )
+
+
+NULL_WHERE: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "never ordered": lambda rows: rows["n_order_days"] == 0,
+    "fewer than two order days": lambda rows: rows["n_order_days"] < 2,
+    "nothing bought in eight weeks": lambda rows: ~rows["bought_in_8w"],
+    "never bought it": lambda rows: rows["n_pair_days"] == 0,
+    "bought on fewer than two days": lambda rows: rows["n_pair_days"] < 2,
+    "nobody bought it in the last four weeks": lambda rows: ~rows["sold_in_4w"],
+    "nobody bought it in the week before the last": lambda rows: ~rows["sold_in_2nd_week"],
+    "nothing was bought in the last week": lambda rows: ~rows["market_in_1w"],
+    "nothing was bought in eight weeks": lambda rows: ~rows["market_in_8w"],
+}
+UNKNOWN = ("not known", "the business does not say")
+# Where the feature and the column of the customer or product that it repeats differ in name.
+SOURCES = {
+    "customer_type": (CUSTOMERS, "customer_type"),
+    "customer_latitude": (CUSTOMERS, "y"),
+    "customer_longitude": (CUSTOMERS, "x"),
+    "customer_deliveries_per_week": (CUSTOMERS, "num_deliver_per_week"),
+    "product_brand": (PRODUCTS, "brand"),
+    "product_sub_category": (PRODUCTS, "sub_category"),
+    "product_segment": (PRODUCTS, "segment"),
+    "product_package": (PRODUCTS, "package"),
+    "product_size_litres": (PRODUCTS, "size"),
+}
+
+
+def _named(features: list[Feature]) -> Any:
+    return pytest.mark.parametrize("feature", features, ids=[feature.name for feature in features])
+
+
+def test_there_are_72_features_in_four_groups() -> None:
+    assert Counter(feature.group for feature in FEATURES) == {
+        "customer": 21,
+        "product": 22,
+        "pair": 26,
+        "time": 3,
+    }
+    assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES) == 72
+
+
+def test_the_groups_stand_together_and_the_names_say_which() -> None:
+    groups = [feature.group for feature in FEATURES]
+    assert sum(left != right for left, right in pairwise(groups)) == 3
+    prefixes = {"time": ("period_", "market_")}
+    for feature in FEATURES:
+        assert feature.name.startswith(prefixes.get(feature.group, (f"{feature.group}_",)))
+
+
+def test_every_number_has_a_unit_and_no_text_has_one() -> None:
+    assert [feature.name for feature in FEATURES if feature.categorical == bool(feature.unit)] == []
+    assert [feature.name for feature in FEATURES if not feature.meaning] == []
+    assert len({feature.meaning for feature in FEATURES}) == len(FEATURES)
+    assert [feature.name for feature in FEATURES if feature.categorical] == CATEGORICAL_NAMES
+
+
+def test_the_tables_have_the_features_in_the_order_and_types_of_the_catalogue(
+    week: tuple[Volume, date],
+) -> None:
+    volume, as_of = week
+    keys = {SCORING: PAIR, TRAINING: ["cutoff", *PAIR, "target"]}
+    for dataset, first in keys.items():
+        schema = pq.read_schema(volume.path(dataset, as_of))
+        assert schema.names == [*first, *FEATURE_NAMES]
+        assert [schema.field(feature.name).type for feature in FEATURES] == [
+            pa.string() if feature.categorical else pa.float32() for feature in FEATURES
+        ]
+
+
+def test_the_cutoffs_cover_trade_and_silence(week: tuple[Volume, date], rows: pd.DataFrame) -> None:
+    newest = read_transactions(*week)["purchase_date"].to_pandas().max()
+    silent_days = {(cutoff - newest).days for cutoff in rows["cutoff"]}
+    assert {days // 7 for days in silent_days} == {10, 6, 2, -2}
+
+
+@_named([feature for feature in FEATURES if not feature.null_means])
+def test_a_feature_without_a_meaning_of_null_is_never_null(rows: pd.DataFrame, feature: Feature) -> None:
+    assert rows[feature.name].notna().all()
+
+
+@_named([feature for feature in FEATURES if feature.null_means and feature.null_means not in UNKNOWN])
+def test_a_feature_is_null_exactly_where_the_catalogue_says(rows: pd.DataFrame, feature: Feature) -> None:
+    expected = NULL_WHERE[feature.null_means](rows)
+    assert 0 < expected.sum() < len(rows)
+    assert list(rows[feature.name].isna()) == list(expected)
+
+
+@_named([feature for feature in FEATURES if feature.null_means in UNKNOWN])
+def test_an_attribute_is_the_one_of_the_customer_or_product_and_null_where_that_is(
+    week: tuple[Volume, date], rows: pd.DataFrame, feature: Feature
+) -> None:
+    dataset, column = SOURCES[feature.name]
+    key = dataset.contract.key[0]
+    table = week[0].read(dataset, week[1]).to_pandas().set_index(key)[column]
+    expected = rows[key].map(table)
+    assert 0 < expected.isna().sum() < len(rows)
+    found = rows[feature.name]
+    assert list(found.isna()) == list(expected.isna())
+    if feature.categorical:
+        assert list(found.dropna()) == list(expected.dropna())
+    else:
+        assert list(found.dropna()) == list(expected.dropna().astype("float32"))
+
+
+def test_every_number_is_finite_and_only_a_balance_is_negative(rows: pd.DataFrame) -> None:
+    numbers = [feature.name for feature in FEATURES if not feature.categorical]
+    values = rows[numbers].drop(columns=["customer_latitude", "customer_longitude"])
+    assert values.max().max() < float("inf")
+    assert [name for name in values if values[name].min() < 0] == ["pair_overdue_days"]
+
+
+def test_shares_lie_between_0_and_1(rows: pd.DataFrame) -> None:
+    shares = [name for name in FEATURE_NAMES if "_share" in name or name == "product_repeat_rate"]
+    assert len(shares) == 8
+    for name in shares:
+        assert rows[name].dropna().between(0, 1).all()

@@ -1,0 +1,216 @@
+"""The stage on a volume: candidates of everyone, options, and what it refuses in one line."""
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from made_data import FIRST_CUSTOMER, FIRST_PRODUCT, make_raw
+from made_week import Outcome, files_of, run_stage
+from sodai.datasets import CUSTOMERS, EXTRACT, FEATURES_STAGE, LEDGER, PRODUCTS, SCORING, TRAINING, Dataset
+from sodai.volume import Volume
+from sodai.warehouse import transaction_files
+
+N_CUSTOMERS, N_PRODUCTS, N_WEEKS = 12, 10, 12
+NEVER_BUYS, NEVER_SOLD = FIRST_CUSTOMER + N_CUSTOMERS - 1, FIRST_PRODUCT + N_PRODUCTS - 1
+MAX_BOUGHT, N_POPULAR = 2, 3
+# The oldest purchase lies 84 days before the cutoff, 63 before the third period to learn from.
+MIN_HISTORY_DAYS = 63
+
+
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Volume, date]:
+    """A volume as extract_and_validate_data leaves it, and its cutoff; not to be written to."""
+    made = make_raw(tmp_path_factory.mktemp("cli") / "raw", N_CUSTOMERS, N_PRODUCTS, N_WEEKS)
+    assert run_stage(EXTRACT, made.folder.parent, str(made.as_of)).code == 0
+    return Volume(made.folder.parent), made.as_of
+
+
+@pytest.fixture
+def as_of(extracted: tuple[Volume, date]) -> date:
+    return extracted[1]
+
+
+@pytest.fixture
+def volume(extracted: tuple[Volume, date], tmp_path: Path) -> Volume:
+    return Volume(shutil.copytree(extracted[0].root, tmp_path / "volume"))
+
+
+@pytest.fixture(scope="module")
+def done(
+    extracted: tuple[Volume, date], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Outcome, pd.DataFrame, pd.DataFrame]:
+    """A run with few candidates and as few periods as may be: how it ended, training, scoring."""
+    root = shutil.copytree(extracted[0].root, tmp_path_factory.mktemp("done") / "volume")
+    outcome = _run(
+        Volume(root),
+        extracted[1],
+        *("--max-bought", str(MAX_BOUGHT), "--n-popular", str(N_POPULAR)),
+        *("--min-history-days", str(MIN_HISTORY_DAYS)),
+    )
+    assert outcome.code == 0, outcome.log
+    training, scoring = (Volume(root).read(dataset, extracted[1]) for dataset in (TRAINING, SCORING))
+    return outcome, training.to_pandas(), scoring.to_pandas()
+
+
+def _run(volume: Volume, as_of: date, *options: str) -> Outcome:
+    return run_stage(FEATURES_STAGE, volume.root, str(as_of), *options)
+
+
+def _refused(volume: Volume, as_of: date, *options: str) -> str:
+    """The one line of a run that must end with 1 and leave every file as it was."""
+    before = files_of(volume.root)
+    outcome = _run(volume, as_of, *options)
+    assert outcome.code == 1
+    assert len(outcome.log.splitlines()) == 1
+    assert files_of(volume.root) == before
+    return str(outcome.result["error"])
+
+
+def test_the_result_line_counts_what_was_written(
+    done: tuple[Outcome, pd.DataFrame, pd.DataFrame], as_of: date
+) -> None:
+    outcome, training, scoring = done
+    cutoffs = [as_of - timedelta(weeks=back) for back in (3, 2, 1)]
+    assert outcome.result == {
+        "stage": FEATURES_STAGE,
+        "status": "done",
+        "as_of": str(as_of),
+        "training_rows": len(training),
+        "training_periods": [str(cutoffs[0]), str(cutoffs[-1])],
+        "scoring_rows": len(scoring),
+    }
+    assert list(training["cutoff"].unique()) == cutoffs
+
+
+def test_a_customer_without_history_gets_as_many_candidates_as_are_offered(
+    done: tuple[Outcome, pd.DataFrame, pd.DataFrame],
+) -> None:
+    own = done[2][done[2]["customer_id"] == NEVER_BUYS]
+    assert len(own) == N_POPULAR
+    assert own["pair_recency_days"].isna().all()
+    assert (own["pair_weeks"] == 0).all()
+
+
+def test_a_product_without_sales_is_nobodys_candidate(
+    done: tuple[Outcome, pd.DataFrame, pd.DataFrame], extracted: tuple[Volume, date]
+) -> None:
+    products = extracted[0].read(PRODUCTS, extracted[1])["product_id"].to_pylist()
+    assert NEVER_SOLD in products
+    for rows in done[1:]:
+        assert set(rows["product_id"]) < set(products) - {NEVER_SOLD}
+
+
+def test_every_customer_has_candidates_within_the_bounds(
+    done: tuple[Outcome, pd.DataFrame, pd.DataFrame],
+) -> None:
+    for rows in (done[1].drop(columns="target"), done[2].assign(cutoff=None)):
+        for _, period in rows.groupby("cutoff", dropna=False):
+            counts = period.groupby("customer_id").size()
+            assert len(counts) == N_CUSTOMERS
+            assert counts.between(N_POPULAR, MAX_BOUGHT + N_POPULAR).all()
+            bought = period[period["pair_position"] <= MAX_BOUGHT].groupby("customer_id").size()
+            assert (bought == MAX_BOUGHT).all()
+
+
+def test_one_customer_alone_is_enough(tmp_path: Path) -> None:
+    made = make_raw(tmp_path / "raw", n_customers=1, n_products=5, n_weeks=N_WEEKS)
+    volume = Volume(tmp_path)
+    assert run_stage(EXTRACT, tmp_path, str(made.as_of)).code == 0
+
+    outcome = _run(volume, made.as_of, "--training-periods", "3", "--min-history-days", "28")
+
+    assert outcome.code == 0, outcome.log
+    scoring = volume.read(SCORING, made.as_of).to_pandas()
+    assert set(scoring["customer_id"]) == {FIRST_CUSTOMER}
+    # The fifth product was never sold.
+    assert list(scoring["product_id"]) == [FIRST_PRODUCT + number for number in range(4)]
+    # All who bought are of its type, so the type buys as everybody does.
+    assert set(scoring["product_type_lift_4w"].dropna()) == {1.0}
+    assert (scoring["product_customers"] == 1).all()
+
+
+def test_fewer_than_three_closed_periods_are_one_line(volume: Volume, as_of: date) -> None:
+    line = _refused(volume, as_of, "--min-history-days", str(MIN_HISTORY_DAYS + 1))
+    assert line == (
+        f"create_features: found 2 closed periods before {as_of} with 64 days of purchases before "
+        "them, expected at least 3; load older transactions, give a later --as-of or lower "
+        "--min-history-days"
+    )
+
+
+def test_a_cutoff_within_the_first_week_is_one_line(volume: Volume, as_of: date) -> None:
+    soon = as_of - timedelta(weeks=N_WEEKS) + timedelta(days=2)
+    _copy_week(volume, as_of, soon)
+    assert f"found 0 closed periods before {soon} with 56 days" in _refused(volume, soon)
+
+
+def test_a_first_week_whose_purchases_all_lie_after_the_cutoff_is_one_line(
+    tmp_path: Path, extracted: tuple[Volume, date]
+) -> None:
+    # The week starts on Monday, its first purchase is on Wednesday.
+    made = make_raw(tmp_path / "raw", N_CUSTOMERS, N_PRODUCTS, 4, first_day=date(2024, 1, 3))
+    volume = Volume(tmp_path)
+    assert run_stage(EXTRACT, tmp_path, str(made.as_of)).code == 0
+    _copy_week(volume, made.as_of, date(2024, 1, 2))
+    assert "found 0 closed periods before 2024-01-02" in _refused(volume, date(2024, 1, 2))
+
+
+def test_a_cutoff_before_all_purchases_is_one_line(volume: Volume, as_of: date) -> None:
+    ago = as_of - timedelta(weeks=N_WEEKS)
+    _copy_week(volume, as_of, ago)
+    line = _refused(volume, ago)
+    assert f"no purchases before {ago}, expected some weeks of history" in line
+
+
+def test_a_volume_without_a_warehouse_is_one_line_that_names_the_stage_to_run(tmp_path: Path) -> None:
+    line = _refused(Volume(tmp_path), date(2024, 9, 16))
+    assert line.endswith("ledger is missing; run extract_and_validate_data for this period first")
+
+
+def test_a_period_that_was_not_extracted_is_one_line_that_names_the_stage_to_run(
+    volume: Volume, as_of: date
+) -> None:
+    line = _refused(volume, as_of - timedelta(weeks=1))
+    assert "customers.parquet is missing; run extract_and_validate_data for this period first" in line
+
+
+def test_a_partition_that_is_gone_is_one_line(volume: Volume, as_of: date) -> None:
+    transaction_files(volume, as_of)[3].unlink()
+    assert "missing but named by the ledger; run extract_and_validate_data" in _refused(volume, as_of)
+
+
+@pytest.mark.parametrize("dataset", [CUSTOMERS, PRODUCTS, LEDGER], ids=lambda dataset: dataset.name)
+def test_an_input_that_is_not_readable_is_one_line(volume: Volume, as_of: date, dataset: Dataset) -> None:
+    volume.path(dataset, as_of).write_bytes(b"not what it should be")
+    line = _refused(volume, as_of)
+    assert str(volume.path(dataset, as_of)) in line
+    assert "run extract_and_validate_data again" in line
+
+
+@pytest.mark.parametrize("dataset", [CUSTOMERS, PRODUCTS], ids=lambda dataset: dataset.name)
+def test_an_input_without_a_column_is_one_line(volume: Volume, as_of: date, dataset: Dataset) -> None:
+    path = volume.path(dataset, as_of)
+    gone = dataset.contract.names[-1]
+    pq.write_table(pq.read_table(path).drop_columns([gone]), path)
+    assert f"column {gone} is missing" in _refused(volume, as_of)
+
+
+@pytest.mark.parametrize(
+    "option", [("--training-periods", "2"), ("--min-history-days", "0"), ("--n-popular", "0")]
+)
+def test_an_option_out_of_bounds_is_a_usage_error(
+    volume: Volume, as_of: date, option: tuple[str, str]
+) -> None:
+    outcome = _run(volume, as_of, *option)
+    assert outcome.code == 2
+    assert outcome.result == {}
+
+
+def _copy_week(volume: Volume, from_: date, to: date) -> None:
+    """Customers and products of another cutoff, which extract_and_validate_data would not publish."""
+    weeks = volume.path(CUSTOMERS, from_).parent
+    shutil.copytree(weeks, volume.path(CUSTOMERS, to).parent)
