@@ -1,11 +1,10 @@
 """The weekly pipeline: twelve tasks and their order."""
 
-import pendulum
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param
 
 from sodai_operators import stage_task
-from sodai_settings import TIMEZONE, schedule_from
+from sodai_schedule import weekly
 
 DOC = """
 Predicts what every shop will buy next week.
@@ -22,8 +21,7 @@ with DAG(
     dag_id="sodai_recommendation_pipeline",
     description="Weekly product recommendations for every shop, with drift-driven retraining",
     doc_md=DOC,
-    schedule=schedule_from(),
-    start_date=pendulum.datetime(2025, 1, 6, tz=TIMEZONE),
+    schedule=weekly(),
     catchup=False,
     max_active_runs=1,
     tags=["sodai", "recommendations", "weekly"],

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.exceptions import DownstreamTasksSkipped
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, ParamValidationError
+from airflow.serialization.decoders import decode_timetable
+from airflow.serialization.encoders import encode_timetable
+from airflow.timetables.base import TimeRestriction
 
 import sodai_recommendation_pipeline
 from sodai_results import result_of
@@ -62,9 +66,9 @@ def describe() -> dict[str, Any]:
         },
         "docs": {task.task_id: task.doc_md for task in dag.tasks},
         "doc": dag.doc_md,
-        "schedule": dag.schedule,
-        "timezone": str(dag.timezone),
+        "schedule": dag.schedule.expression if dag.schedule else None,
         "timetable": repr(dag.timetable),
+        "first_run_waits": dag.schedule is not None and first_run_waits(dag.schedule),
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
         "params": {
@@ -73,6 +77,16 @@ def describe() -> dict[str, Any]:
             for param in [dag.params.get_param(name)]
         },
     }
+
+
+def first_run_waits(schedule: Any) -> bool:
+    """Whether nothing runs by itself before the schedule's next time."""
+    timetable = decode_timetable(encode_timetable(schedule))
+    now = datetime.now(UTC)
+    run = timetable.next_dagrun_info(
+        last_automated_data_interval=None, restriction=TimeRestriction(None, None, catchup=False)
+    )
+    return run is not None and run.run_after > now
 
 
 def refusal(params: Mapping[str, Any]) -> str | None:

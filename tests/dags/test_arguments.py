@@ -1,11 +1,10 @@
 """The arguments that the DAG gives to stages parse with each stage's own command line."""
 
-from importlib import import_module
 from typing import Any
 
 import pytest
-import typer
 
+from dags.commands import parsed
 from dags.conftest import Airflow
 from sodai.datasets import STAGES as SHARED_STAGES
 from sodai_arguments import STAGES, branch_of, rendered_arguments, stage_arguments
@@ -25,18 +24,6 @@ EXPECTED_OF_OTHER: dict[str, dict[str, Any]] = {
     "generate_predictions": {"as_of": AS_OF, "horizon_days": 5, "k": 4},
     "log_pipeline_metrics": {"as_of": AS_OF},
 }
-
-
-def parsed(stage: str, arguments: list[str]) -> dict[str, Any]:
-    """The options that `arguments` give, without those that have their default."""
-    app = typer.Typer(add_completion=False)
-    app.command(name=stage)(getattr(import_module(f"{stage}.cli"), stage))
-    context = typer.main.get_command(app).make_context(stage, list(arguments))
-    return {
-        name: value
-        for name, value in context.params.items()
-        if context.get_parameter_source(name).name == "COMMANDLINE"
-    }
 
 
 def test_there_are_arguments_for_every_stage_of_the_volume() -> None:

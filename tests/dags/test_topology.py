@@ -152,6 +152,10 @@ def test_it_runs_on_monday_mornings_in_santiago(dag: dict[str, Any]) -> None:
     assert "America/Santiago" in dag["timetable"]
 
 
+def test_nothing_runs_before_the_next_monday_morning(dag: dict[str, Any]) -> None:
+    assert dag["first_run_waits"]
+
+
 @pytest.mark.parametrize(("setting", "schedule"), [("30 5 * * 2", "30 5 * * 2"), ("", None)])
 def test_an_operator_changes_the_schedule_without_touching_code(
     airflow: Airflow, setting: str, schedule: str | None
