@@ -42,12 +42,12 @@ run: env ## Run the pipeline once: [DATA=folder] [AS_OF=date] [HORIZON=7] [RUNNE
 backtest: env ## Replay periods in order: DATA=folder WEEKS="2025-01-01:5 2025-01-06" [OUT=data] [TRIALS=50]
 	@: $(or $(DATA),$(error backtest: DATA is not set; expected a folder with parquet files)) \
 	    $(or $(WEEKS),$(error backtest: WEEKS is not set; expected first days such as "2025-01-01:5 2025-01-06"))
-	@PYTHONPATH=shared:stages .venv/bin/python -m tests.benchmarks.backtest --data "$(DATA)" --weeks "$(WEEKS)" \
+	@PYTHONPATH=shared:dags:tests .venv/bin/python -m benchmarks.backtest --data "$(DATA)" --weeks "$(WEEKS)" \
 	    --out "$(OUT)" --trials $(TRIALS)
 
 .PHONY: bench
 bench: env ## Compare the pipeline with the rules and peers it has to beat
-	@PYTHONPATH=shared:stages .venv/bin/python -m tests.benchmarks
+	@PYTHONPATH=shared:dags:tests .venv/bin/python -m benchmarks
 
 .PHONY: up
 up: env images ## Start the full stack and load [DATA=folder]: Airflow on port 8080, MLflow on 5000

@@ -33,12 +33,15 @@ def mean_table(metrics: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     return shown.sort_values(shown.columns[0], ascending=False)
 
 
-def tables(metrics: pd.DataFrame, differences: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+def tables(
+    metrics: pd.DataFrame, differences: pd.DataFrame, decisions: pd.DataFrame
+) -> list[tuple[str, str, pd.DataFrame]]:
     """Title, note and table of everything the backtest says, ready to print.
 
     Args:
         metrics: as_of, model, metric, value.
         differences: model, metric, difference, low, high of the pipeline against each other model.
+        decisions: a row a period, see `replay.decisions`.
     """
     ours = metrics[metrics["model"] == "pipeline"].pivot(index="as_of", columns="metric", values="value")
     ours["volume_ratio"] = ours["expected_pairs_in_all"] / ours["n_bought"]
@@ -63,15 +66,22 @@ def tables(metrics: pd.DataFrame, differences: pd.DataFrame) -> list[tuple[str, 
         ),
         ("By period", "The pipeline alone; expected pairs beside those that came true.", ours[[
             *by_period, *SET[4:]]].round(4)),
+        ("Decisions", "What the gate and the promotion said, with every signal.", _decisions(decisions)),
         ("Probabilities", "The pipeline alone.", ours[[name for name in rest if name in ours]].round(4)),
     ]  # fmt: skip
 
 
-def render(metrics: pd.DataFrame, differences: pd.DataFrame, reliability: pd.DataFrame, subtitle: str) -> str:
+def render(
+    metrics: pd.DataFrame,
+    differences: pd.DataFrame,
+    decisions: pd.DataFrame,
+    reliability: pd.DataFrame,
+    subtitle: str,
+) -> str:
     """The whole page.
 
     Args:
-        metrics, differences: as in `tables`.
+        metrics, differences, decisions: as in `tables`.
         reliability: mean_probability, realised_share, n_rows by bin over all periods.
         subtitle: the command and the data.
     """
@@ -80,8 +90,21 @@ def render(metrics: pd.DataFrame, differences: pd.DataFrame, reliability: pd.Dat
         ("Set F1 by period", _lines(metrics, "set_f1")),
         ("Reliability", _reliability(reliability)),
     ]
-    body = environment.from_string(_BODY).render(tables=tables(metrics, differences), plots=plots)
+    body = environment.from_string(_BODY).render(tables=tables(metrics, differences, decisions), plots=plots)
     return page("Backtest of the SodAI weekly pipeline", body, subtitle)
+
+
+def _decisions(decisions: pd.DataFrame) -> pd.DataFrame:
+    shown = [
+        "rule",
+        "promoted",
+        "drift_share",
+        "volume_deviation",
+        "realised_gap",
+        "age_weeks",
+        "expected_f1",
+    ]
+    return decisions.set_index("as_of")[shown].round(3)
 
 
 def _flat(table: pd.DataFrame) -> pd.DataFrame:

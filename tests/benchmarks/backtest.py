@@ -1,0 +1,188 @@
+"""`make backtest`: the pipeline replayed period by period, beside every rule and peer, figure by figure."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.dataset as ds
+
+from benchmarks import backtest_page, contenders, scoring
+from benchmarks.histories import History
+from benchmarks.replay import ReplayError, Settings, decisions, periods_of, replay
+from run_pipeline import prepare_raw
+from sodai.datasets import CUSTOMERS, LEDGER, LINES, PREDICTIONS
+from sodai.errors import SodaiError
+from sodai.metrics import PAIR, calibration_table
+from sodai.periods import Period
+from sodai.volume import Volume
+from sodai.warehouse import read_transactions
+
+OURS = "pipeline"
+COMPARED = ("recall_at_10", "ndcg_at_10", "recall_at_5", "ndcg_at_5")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Replay, measure, write and print; gives the exit code."""
+    options = _parse(arguments)
+    folder = options.out.resolve() / "backtest"
+    try:
+        periods = periods_of(options.weeks)
+        settings = Settings.of(options.data, options.trials)
+        volume = Volume(folder / "volume")
+        prepare_raw(options.data, volume.root / "raw")
+        replay(volume, periods, settings)
+        figures = measure(volume, periods)
+    except (ReplayError, SodaiError, OSError) as error:
+        print(f"backtest: {error}", file=sys.stderr)
+        return 1
+    write(
+        folder, figures, f'make backtest DATA={options.data} WEEKS="{options.weeks}" TRIALS={options.trials}'
+    )
+    return 0
+
+
+class Figures:
+    """Everything measured: long tables, ready to be written."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, object]] = []
+        self.by_customer: list[dict[str, pd.DataFrame]] = []
+        self.predictions: list[pd.DataFrame] = []
+        self.outcomes: list[pd.DataFrame] = []
+        self.decisions = pd.DataFrame()
+
+    def add(self, as_of: date, model: str, values: Mapping[str, float]) -> None:
+        """Keep figures of a model in a period."""
+        self.rows += [
+            {"as_of": as_of, "model": model, "metric": name, "value": float(value)}
+            for name, value in values.items()
+        ]
+
+    def metrics(self) -> pd.DataFrame:
+        """as_of, model, metric, value."""
+        return pd.DataFrame(self.rows)
+
+    def reliability(self) -> pd.DataFrame:
+        """Mean probability and realised share by decile of probability, all closed periods together."""
+        scored = pd.concat(self.outcomes)
+        return calibration_table(scored["bought"].to_numpy(), scored["probability"].to_numpy())
+
+    def differences(self) -> pd.DataFrame:
+        """model, metric, difference, low, high of the pipeline minus each other model."""
+        others = sorted(set.intersection(*(set(period) for period in self.by_customer)) - {OURS})
+        rows = []
+        for model in others:
+            for metric in COMPARED:
+                difference, low, high = scoring.paired_bootstrap(self.by_customer, OURS, model, metric)
+                rows.append(
+                    {"model": model, "metric": metric, "difference": difference, "low": low, "high": high}
+                )
+        return pd.DataFrame(rows)
+
+
+def measure(volume: Volume, periods: list[Period]) -> Figures:
+    """Hold what was published for each closed period against what came true, beside rules and peers."""
+    last = date.fromisoformat(volume.read_json(LEDGER)["last_date"])
+    closed = [period for period in periods if period.end <= last + timedelta(days=1)]
+    if not closed:
+        raise ReplayError(f"WEEKS: no period ends by {last}, the newest purchase; give earlier ones")
+    transactions = read_transactions(volume, closed[-1].end).to_pandas()
+    figures = Figures()
+    tuned = contenders.tune(transactions, closed[0])
+    print(f"backtest: tuned on the periods before {closed[0].as_of}: {tuned.as_json()}")
+    before: dict[str, pd.DataFrame] = {}
+    for period in periods:
+        figures.predictions.append(volume.read(PREDICTIONS, period.as_of).to_pandas())
+        if period not in closed:
+            continue
+        before = _measure_period(volume, period, transactions, tuned, figures, before)
+    figures.decisions = decisions(volume, periods)
+    return figures
+
+
+def _measure_period(
+    volume: Volume,
+    period: Period,
+    transactions: pd.DataFrame,
+    tuned: contenders.Tuned,
+    figures: Figures,
+    before: dict[str, pd.DataFrame],
+) -> dict[str, pd.DataFrame]:
+    truth, dropped = contenders.truth_of(transactions, period), _dropped(volume, period)
+    history = History.of(transactions, period.as_of)
+    seen = history.purchases[["customer", "product"]].drop_duplicates()
+    seen = pd.DataFrame(
+        {
+            "customer_id": history.customers[seen["customer"]],
+            "product_id": history.products[seen["product"]],
+        }
+    )
+    predictions = figures.predictions[-1]
+    lists = {OURS: predictions[[*PAIR, "rank"]], **contenders.rankings(history, tuned)}
+    for model, ranked in lists.items():
+        figures.add(period.as_of, model, scoring.list_figures(ranked, truth, seen))
+        if model in before:
+            change = scoring.change_of_lists(before[model], ranked)
+            figures.add(period.as_of, model, {"change_of_lists": change})
+    figures.by_customer.append(
+        {model: scoring.per_customer(ranked, truth) for model, ranked in lists.items()}
+    )
+    chosen = {OURS: predictions.loc[predictions["selected"], PAIR], **contenders.sets(history, tuned)}
+    for model, selected in chosen.items():
+        figures.add(period.as_of, model, scoring.set_figures(selected, truth, dropped))
+    outcome = predictions.merge(truth.assign(bought=1.0), on=PAIR, how="left").fillna({"bought": 0.0})
+    figures.outcomes.append(outcome[["probability", "bought"]])
+    n_customers = volume.read(CUSTOMERS, period.as_of).num_rows
+    probabilities = scoring.probability_figures(predictions, truth, n_customers, len(history.products))
+    figures.add(period.as_of, OURS, probabilities)
+    (row,) = decisions(volume, [period]).to_dict("records")
+    figures.add(
+        period.as_of,
+        OURS,
+        {
+            "set_f1_expected": row["expected_f1"],
+            "expected_pairs_in_all": row["expected_pairs"],
+            "branch_retrained": row["retrained"],
+        },
+    )
+    return lists
+
+
+def _dropped(volume: Volume, period: Period) -> pd.DataFrame:
+    """Distinct pairs with any line in the period, cancelled ones included."""
+    named = volume.read_json(LEDGER)["partitions"]["lines"].values()
+    lines = ds.dataset([str(volume.path(LINES) / name) for name in named])
+    inside = (ds.field("purchase_date") >= period.as_of) & (ds.field("purchase_date") < period.end)
+    return lines.to_table(columns=PAIR, filter=inside).to_pandas().drop_duplicates(ignore_index=True)
+
+
+def write(folder: Path, figures: Figures, command: str) -> None:
+    """Write the tables and the page, and print what the page's tables say."""
+    metrics, differences = figures.metrics(), figures.differences()
+    predictions = pd.concat(figures.predictions, ignore_index=True)
+    predictions.to_parquet(folder / "predictions.parquet", index=False)
+    metrics.to_parquet(folder / "metrics.parquet", index=False)
+    differences.to_parquet(folder / "differences.parquet", index=False)
+    figures.decisions.to_parquet(folder / "decisions.parquet", index=False)
+    page = backtest_page.render(metrics, differences, figures.decisions, figures.reliability(), command)
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    with pd.option_context("display.width", 220, "display.max_columns", 40, "display.max_rows", 200):
+        for title, note, table in backtest_page.tables(metrics, differences, figures.decisions):
+            print(f"\n{title} ({note})\n{table}")
+    print(f"\nbacktest: {command}\nbacktest: tables and index.html in {folder}")
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="backtest", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder laid out like raw/")
+    parser.add_argument("--weeks", required=True, help='first days, such as "2025-01-01:5 2025-01-06"')
+    parser.add_argument("--out", type=Path, default=Path("data"), help="results go to its folder backtest/")
+    parser.add_argument("--trials", type=int, default=50, help="Optuna trials of each training")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,161 @@
+"""Replays periods through the pipeline's own stages, each with what came before it, as the DAG would."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sodai.datasets import DECISION, DRIFT, EVALUATION, LOAD, PREDICTION_SUMMARY, RETRAIN, STAGES
+from sodai.periods import DAYS_PER_WEEK, Period, parse_date
+from sodai.volume import Volume, sha256_of
+from sodai_arguments import branch_of, rendered_arguments
+
+ROOT = Path(__file__).parents[2]
+
+
+class ReplayError(Exception):
+    """A replay that cannot go on; the message is one line for whoever runs it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the results of a replay; a replay with other settings is another one."""
+
+    data_sha256: str
+    trials: int
+
+    @classmethod
+    def of(cls, data: Path, trials: int) -> "Settings":
+        """The settings of a replay of the files in a folder.
+
+        Raises:
+            ReplayError: there is no parquet file.
+        """
+        files = sorted(data.glob("*.parquet"))
+        if not files:
+            raise ReplayError(f"{data}: no parquet files, expected transactions, customers and products")
+        return cls("-".join(sha256_of(file)[:12] for file in files), trials)
+
+
+def periods_of(text: str) -> list[Period]:
+    """The periods of `WEEKS`: first days in order, each with `:days` where it is no week.
+
+    Raises:
+        ReplayError: a word is no date, or the periods overlap or stand in no order.
+    """
+    periods = []
+    for word in text.split():
+        found = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(?::(\d{1,2}))?", word)
+        if not found:
+            raise ReplayError(
+                f"WEEKS: found {word!r}, expected first days such as 2025-01-01:5 or 2025-01-06"
+            )
+        periods.append(Period(parse_date(found[1], "WEEKS"), int(found[2] or DAYS_PER_WEEK)))
+    for earlier, later in pairwise(periods):
+        if later.as_of < earlier.end:
+            raise ReplayError(
+                f"WEEKS: {later.as_of} is not after the period of {earlier.as_of}; put them in order"
+            )
+    if not periods:
+        raise ReplayError("WEEKS: found no period, expected first days such as 2025-01-01:5 2025-01-06")
+    return periods
+
+
+def replay(volume: Volume, periods: list[Period], settings: Settings) -> None:
+    """Run the pipeline for each period that an earlier call has not finished.
+
+    Raises:
+        ReplayError: a stage failed, or the volume holds a replay with other settings.
+    """
+    state = volume.root / "replay.json"
+    record = json.loads(state.read_text()) if state.exists() else {"settings": asdict(settings), "done": []}
+    if record["settings"] != asdict(settings):
+        raise ReplayError(
+            f"{volume.root}: holds a replay of other data or trials; remove it or give another OUT"
+        )
+    wanted = [[str(period.as_of), period.horizon_days] for period in periods]
+    done = record["done"]
+    if done != wanted[: len(done)]:
+        raise ReplayError(f"{volume.root}: holds a replay of other periods; remove it or give another OUT")
+    for number, period in enumerate(periods[len(done) :], start=len(done) + 1):
+        started = time.perf_counter()
+        _run(volume, period, settings)
+        done.append([str(period.as_of), period.horizon_days])
+        part = state.with_suffix(".part")
+        part.write_text(json.dumps(record))
+        os.replace(part, state)
+        seconds = time.perf_counter() - started
+        decision = volume.read_json(DECISION, period.as_of)
+        done_now = f"{period.as_of}, {number} of {len(periods)}"
+        print(f"backtest: {done_now}: {decision['branch']} ({decision['rule']}), {seconds:.0f} s", flush=True)
+
+
+def decisions(volume: Volume, periods: list[Period]) -> pd.DataFrame:
+    """What the gate and the promotion decided, a row a period, with every signal's figure.
+
+    Returns:
+        as_of, branch, rule, promoted, reason, one column a signal, expected_f1, expected_pairs.
+    """
+    rows = []
+    for period in periods:
+        decision = volume.read_json(DECISION, period.as_of)
+        evaluation = volume.read_json(EVALUATION, period.as_of)
+        summary = volume.read_json(PREDICTION_SUMMARY, period.as_of)
+        signals = {signal["name"]: signal["value"] for signal in decision["signals"]}
+        rows.append(
+            {
+                "as_of": period.as_of,
+                "rule": decision["rule"],
+                "retrained": decision["branch"] == RETRAIN,
+                "promoted": evaluation["promoted"],
+                "reason": decision["reason"],
+                **{name: signals.get(name) for name in ("drift_share", "volume_deviation", "realised_gap")},
+                "age_weeks": signals.get("age_weeks"),
+                "expected_f1": summary["expected_f1"],
+                "expected_pairs": summary["expected_pairs"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _run(volume: Volume, period: Period, settings: Settings) -> None:
+    params = {"horizon_days": period.horizon_days, "trials": settings.trials, "k": 10, "force_retrain": False}
+    skipped = ""
+    for stage in STAGES:
+        if stage == skipped:
+            continue
+        result = _stage(volume, stage, period.as_of, params)
+        if stage == DRIFT:
+            skipped = {RETRAIN: LOAD, LOAD: RETRAIN}[branch_of(result)]
+
+
+def _stage(volume: Volume, stage: str, as_of: date, params: Mapping[str, Any]) -> dict[str, Any]:
+    log = volume.root / "logs" / f"{as_of}-{stage}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as written:
+        done = subprocess.run(
+            [sys.executable, "-m", stage, *rendered_arguments(stage, str(as_of), params)],
+            stdout=subprocess.PIPE,
+            stderr=written,
+            text=True,
+            check=False,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("shared", "stages")),
+                "SODAI_DATA": str(volume.root),
+            },
+        )
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else {}
+    if done.returncode:
+        raise ReplayError(f"{stage} for {as_of}: {result.get('error', f'failed, see {log}')}")
+    return result

@@ -1,0 +1,78 @@
+"""The replay of periods: what it takes, that it resumes, and that its figures are those of the periods."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks import backtest
+from benchmarks.replay import ReplayError, Settings, periods_of
+from made_data import make_raw
+from sodai.periods import Period
+
+
+def test_periods_are_weeks_unless_told() -> None:
+    assert periods_of("2025-01-01:5 2025-01-06") == [
+        Period(date(2025, 1, 1), 5),
+        Period(date(2025, 1, 6), 7),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "found no period"),
+        ("2025-01-32", "expected a date"),
+        ("6.1.2025", "expected first days"),
+        ("2025-01-01 2025-01-06", "put them in order"),
+        ("2025-01-06 2024-12-30", "put them in order"),
+    ],
+)
+def test_other_words_are_refused(text: str, reason: str) -> None:
+    with pytest.raises(Exception, match=reason):
+        periods_of(text)
+
+
+def test_other_data_are_another_replay(tmp_path: Path) -> None:
+    with pytest.raises(ReplayError, match="no parquet files"):
+        Settings.of(tmp_path, 3)
+    (tmp_path / "transacciones.parquet").write_bytes(b"1")
+    before = Settings.of(tmp_path, 3)
+    (tmp_path / "transacciones.parquet").write_bytes(b"2")
+    assert Settings.of(tmp_path, 3) != before
+
+
+@pytest.mark.slow
+def test_a_backtest_resumes_and_gives_the_same_figures(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = make_raw(tmp_path / "raw", 24, 14, 16)
+    monday = made.as_of - timedelta(weeks=1)
+    given = ["--data", str(tmp_path / "raw"), "--out", str(tmp_path / "out"), "--trials", "2"]
+    assert backtest.main([*given, "--weeks", str(monday)]) == 0
+    assert f"{monday}, 1 of 1: retrain_model (no_champion)" in capfd.readouterr().out
+    folder = tmp_path / "out" / "backtest"
+    predictions = pd.read_parquet(folder / "predictions.parquet")
+    metrics = pd.read_parquet(folder / "metrics.parquet")
+    f1 = metrics[metrics["metric"] == "set_f1"].set_index("model")["value"]
+    chosen = predictions[predictions["selected"]]
+    due = made.due(monday)
+    hits = sum(pair in due for pair in zip(chosen["customer_id"], chosen["product_id"], strict=True))
+    # The habits that are due are nine tenths of what was bought.
+    assert f1["pipeline"] == pytest.approx(2 * hits / (len(chosen) + len(due)), abs=0.15)
+    assert "NDCG@10 by period" in (folder / "index.html").read_text()
+
+    assert backtest.main([*given, "--weeks", str(monday)]) == 0
+    assert "1 of 1" not in capfd.readouterr().out
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "metrics.parquet"), metrics)
+
+
+def test_a_backtest_says_in_one_line_what_it_cannot_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--data", str(tmp_path), "--weeks", "2025-01-06", "--out", str(tmp_path / "out")]
+    assert backtest.main(given) == 1
+    assert capsys.readouterr().err == (
+        f"backtest: {tmp_path}: no parquet files, expected transactions, customers and products\n"
+    )
