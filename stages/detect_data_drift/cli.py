@@ -110,6 +110,7 @@ def _signals(
     expected, realised = records.last_published(volume, period)
     return [
         *signals,
+        rules.other_horizon(champion.manifest["horizon_days"], period.horizon_days),
         rules.feature_drift(report.share, cooling, thresholds),
         rules.volume_drift(newest, known, cooling, thresholds),
         rules.realised_drift(expected, realised, cooling, thresholds),

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-NO_CHAMPION, FORCED, DRIFT, AGE, NONE = "no_champion", "forced", "drift", "age", "none"
+NO_CHAMPION, FORCED, HORIZON = "no_champion", "forced", "horizon"
+DRIFT, AGE, NONE = "drift", "age", "none"
 RETRAIN, LOAD = "retrain_model", "load_existing_model"
 
 # Below this share of its median a volume's spread is taken for chance in a few quiet weeks.
@@ -56,6 +57,18 @@ def forced(force: bool) -> Signal:
     """Somebody asked for training."""
     flip = "force_retrain left out" if force else "force_retrain"
     return Signal("force_retrain", FORCED, "yes" if force else "no", None, force, flip)
+
+
+def other_horizon(champion_days: int, horizon_days: int) -> Signal:
+    """The champion's probabilities are of periods of another length.
+
+    Args:
+        champion_days: length of the periods that it was trained on.
+        horizon_days: length of the period to predict.
+    """
+    differs = champion_days != horizon_days
+    flip = f"a period {'of' if differs else 'of other than'} {champion_days} days"
+    return Signal("horizon_days", HORIZON, float(horizon_days), float(champion_days), differs, flip)
 
 
 def feature_drift(share: float, cooling: bool, thresholds: Thresholds) -> Signal:
@@ -137,6 +150,7 @@ def _numeric(name: str, value: float, threshold: float, cooling: bool, what: str
 _REASONS = {
     "champion": "there is no champion yet",
     "force_retrain": "training was forced",
+    "horizon_days": "the champion was trained for periods of {threshold:.0f} days, this one has {value:.0f}",
     "drift_share": "{value:.0%} of the tested columns drifted, {threshold:.0%} or more ask for training",
     "volume_deviation": (
         "the volume of the last week lies {value:.1f} robust deviations from the champion's weeks, "

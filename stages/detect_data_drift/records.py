@@ -1,6 +1,7 @@
 """What the decision is made from: the champion's reference, volumes, and the last published set."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sodai.datasets import DRIFT_TABLE, PREDICTION_SUMMARY, PREDICTIONS, REFERENCE, SCORING
-from sodai.errors import ModelError
+from sodai.errors import ContractError, ModelError
 from sodai.metrics import PAIR, set_metrics
 from sodai.model import MANIFEST_FILE, check_features
 from sodai.pages import page
@@ -25,7 +26,8 @@ from sodai.warehouse import read_transactions
 class Champion:
     """The champion's version, its manifest and its drift reference.
 
-    `reference` is None where its features are not today's, which only a forced run gets past.
+    `reference` is None where its features are not today's or its files are damaged, which only a
+    forced run gets past.
     """
 
     version: str
@@ -41,22 +43,38 @@ def champion_of(registry: Registry, scratch: Path, lenient: bool) -> Champion | 
     """The champion with its reference; None if there is none.
 
     Raises:
-        ModelError: it was trained on other features than today's, unless `lenient`.
+        ModelError: it was trained on other features than today's or is damaged, unless `lenient`.
+        ContractError: its reference has other columns than expected, unless `lenient`.
     """
     found = registry.champion()
     if found is None:
         return None
     registry.download(found.version, scratch)
-    manifest = json.loads((scratch / MANIFEST_FILE).read_text(encoding="utf-8"))
     try:
+        manifest = _read(_json, scratch / MANIFEST_FILE, found.version)
         check_features(manifest, "champion")
-    except ModelError:
+        reference = _read(pq.read_table, scratch / "reference.parquet", found.version)
+        REFERENCE.contract.check(reference, f"reference of version {found.version}")
+    except (ModelError, ContractError):
         if lenient:
-            return Champion(found.version, manifest, None)
+            return Champion(found.version, {}, None)
         raise
-    reference = pq.read_table(scratch / "reference.parquet")
-    REFERENCE.contract.check(reference, f"reference of version {found.version}")
     return Champion(found.version, manifest, reference)
+
+
+def _read(reader: Callable[[Path], Any], file: Path, version: str) -> Any:
+    try:
+        return reader(file)
+    except (ValueError, OSError) as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"{file.name} of version {version}: not readable ({first_line}); "
+            "run the pipeline with force_retrain"
+        ) from error
+
+
+def _json(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def volumes(volume: Volume, period: Period, reference: pa.Table) -> tuple[float, list[float]]:

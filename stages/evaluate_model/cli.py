@@ -117,6 +117,11 @@ def _promotion(
         return rules.without_comparison("already champion: this run was made before")
     if rules.is_backfill(champion, period.as_of):
         return rules.on_backfill(champion, period.as_of)
+    if champion["horizon_days"] != period.horizon_days:
+        return rules.without_comparison(
+            f"the champion was trained for periods of {champion['horizon_days']} days, this one has "
+            f"{period.horizon_days}"
+        )
     ndcg = figures[CHALLENGER].ndcg
     types = closed.customer_type.reindex(ndcg.index)
     return rules.compare(ndcg, figures[CHAMPION].ndcg, types, np.random.default_rng(seed))

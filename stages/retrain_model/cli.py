@@ -139,6 +139,7 @@ def _publish(
 ) -> dict[str, Any]:
     from retrain_model import records
     from retrain_model.registration import register
+    from retrain_model.study import finished
     from sodai.model import features_frame
 
     with volume.attempt(RETRAIN, period.as_of) as attempt:
@@ -160,7 +161,7 @@ def _publish(
         model.save(attempt.path(RETRAINED_MODEL))
     return {
         "version": model.manifest["version"],
-        "trials": len(found.trials),
+        "trials": len(finished(found)),
         "average_precision": round(found.best_value, 6),
         "params": model.manifest["params"],
         "calibration": model.manifest["calibration"],

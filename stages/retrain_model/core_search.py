@@ -66,7 +66,9 @@ def prepare(fold: Fold, encode: Callable[[Rows], Any]) -> PreparedFold:
         params=_FIXED,
         free_raw_data=False,
     ).construct()
-    valid = lightgbm.Dataset(encode(fold.valid), fold.valid.y, reference=train, free_raw_data=False)
+    valid = lightgbm.Dataset(
+        encode(fold.valid), fold.valid.y, reference=train, params=_FIXED, free_raw_data=False
+    )
     return PreparedFold(train, valid.construct())
 
 

@@ -1,6 +1,7 @@
 """The Optuna study: one file in the volume, so that an interrupted search goes on where it was."""
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -35,6 +36,7 @@ def run_study(
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     file.parent.mkdir(parents=True, exist_ok=True)
+    _drop_half_line(file)
     study = optuna.create_study(
         study_name=key,
         storage=JournalStorage(JournalFileBackend(str(file))),
@@ -57,6 +59,14 @@ def run_study(
 def finished(study: optuna.Study) -> list[FrozenTrial]:
     """The trials that ended, completed or pruned."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def _drop_half_line(file: Path) -> None:
+    """Cut off what a full volume or a machine that went down left of a line: Optuna reads no such file."""
+    written = file.read_bytes() if file.exists() else b""
+    whole = written.rfind(b"\n") + 1
+    if whole < len(written):
+        os.truncate(file, whole)
 
 
 def _give_up_interrupted(study: optuna.Study) -> None:

@@ -1,0 +1,91 @@
+"""Small volumes before and after training, made by real stages on made data once a session."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from made_data import MadeRaw, make_raw
+from made_week import Outcome
+from made_week import run_stage as run_in_process
+from sodai.cli import ENV_TRACKING_URI
+from sodai.datasets import DRIFT, EVALUATE, EXTRACT, FEATURES_STAGE, RETRAIN
+from sodai.registry import Registry
+from sodai.volume import Volume
+
+with warnings.catch_warnings():
+    # MLflow 3.17 warns of its own type hints when it first logs a model.
+    warnings.filterwarnings("ignore", ".*inferred as AnyType", UserWarning)
+    import_module("mlflow.types.responses")
+
+N_CUSTOMERS, N_PRODUCTS, N_WEEKS = 24, 14, 16
+SMALL_SEARCH = ("--trials", "3", "--search-rows", "1000")
+
+
+@dataclass(frozen=True)
+class MadeWeek:
+    """A volume, not to be written to, what it was made from, and how its newest stage ended."""
+
+    root: Path
+    made: MadeRaw
+    newest: Outcome
+
+    @property
+    def as_of(self) -> date:
+        return self.made.as_of
+
+    @property
+    def volume(self) -> Volume:
+        return Volume(self.root)
+
+    def copy(self, root: Path) -> Volume:
+        """A copy that a test may write to."""
+        return Volume(shutil.copytree(self.root, root))
+
+
+def run_stage(stage: str, root: Path, as_of: date, *options: str) -> Outcome:
+    """`made_week.run_stage`, on the registry of `root` unless an option names another.
+
+    MLflow leaves the address of the registry that it used last in the environment, where a stage's
+    own process would not find it.
+    """
+    os.environ.pop(ENV_TRACKING_URI, None)
+    return run_in_process(stage, root, str(as_of), *options)
+
+
+@cache
+def featured_week(session: Path, noise: float = 0.1) -> MadeWeek:
+    """Up to the features, with an empty registry, in the folder of the session; `noise` as in `make_raw`."""
+    root = session / f"featured_{noise}"
+    made = make_raw(root / "raw", N_CUSTOMERS, N_PRODUCTS, N_WEEKS, noise=noise)
+    Registry(Volume(root))
+    return MadeWeek(root, made, _run(root, made, [EXTRACT], [FEATURES_STAGE]))
+
+
+@cache
+def trained_week(session: Path) -> MadeWeek:
+    """Up to a challenger, the registry's first version."""
+    return _continued(featured_week(session), session / "trained", [DRIFT], [RETRAIN, *SMALL_SEARCH])
+
+
+@cache
+def champion_week(session: Path) -> MadeWeek:
+    """Up to a champion, the registry's first version."""
+    return _continued(trained_week(session), session / "champion", [EVALUATE])
+
+
+def _continued(before: MadeWeek, root: Path, *commands: Sequence[str]) -> MadeWeek:
+    before.copy(root)
+    return MadeWeek(root, before.made, _run(root, before.made, *commands))
+
+
+def _run(root: Path, made: MadeRaw, *commands: Sequence[str]) -> Outcome:
+    for stage, *options in commands:
+        newest = run_stage(stage, root, made.as_of, *options)
+        assert newest.code == 0, newest.log
+    return newest

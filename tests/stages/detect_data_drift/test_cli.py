@@ -1,0 +1,271 @@
+"""The stage on volumes with and without a champion: the branch, its records, and errors that are no drift."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from detect_data_drift.core_columns import NUMERIC_THRESHOLD
+from made_champion import MadeWeek, champion_week, featured_week, run_stage
+from made_week import Outcome, files_of
+from sodai.datasets import DECISION, DRIFT, DRIFT_PAGE, DRIFT_REPORT, DRIFT_TABLE, SCORING
+from sodai.features import FEATURES
+from sodai.volume import Volume
+
+OUTPUTS = (DECISION, DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE)
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
+    return champion_week(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def volume(week: MadeWeek, tmp_path: Path) -> Volume:
+    return week.copy(tmp_path / "volume")
+
+
+@pytest.fixture(scope="module")
+def same_week(week: MadeWeek, tmp_path_factory: pytest.TempPathFactory) -> tuple[Volume, Outcome]:
+    """A run on the week that the champion was trained for; not to be written to."""
+    volume = week.copy(tmp_path_factory.mktemp("same") / "volume")
+    outcome = run_stage(DRIFT, volume.root, week.as_of)
+    assert outcome.code == 0, outcome.log
+    return volume, outcome
+
+
+def artifact(volume: Volume, name: str) -> Path:
+    """A file of the only version, as MLflow stores it."""
+    (file,) = volume.root.glob(f"mlflow/artifacts/*/artifacts/pipeline/{name}")
+    return file
+
+
+def change_manifest(volume: Volume, **changes: object) -> None:
+    manifest = artifact(volume, "model.json")
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **changes}))
+
+
+def change_scoring(volume: Volume, week: MadeWeek, **columns: pa.Array | pa.ChunkedArray) -> None:
+    file = volume.path(SCORING, week.as_of)
+    table = pq.read_table(file)
+    for name, values in columns.items():
+        position = table.column_names.index(name)
+        table = table.set_column(position, name, values.cast(table.schema.field(name).type))
+    pq.write_table(table, file)
+
+
+def signals(decision: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {signal["name"]: signal for signal in decision["signals"]}
+
+
+def assert_is_one_line_and_no_decision(volume: Volume, outcome: Outcome, before: dict[str, bytes]) -> None:
+    assert outcome.code == 1
+    assert outcome.result["status"] == "failed"
+    assert "branch" not in outcome.result
+    assert len(outcome.log.strip().splitlines()) == 1
+    assert "Traceback" not in outcome.log
+    assert files_of(volume.root) == before
+
+
+def test_without_a_champion_a_model_is_trained_and_the_page_says_that_there_is_no_report(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    week = featured_week(tmp_path_factory.getbasetemp())
+    volume = week.copy(tmp_path / "volume")
+
+    outcome = run_stage(DRIFT, volume.root, week.as_of)
+
+    assert outcome.code == 0, outcome.log
+    assert (outcome.result["branch"], outcome.result["rule"]) == ("retrain_model", "no_champion")
+    decision = volume.read_json(DECISION, week.as_of)
+    assert decision["champion_version"] is None
+    assert decision["drift_share"] is None
+    assert list(signals(decision)) == ["champion", "force_retrain"]
+    assert volume.read(DRIFT_TABLE, week.as_of).num_rows == 0
+    page = volume.path(DRIFT_PAGE, week.as_of).read_text()
+    assert "No drift report was made: there is no champion yet." in page
+
+
+def test_on_the_week_that_it_was_trained_for_the_champion_is_loaded(
+    same_week: tuple[Volume, Outcome], week: MadeWeek
+) -> None:
+    volume, outcome = same_week
+    assert (outcome.result["branch"], outcome.result["rule"]) == ("load_existing_model", "none")
+    decision = volume.read_json(DECISION, week.as_of)
+    assert decision["as_of"] == str(week.as_of)
+    assert decision["champion_version"] == "1"
+    assert decision["reason"] == outcome.result["reason"] == "no rule asks for training"
+    assert [(name, signal["fired"]) for name, signal in signals(decision).items()] == [
+        ("champion", False),
+        ("force_retrain", False),
+        ("drift_share", False),
+        ("volume_deviation", False),
+        ("realised_gap", False),
+        ("age_weeks", False),
+    ]
+    assert all(signal["would_flip"] for signal in decision["signals"])
+
+
+def test_the_records_and_the_page_agree_on_the_figures(
+    same_week: tuple[Volume, Outcome], week: MadeWeek
+) -> None:
+    volume, outcome = same_week
+    assert all(volume.exists(dataset, week.as_of) for dataset in OUTPUTS)
+    table = volume.read(DRIFT_TABLE, week.as_of).to_pandas()
+    share = table["drifted"].mean()
+    assert outcome.result["n_tested"] == len(table) > 50
+    assert outcome.result["n_drifted"] == table["drifted"].sum()
+    assert outcome.result["drift_share"] == pytest.approx(share)
+    assert volume.read_json(DECISION, week.as_of)["drift_share"] == pytest.approx(share)
+    report = volume.read_json(DRIFT_REPORT, week.as_of)
+    assert report["share"] == pytest.approx(share)
+    assert report["columns"] == table.to_dict("records")
+    assert (table["drifted"] == (table["score"] >= table["threshold"])).all()
+    page = volume.path(DRIFT_PAGE, week.as_of).read_text()
+    assert all(name in page for name in table["column"])
+
+
+def test_force_retrain_trains_again_and_keeps_the_figures_of_the_report(
+    same_week: tuple[Volume, Outcome], volume: Volume, week: MadeWeek
+) -> None:
+    outcome = run_stage(DRIFT, volume.root, week.as_of, "--force-retrain")
+
+    assert outcome.code == 0, outcome.log
+    assert (outcome.result["branch"], outcome.result["rule"]) == ("retrain_model", "forced")
+    assert outcome.result["reason"] == "training was forced"
+    # The same data and the same seed: the report is the same to the byte.
+    for dataset in (DRIFT_TABLE, DRIFT_REPORT):
+        assert (
+            volume.path(dataset, week.as_of).read_bytes()
+            == same_week[0].path(dataset, week.as_of).read_bytes()
+        )
+
+
+def test_a_week_unlike_all_that_the_champion_knows_asks_for_training(volume: Volume, week: MadeWeek) -> None:
+    change_manifest(volume, as_of=str(week.as_of - timedelta(weeks=9)))
+    scoring = pq.read_table(volume.path(SCORING, week.as_of))
+    moved = [
+        feature.name
+        for feature in FEATURES
+        if feature.group in ("customer", "product", "time") and not feature.categorical
+    ]
+    change_scoring(volume, week, **{name: pc.add(scoring[name], 1e6) for name in moved})
+
+    outcome = run_stage(DRIFT, volume.root, week.as_of)
+
+    assert outcome.code == 0, outcome.log
+    assert (outcome.result["branch"], outcome.result["rule"]) == ("retrain_model", "drift")
+    decision = volume.read_json(DECISION, week.as_of)
+    heard = signals(decision)
+    assert heard["drift_share"]["fired"]
+    assert heard["volume_deviation"]["fired"]
+    # The age asks too, after the drift.
+    assert (heard["age_weeks"]["value"], heard["age_weeks"]["fired"]) == (9.0, True)
+    assert decision["reason"].endswith("of the tested columns drifted, 25% or more ask for training")
+    table = volume.read(DRIFT_TABLE, week.as_of).to_pandas().set_index("column")
+    tested = [name for name in moved if name in table.index]
+    assert len(tested) == 30
+    assert (table.loc[tested, "score"] > 10 * NUMERIC_THRESHOLD).all()
+    assert table.loc[tested, "drifted"].all()
+
+
+def test_a_missing_reference_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
+    artifact(volume, "reference.parquet").unlink()
+    before = files_of(volume.root)
+    outcome = run_stage(DRIFT, volume.root, week.as_of)
+    assert_is_one_line_and_no_decision(volume, outcome, before)
+    assert "version 1 of sodai_purchase_model not available" in outcome.result["error"]
+
+
+@pytest.mark.parametrize("name", ["reference.parquet", "model.json"])
+def test_a_damaged_file_of_the_champion_is_an_error_and_no_drift(
+    volume: Volume, week: MadeWeek, name: str
+) -> None:
+    file = artifact(volume, name)
+    file.write_bytes(file.read_bytes()[:200])
+    before = files_of(volume.root)
+    outcome = run_stage(DRIFT, volume.root, week.as_of)
+    assert_is_one_line_and_no_decision(volume, outcome, before)
+    assert f"{name} of version 1: not readable" in outcome.result["error"]
+
+    forced = run_stage(DRIFT, volume.root, week.as_of, "--force-retrain")
+    assert (forced.code, forced.result["rule"]) == (0, "forced")
+
+
+def test_a_reference_without_a_feature_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
+    file = artifact(volume, "reference.parquet")
+    pq.write_table(pq.read_table(file).drop_columns(["pair_recency_days"]), file)
+    before = files_of(volume.root)
+    outcome = run_stage(DRIFT, volume.root, week.as_of)
+    assert_is_one_line_and_no_decision(volume, outcome, before)
+    assert "reference of version 1: column pair_recency_days is missing" in outcome.result["error"]
+
+
+def test_a_column_that_came_empty_this_week_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
+    n_rows = volume.read(SCORING, week.as_of).num_rows
+    change_scoring(volume, week, customer_recency_days=pa.nulls(n_rows, pa.float32()))
+    before = files_of(volume.root)
+    outcome = run_stage(DRIFT, volume.root, week.as_of)
+    assert_is_one_line_and_no_decision(volume, outcome, before)
+    assert "drift of customer_recency_days: found 0 current" in outcome.result["error"]
+
+
+def test_a_week_without_candidates_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
+    file = volume.path(SCORING, week.as_of)
+    pq.write_table(pq.read_table(file).slice(0, 0), file)
+    before = files_of(volume.root)
+    outcome = run_stage(DRIFT, volume.root, week.as_of)
+    assert_is_one_line_and_no_decision(volume, outcome, before)
+
+
+def test_a_week_without_features_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
+    volume.path(SCORING, week.as_of).unlink()
+    before = files_of(volume.root)
+    outcome = run_stage(DRIFT, volume.root, week.as_of)
+    assert_is_one_line_and_no_decision(volume, outcome, before)
+    assert "run create_features for this period first" in outcome.result["error"]
+
+
+def test_a_champion_of_other_features_is_an_error_that_only_force_gets_past(
+    volume: Volume, week: MadeWeek
+) -> None:
+    features = json.loads(artifact(volume, "model.json").read_text())["features"]
+    change_manifest(volume, features=[*features[:-1], "shoe_size"])
+    before = files_of(volume.root)
+
+    outcome = run_stage(DRIFT, volume.root, week.as_of)
+    assert_is_one_line_and_no_decision(volume, outcome, before)
+    assert (
+        "champion: version 1 was trained on other features (no longer made: shoe_size"
+        in (outcome.result["error"])
+    )
+
+    forced = run_stage(DRIFT, volume.root, week.as_of, "--force-retrain")
+    assert forced.code == 0, forced.log
+    assert (forced.result["rule"], forced.result["drift_share"]) == ("forced", None)
+    assert volume.read_json(DECISION, week.as_of)["champion_version"] == "1"
+
+
+def test_a_registry_that_does_not_answer_is_an_error_and_no_drift(
+    volume: Volume, week: MadeWeek, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    before = files_of(volume.root)
+    outcome = run_stage(DRIFT, volume.root, week.as_of, "--tracking-uri", "http://127.0.0.1:9")
+    assert_is_one_line_and_no_decision(volume, outcome, before)
+    assert "MLflow at http://127.0.0.1:9" in outcome.result["error"]
+
+
+def test_the_reference_holds_one_row_a_unit_of_each_period(volume: Volume) -> None:
+    reference = pd.read_parquet(artifact(volume, "reference.parquet"))
+    customers = reference[reference["unit"] == "customer"]
+    products = reference[reference["unit"] == "product"]
+    assert not customers.duplicated(["cutoff", "customer_id"]).any()
+    assert not products.duplicated(["cutoff", "product_id"]).any()
+    assert customers.groupby("cutoff").size().tolist() == [24] * reference["cutoff"].nunique()

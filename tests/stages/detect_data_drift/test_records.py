@@ -1,0 +1,97 @@
+"""What the decision is made from: volumes of known weeks, and what the last published set was worth."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from detect_data_drift.records import Champion, last_published, volumes
+from made_champion import MadeWeek, featured_week
+from made_week import write_record
+from sodai.datasets import PREDICTION_SUMMARY, PREDICTIONS, TRAINING
+from sodai.periods import Period
+from sodai.volume import Volume
+from sodai.warehouse import read_transactions
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
+    return featured_week(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def volume(week: MadeWeek, tmp_path: Path) -> Volume:
+    return week.copy(tmp_path / "volume")
+
+
+def publish(volume: Volume, as_of: date, selected: pd.DataFrame, expected_f1: float) -> None:
+    """Predictions for a period: the selected pairs, and one pair that was left out."""
+    rows = selected.assign(selected=True)
+    rows.loc[len(rows)] = [1001, 999_999, False]
+    rows = rows.assign(week=as_of, probability=0.5, rank=1, model_version="1")
+    table = pa.Table.from_pandas(
+        rows[PREDICTIONS.contract.names], PREDICTIONS.contract.schema, preserve_index=False
+    )
+    with volume.attempt("test", as_of) as attempt:
+        attempt.write(PREDICTIONS, table)
+    write_record(volume, PREDICTION_SUMMARY, as_of, {"expected_f1": expected_f1})
+
+
+def bought(volume: Volume, first: date, end: date) -> pd.DataFrame:
+    pairs = read_transactions(volume, end, first).select(["customer_id", "product_id"]).to_pandas()
+    return pairs.drop_duplicates(ignore_index=True)
+
+
+def test_a_volume_is_what_was_bought_in_the_last_seven_days(week: MadeWeek) -> None:
+    volume, period = week.volume, Period(week.as_of, 7)
+    reference = volume.read(TRAINING, week.as_of)
+    newest, known = volumes(volume, period, reference)
+    assert newest == len(bought(volume, week.as_of - timedelta(weeks=1), week.as_of))
+    cutoffs = sorted(set(reference["cutoff"].to_pylist()))
+    assert known == [len(bought(volume, cutoff - timedelta(weeks=1), cutoff)) for cutoff in cutoffs]
+
+
+def test_a_published_set_is_held_against_what_was_bought_in_its_period(
+    volume: Volume, week: MadeWeek
+) -> None:
+    before = week.as_of - timedelta(weeks=1)
+    truth = bought(volume, before, week.as_of)
+    right = truth.head(30)
+    wrong = pd.DataFrame({"customer_id": 1001, "product_id": range(900_000, 900_010)})
+    publish(volume, before, pd.concat([right, wrong], ignore_index=True), expected_f1=0.75)
+
+    expected, realised = last_published(volume, Period(week.as_of, 7))
+
+    assert expected == 0.75
+    assert realised == pytest.approx(2 * 30 / (40 + len(truth)))
+
+
+def test_a_shorter_period_is_held_against_its_own_days_alone(volume: Volume, week: MadeWeek) -> None:
+    before = week.as_of - timedelta(weeks=1)
+    truth = bought(volume, before, before + timedelta(days=5))
+    assert len(truth) < len(bought(volume, before, week.as_of))
+    publish(volume, before, truth, expected_f1=0.5)
+    assert last_published(volume, Period(week.as_of, 5)) == (0.5, 1.0)
+
+
+def test_a_set_in_which_nothing_was_right_was_worth_nothing(volume: Volume, week: MadeWeek) -> None:
+    before = week.as_of - timedelta(weeks=1)
+    publish(volume, before, pd.DataFrame({"customer_id": [1], "product_id": [1]}), expected_f1=0.5)
+    assert last_published(volume, Period(week.as_of, 7)) == (0.5, 0.0)
+
+
+def test_without_predictions_of_the_period_before_nothing_is_known(volume: Volume, week: MadeWeek) -> None:
+    assert last_published(volume, Period(week.as_of, 7)) == (None, None)
+    two_before = week.as_of - timedelta(weeks=2)
+    publish(volume, two_before, bought(volume, two_before, week.as_of), expected_f1=0.5)
+    assert last_published(volume, Period(week.as_of, 7)) == (None, None)
+
+
+@pytest.mark.parametrize(("days", "weeks"), [(0, 0.0), (7, 1.0), (10, 10 / 7), (-7, -1.0)])
+def test_the_age_of_a_champion_counts_from_the_period_that_it_was_trained_for(
+    days: int, weeks: float
+) -> None:
+    champion = Champion("1", {"as_of": "2024-04-15"}, None)
+    assert champion.age_weeks(Period(date(2024, 4, 15) + timedelta(days=days), 7)) == pytest.approx(weeks)

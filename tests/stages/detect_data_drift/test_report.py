@@ -1,0 +1,189 @@
+"""Evidently's report on made samples: chance is no drift, a shift is, and each column has its own unit."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from detect_data_drift import core_columns
+from detect_data_drift.core_columns import NOT_TESTED
+from detect_data_drift.report import DriftReport, drift_report
+from sodai.errors import SodaiError
+from sodai.features import FEATURES
+from sodai.units import one_row_a_unit
+
+N_CUSTOMERS, N_PRODUCTS = 400, 200
+NUMBER = partial(core_columns.TestedColumn, method="wasserstein", threshold=0.2, categorical=False)
+KIND = partial(core_columns.TestedColumn, method="jensenshannon", threshold=0.15, categorical=True)
+COLUMNS = [
+    NUMBER("orders", "customer"),
+    NUMBER("spread", "customer"),
+    NUMBER("gap", "customer"),
+    KIND("shop", "customer"),
+    NUMBER("sold", "product"),
+    KIND("brand", "product"),
+]
+
+
+def sample(seed: int) -> pd.DataFrame:
+    """One row a customer and one a product; half of the gaps are not known."""
+    rng = np.random.default_rng(seed)
+    n = N_CUSTOMERS + N_PRODUCTS
+    gap = rng.exponential(7.0, n)
+    return pd.DataFrame(
+        {
+            "unit": np.repeat(["customer", "product"], [N_CUSTOMERS, N_PRODUCTS]),
+            "orders": rng.poisson(5.0, n).astype(np.float32),
+            "spread": rng.normal(0.0, 1.0, n).astype(np.float32),
+            "gap": np.where(rng.random(n) < 0.5, np.nan, gap).astype(np.float32),
+            "shop": rng.choice(["ABARROTES", "KIOSCO", "RESTAURANT"], n, p=[0.6, 0.3, 0.1]),
+            "sold": rng.exponential(1.0, n).astype(np.float32),
+            "brand": rng.choice(["Brand 1", "Brand 2"], n),
+        }
+    )
+
+
+def drifted(report: DriftReport) -> set[str]:
+    return set(report.table.loc[report.table["drifted"], "column"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_samples_of_one_distribution_do_not_drift(seed: int) -> None:
+    report = drift_report(sample(seed), sample(seed + 100), COLUMNS)
+    assert drifted(report) == set()
+    assert report.share == 0.0
+    assert (report.table["score"] < report.table["threshold"]).all()
+
+
+def test_two_halves_of_one_sample_do_not_drift() -> None:
+    rows = pd.concat([sample(7), sample(8)], ignore_index=True)
+    first = np.random.default_rng(0).permutation(len(rows)) % 2 == 0
+    assert drifted(drift_report(rows[first], rows[~first], COLUMNS)) == set()
+
+
+def test_a_shifted_number_drifts_by_its_distance_in_standard_deviations() -> None:
+    reference = sample(1)
+    report = drift_report(reference.assign(spread=reference["spread"] + 0.3), reference, COLUMNS)
+    assert drifted(report) == {"spread"}
+    assert report.share == pytest.approx(1 / 6)
+    own = reference.loc[reference["unit"] == "customer", "spread"]
+    score = report.table.set_index("column").loc["spread", "score"]
+    assert score == pytest.approx(0.3 / own.std(ddof=0), rel=1e-3)
+
+
+@pytest.mark.parametrize(("moved", "expected"), [(0.19, set()), (0.21, {"spread"})])
+def test_the_threshold_of_a_column_decides(moved: float, expected: set[str]) -> None:
+    reference = sample(1)
+    own = reference.loc[reference["unit"] == "customer", "spread"]
+    current = reference.assign(spread=reference["spread"] + moved * own.std(ddof=0))
+    assert drifted(drift_report(current, reference, COLUMNS)) == expected
+
+
+def test_another_mix_of_kinds_drifts() -> None:
+    reference = sample(1)
+    current = reference.assign(shop=reference["shop"].replace("KIOSCO", "RESTAURANT"))
+    assert drifted(drift_report(current, reference, COLUMNS)) == {"shop"}
+
+
+def test_a_kind_that_was_never_seen_drifts() -> None:
+    reference = sample(1)
+    current = reference.assign(brand=reference["brand"].replace("Brand 2", "Brand 9"))
+    assert drifted(drift_report(current, reference, COLUMNS)) == {"brand"}
+
+
+def test_a_column_is_tested_on_the_rows_of_its_own_unit_alone() -> None:
+    reference = sample(1)
+    products = reference["unit"] == "product"
+    current = reference.copy()
+    current.loc[products, ["orders", "spread", "gap"]] += 50
+    current.loc[~products, "sold"] += 50
+    assert drifted(drift_report(current, reference, COLUMNS)) == set()
+
+
+def test_one_drifted_column_of_many_stays_below_the_share_that_asks_for_training() -> None:
+    reference = sample(1)
+    names = [f"calm_{number}" for number in range(9)]
+    reference = reference.assign(**dict.fromkeys(names, reference["orders"]))
+    columns = [NUMBER(name, "customer") for name in [*names, "spread"]]
+    report = drift_report(reference.assign(spread=reference["spread"] + 5), reference, columns)
+    assert report.share == pytest.approx(0.1)
+
+
+def test_the_table_has_a_row_for_each_tested_column_in_order_and_the_page_draws_them() -> None:
+    report = drift_report(sample(1), sample(2), COLUMNS)
+    columns = report.table[["column", "unit", "method", "threshold"]]
+    assert columns.to_numpy().tolist() == [[c.name, c.unit, c.method, c.threshold] for c in COLUMNS]
+    assert report.html.lstrip().lower().startswith("<!doctype html>")
+    assert all(column.name in report.html for column in COLUMNS)
+
+
+@pytest.mark.parametrize("side", ["current", "reference"])
+def test_a_column_without_values_on_one_side_is_an_error_and_no_drift(side: str) -> None:
+    sides = {"current": sample(1), "reference": sample(2)}
+    sides[side]["gap"] = np.nan
+    with pytest.raises(SodaiError, match=r"drift of gap: found .* expected some on both sides"):
+        drift_report(sides["current"], sides["reference"], COLUMNS)
+
+
+def test_a_column_without_values_on_both_sides_is_left_out() -> None:
+    empty = sample(1).assign(gap=np.nan)
+    report = drift_report(empty, empty, COLUMNS)
+    assert report.table["column"].tolist() == ["orders", "spread", "shop", "sold", "brand"]
+
+
+def test_every_feature_is_tested_or_named_with_the_reason_why_not() -> None:
+    tested = [column.name for column in core_columns.tested_columns()]
+    names = [feature.name for feature in FEATURES]
+    time = {feature.name for feature in FEATURES if feature.group == "time"}
+    assert set(NOT_TESTED) <= set(names)
+    assert sorted([*tested, *NOT_TESTED, *time]) == sorted(names)
+    assert all(reason.strip() for reason in NOT_TESTED.values())
+
+
+def test_product_features_are_tested_on_products_and_all_others_on_customers() -> None:
+    groups = {feature.name: feature.group for feature in FEATURES}
+    for column in core_columns.tested_columns():
+        assert column.unit == ("product" if groups[column.name] == "product" else "customer")
+
+
+def pairs() -> pd.DataFrame:
+    """Every pair of 40 customers and 15 products, with a value that tells the pair."""
+    customer, product = np.divmod(np.arange(600), 15)
+    return pd.DataFrame(
+        {"customer_id": customer, "product_id": product, "value": np.arange(600, dtype=np.float64)}
+    )
+
+
+def test_there_is_one_row_a_customer_and_one_a_product() -> None:
+    drawn = one_row_a_unit(pairs(), seed=0)
+    customers, products = (drawn[drawn["unit"] == unit] for unit in ("customer", "product"))
+    assert customers["customer_id"].tolist() == list(range(40))
+    assert products["product_id"].tolist() == list(range(15))
+    assert (drawn["value"] == drawn["customer_id"] * 15 + drawn["product_id"]).all()
+
+
+def test_a_customer_with_many_candidates_weighs_as_much_as_one_with_few() -> None:
+    # Customer 0 keeps 15 candidates, all others one: a tenth of the customers has the rest of the rows.
+    table = pairs()
+    few = table[(table["customer_id"] < 4) | (table["product_id"] == 0)]
+    drawn = one_row_a_unit(few, seed=0)
+    customers = drawn[drawn["unit"] == "customer"]
+    assert (customers["customer_id"] < 4).mean() == pytest.approx(0.1)
+
+
+def test_doubling_the_rows_of_a_customer_changes_no_figure_of_customers() -> None:
+    def orders_of(table: pd.DataFrame) -> list[float]:
+        drawn = one_row_a_unit(table.assign(orders=table["customer_id"] % 7), seed=0)
+        return drawn.loc[drawn["unit"] == "customer", "orders"].tolist()
+
+    table = pairs()
+    doubled = pd.concat([table, table[table["customer_id"] == 3]], ignore_index=True)
+    assert orders_of(doubled) == orders_of(table)
+
+
+def test_the_order_of_the_candidates_changes_no_row_and_another_seed_does() -> None:
+    drawn = one_row_a_unit(pairs(), seed=0)
+    turned = one_row_a_unit(pairs().iloc[::-1], seed=0)
+    pd.testing.assert_frame_equal(drawn, turned)
+    assert not drawn.equals(one_row_a_unit(pairs(), seed=1))

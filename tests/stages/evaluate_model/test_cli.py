@@ -1,0 +1,333 @@
+"""The stage on made volumes: what it is held against, which model it publishes, and when the alias moves."""
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from made_champion import MadeWeek, champion_week, run_stage, trained_week
+from made_week import files_of, write_record
+from sodai.datasets import (
+    DECISION,
+    EVALUATE,
+    EVALUATION,
+    LOAD,
+    LOADED_MODEL,
+    PUBLISHED_MODEL,
+    RETRAINED_MODEL,
+    TRAINING,
+)
+from sodai.metrics import set_metrics
+from sodai.model import features_frame, load_model
+from sodai.registry import CHALLENGER, MODEL_NAME, Registry
+from sodai.volume import Volume
+from sodai.warehouse import read_transactions
+
+BASELINES = ("bought_last_week", "bought_3_of_8_weeks", "decayed_frequency")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
+    return trained_week(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
+    return champion_week(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def volume(week: MadeWeek, tmp_path: Path) -> Volume:
+    return week.copy(tmp_path / "volume")
+
+
+def champion_version(volume: Volume) -> str | None:
+    champion = Registry(volume).champion()
+    return champion.version if champion else None
+
+
+def register_again(volume: Volume, week: MadeWeek, **changes: object) -> None:
+    """The model of the week once more as version 2, its manifest changed, as retrain_model leaves it."""
+    client = Registry(volume).client
+    first = client.get_model_version(MODEL_NAME, "1")
+    second = client.create_model_version(MODEL_NAME, first.source, first.run_id, model_id=first.model_id)
+    client.set_registered_model_alias(MODEL_NAME, CHALLENGER, str(second.version))
+    manifest = volume.path(RETRAINED_MODEL, week.as_of) / "model.json"
+    record = {**json.loads(manifest.read_text()), "version": str(second.version), **changes}
+    manifest.write_text(json.dumps(record))
+
+
+def stored_manifest(volume: Volume) -> Path:
+    (manifest,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
+    return manifest
+
+
+def bought(volume: Volume, first: date, end: date) -> pd.DataFrame:
+    table = read_transactions(volume, end, first).select(["customer_id", "product_id"])
+    return table.to_pandas().drop_duplicates(ignore_index=True)
+
+
+def test_the_first_version_is_promoted_and_published(trained: MadeWeek, week: MadeWeek) -> None:
+    assert champion_version(trained.volume) is None
+    assert week.newest.result["promoted"] is True
+    assert week.newest.result["reason"] == "first version: there was no champion"
+    assert champion_version(week.volume) == "1"
+    published = files_of(week.volume.path(PUBLISHED_MODEL, week.as_of))
+    assert published == files_of(week.volume.path(RETRAINED_MODEL, week.as_of))
+    record = week.volume.read_json(EVALUATION, week.as_of)
+    assert record["published"] == {"version": "1", "role": "challenger"}
+    assert (record["promoted"], record["versions"]) == (True, {"challenger": "1"})
+
+
+def test_the_promoted_version_is_no_challenger_any_more(week: MadeWeek) -> None:
+    model = Registry(week.volume).client.get_registered_model(MODEL_NAME)
+    assert {alias: str(version) for alias, version in model.aliases.items()} == {"champion": "1"}
+
+
+def test_the_evaluated_period_is_the_newest_closed_one_and_the_model_has_not_seen_it(week: MadeWeek) -> None:
+    record = week.volume.read_json(EVALUATION, week.as_of)
+    closed = week.as_of - timedelta(weeks=1)
+    assert record["evaluated_period"] == {"as_of": str(closed), "horizon_days": 7}
+    assert record["seen"] == {"challenger": False}
+    manifest = load_model(week.volume.path(PUBLISHED_MODEL, week.as_of)).manifest
+    assert max(manifest["cutoffs"]) < str(closed)
+
+
+def test_the_figures_are_those_of_the_model_on_that_period(week: MadeWeek) -> None:
+    volume, closed = week.volume, week.as_of - timedelta(weeks=1)
+    rows = volume.read(TRAINING, week.as_of)
+    rows = rows.filter(pc.equal(rows["cutoff"], closed))
+    probability = load_model(volume.path(PUBLISHED_MODEL, week.as_of)).predict_proba(features_frame(rows))
+    target = rows["target"].to_numpy()
+    truth = bought(volume, closed, week.as_of)
+    table = rows.select(["customer_id", "product_id"]).to_pandas().assign(probability=probability)
+    table["place"] = table.groupby("customer_id")["probability"].rank(ascending=False, method="first")
+    hits = table[table["place"] <= 5].merge(truth).groupby("customer_id").size()
+    n_bought = truth.groupby("customer_id").size()
+
+    figures = volume.read_json(EVALUATION, week.as_of)["models"]["challenger"]
+    assert figures["roc_auc"] == pytest.approx(roc_auc_score(target, probability), abs=1e-6)
+    assert figures["recall_at_5"] == pytest.approx(
+        hits.reindex(n_bought.index, fill_value=0).div(n_bought).mean(), abs=1e-6
+    )
+    assert figures["n_bought"] == len(truth)
+    assert figures["expected_pairs"] >= probability.sum() - 1e-6
+
+
+def test_the_baselines_stand_beside_the_model_on_the_same_truth(week: MadeWeek) -> None:
+    volume, closed = week.volume, week.as_of - timedelta(weeks=1)
+    record = volume.read_json(EVALUATION, week.as_of)
+    assert set(record["baselines"]) == set(BASELINES)
+    last = bought(volume, closed - timedelta(weeks=1), closed)
+    expected = set_metrics(last, bought(volume, closed, week.as_of))
+    figures = record["baselines"]["bought_last_week"]
+    assert {name: figures[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+    for name in BASELINES:
+        assert set(figures) == set(record["baselines"][name])
+        assert set(figures) <= set(record["models"]["challenger"])
+    assert (
+        record["models"]["challenger"]["ndcg_at_10"] > record["baselines"]["decayed_frequency"]["ndcg_at_10"]
+    )
+
+
+def test_mlflow_keeps_the_figures_of_model_and_baselines_and_the_plot(week: MadeWeek) -> None:
+    registry = Registry(week.volume)
+    (run,) = registry.client.search_runs([registry.experiment_id], "tags.stage = 'evaluate_model'")
+    record = week.volume.read_json(EVALUATION, week.as_of)
+    assert run.data.metrics == pytest.approx(
+        {
+            f"{who}.{name}": value
+            for group in ("models", "baselines")
+            for who, figures in record[group].items()
+            for name, value in figures.items()
+        }
+    )
+    assert run.data.params["promoted"] == "True"
+    assert [file.path for file in registry.client.list_artifacts(run.info.run_id, "plots")] == [
+        "plots/calibration.png"
+    ]
+
+
+def test_a_rerun_leaves_champion_figures_and_model_as_they_are(volume: Volume, week: MadeWeek) -> None:
+    before = volume.read_json(EVALUATION, week.as_of)
+    model = files_of(volume.path(PUBLISHED_MODEL, week.as_of))
+
+    outcome = run_stage(EVALUATE, volume.root, week.as_of)
+
+    assert outcome.code == 0, outcome.log
+    assert champion_version(volume) == "1"
+    assert files_of(volume.path(PUBLISHED_MODEL, week.as_of)) == model
+    after = volume.read_json(EVALUATION, week.as_of)
+    for name in ("baselines", "calibration", "published", "promoted", "evaluated_period", "k"):
+        assert after[name] == before[name]
+    assert after["models"]["challenger"] == before["models"]["challenger"]
+    third = run_stage(EVALUATE, volume.root, week.as_of)
+    assert third.result == outcome.result
+    assert volume.read_json(EVALUATION, week.as_of) == after
+
+
+def test_an_equal_challenger_takes_over(volume: Volume, week: MadeWeek) -> None:
+    register_again(volume, week)
+    outcome = run_stage(EVALUATE, volume.root, week.as_of)
+    assert outcome.code == 0, outcome.log
+    assert outcome.result["published"] == {"version": "2", "role": "challenger"}
+    assert outcome.result["reason"] == "not worse: NDCG +0.0000 on the closed period"
+    assert champion_version(volume) == "2"
+    record = volume.read_json(EVALUATION, week.as_of)
+    assert record["models"]["champion"] == record["models"]["challenger"]
+    assert record["versions"] == {"challenger": "2", "champion": "1"}
+
+
+def test_a_worse_challenger_is_kept_as_challenger_and_the_champion_published(
+    volume: Volume, week: MadeWeek
+) -> None:
+    register_again(volume, week, calibration={"slope": -1.0, "intercept": 0.0})
+    outcome = run_stage(EVALUATE, volume.root, week.as_of)
+    assert outcome.code == 0, outcome.log
+    assert outcome.result["published"] == {"version": "1", "role": "champion"}
+    assert outcome.result["reason"].startswith("worse overall: NDCG -0.")
+    assert champion_version(volume) == "1"
+    aliases = Registry(volume).client.get_registered_model(MODEL_NAME).aliases
+    assert str(aliases["challenger"]) == "2"
+    record = volume.read_json(EVALUATION, week.as_of)
+    gap = record["models"]["challenger"]["ndcg_at_10"] - record["models"]["champion"]["ndcg_at_10"]
+    assert record["difference"]["mean"] == pytest.approx(gap, abs=2e-6)
+    assert json.loads((volume.path(PUBLISHED_MODEL, week.as_of) / "model.json").read_text())["version"] == "1"
+
+
+def test_a_backfill_publishes_its_own_model_and_never_moves_the_alias(volume: Volume, week: MadeWeek) -> None:
+    register_again(volume, week)
+    manifest = stored_manifest(volume)
+    later = str(week.as_of + timedelta(weeks=1))
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "as_of": later}))
+
+    outcome = run_stage(EVALUATE, volume.root, week.as_of)
+
+    assert outcome.code == 0, outcome.log
+    assert outcome.result["promoted"] is False
+    assert outcome.result["published"] == {"version": "2", "role": "challenger"}
+    assert (
+        outcome.result["reason"] == f"backfill: the champion was trained for {later}, later than {week.as_of}"
+    )
+    assert champion_version(volume) == "1"
+
+
+def test_a_champion_of_other_features_gives_way_to_the_challenger(volume: Volume, week: MadeWeek) -> None:
+    register_again(volume, week)
+    manifest = stored_manifest(volume)
+    record = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**record, "features": record["features"][1:]}))
+
+    outcome = run_stage(EVALUATE, volume.root, week.as_of)
+
+    assert outcome.code == 0, outcome.log
+    assert "the champion cannot be used any more" in outcome.result["reason"]
+    assert champion_version(volume) == "2"
+
+
+def test_a_loaded_champion_is_published_and_stays_champion(volume: Volume, week: MadeWeek) -> None:
+    write_record(volume, DECISION, week.as_of, {"branch": "load_existing_model"})
+    assert run_stage(LOAD, volume.root, week.as_of).code == 0
+
+    outcome = run_stage(EVALUATE, volume.root, week.as_of)
+
+    assert outcome.code == 0, outcome.log
+    assert outcome.result["promoted"] is False
+    assert outcome.result["reason"] == "no challenger: the champion was loaded"
+    assert outcome.result["published"] == {"version": "1", "role": "champion"}
+    loaded, published = (
+        files_of(volume.path(dataset, week.as_of)) for dataset in (LOADED_MODEL, PUBLISHED_MODEL)
+    )
+    assert loaded == published
+    assert champion_version(volume) == "1"
+
+
+def test_a_champion_that_learnt_from_the_closed_period_is_told(volume: Volume, week: MadeWeek) -> None:
+    write_record(volume, DECISION, week.as_of, {"branch": "load_existing_model"})
+    run_stage(LOAD, volume.root, week.as_of)
+    manifest = volume.path(LOADED_MODEL, week.as_of) / "model.json"
+    record = json.loads(manifest.read_text())
+    closed = str(week.as_of - timedelta(weeks=1))
+    manifest.write_text(json.dumps({**record, "cutoffs": [*record["cutoffs"], closed]}))
+    assert run_stage(EVALUATE, volume.root, week.as_of).code == 0
+    assert volume.read_json(EVALUATION, week.as_of)["seen"] == {"champion": True}
+
+
+def test_lists_of_another_length_decide_when_asked_to(volume: Volume, week: MadeWeek) -> None:
+    outcome = run_stage(EVALUATE, volume.root, week.as_of, "--k", "3")
+    assert outcome.code == 0, outcome.log
+    assert volume.read_json(EVALUATION, week.as_of)["k"] == 3
+    assert {"ndcg_at_3", "ndcg_at_5", "ndcg_at_10"} <= set(outcome.result)
+
+
+def no_decision(volume: Volume, week: MadeWeek) -> None:
+    volume.path(DECISION, week.as_of).unlink()
+
+
+def no_model(volume: Volume, week: MadeWeek) -> None:
+    volume.path(RETRAINED_MODEL, week.as_of).rename(volume.root / "elsewhere")
+
+
+def no_closed_period(volume: Volume, week: MadeWeek) -> None:
+    file = volume.path(TRAINING, week.as_of)
+    table = pq.read_table(file)
+    pq.write_table(table.filter(pc.less(table["cutoff"], week.as_of - timedelta(weeks=1))), file)
+
+
+def other_features(volume: Volume, week: MadeWeek) -> None:
+    manifest = volume.path(RETRAINED_MODEL, week.as_of) / "model.json"
+    record = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**record, "features": record["features"][::-1]}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (no_decision, "run detect_data_drift for this period first"),
+        (no_model, "run retrain_model for this period first"),
+        (no_closed_period, "found no candidates of 2024-04-15, the newest closed period"),
+        (other_features, "was trained on other features (their order changed)"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_missing_is_one_line_and_moves_no_alias(
+    trained: MadeWeek, tmp_path: Path, spoil: Callable[[Volume, MadeWeek], None], message: str
+) -> None:
+    volume = trained.copy(tmp_path / "volume")
+    spoil(volume, trained)
+    before = files_of(volume.root)
+
+    outcome = run_stage(EVALUATE, volume.root, trained.as_of)
+
+    assert outcome.code == 1
+    assert message in outcome.result["error"]
+    assert files_of(volume.root) == before
+    assert champion_version(volume) is None
+
+
+def test_a_period_in_which_nobody_bought_promotes_nothing_and_has_figures_of_zero(
+    volume: Volume, week: MadeWeek
+) -> None:
+    register_again(volume, week)
+    file = volume.path(TRAINING, week.as_of)
+    table = pq.read_table(file)
+    pq.write_table(table.set_column(3, "target", [np.zeros(table.num_rows, np.int8)]), file)
+    ledger_file = volume.root / "warehouse" / "ledger.json"
+    ledger = json.loads(ledger_file.read_text())
+    del ledger["partitions"]["transactions"][str(week.as_of - timedelta(weeks=1))]
+    ledger_file.write_text(json.dumps(ledger))
+
+    outcome = run_stage(EVALUATE, volume.root, week.as_of)
+
+    assert outcome.code == 0, outcome.log
+    assert outcome.result["promoted"] is False
+    assert outcome.result["reason"] == "nobody bought in the closed period, so nothing can be compared"
+    assert (outcome.result["set_f1"], outcome.result["n_bought"]) == (0.0, 0.0)
+    assert champion_version(volume) == "1"

@@ -1,0 +1,133 @@
+"""Whether a challenger becomes champion: each rule, its margin, and the groups that it looks at."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evaluate_model.core_promotion import (
+    CHALLENGER,
+    CHAMPION,
+    MARGIN,
+    SMALLEST_GROUP,
+    Promotion,
+    compare,
+    is_backfill,
+    no_challenger,
+    on_backfill,
+    paired_interval,
+    without_comparison,
+)
+
+N = 400
+CUSTOMERS = pd.RangeIndex(1, N + 1, name="customer_id")
+BEFORE = pd.Series(np.linspace(0.2, 0.8, N), CUSTOMERS)
+TYPES = pd.Series(np.where(np.arange(N) < 100, "KIOSCO", "ABARROTES"), CUSTOMERS)
+
+
+def held_against(change: object, types: pd.Series = TYPES) -> Promotion:
+    """The comparison of a challenger whose NDCG is the champion's and `change`."""
+    return compare(BEFORE + change, BEFORE, types, np.random.default_rng(0))
+
+
+def test_a_challenger_like_the_champion_is_promoted() -> None:
+    promotion = held_against(0.0)
+    assert (promotion.promoted, promotion.role) == (True, CHALLENGER)
+    assert promotion.reason == "not worse: NDCG +0.0000 on the closed period"
+    assert promotion.difference == {"mean": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_a_better_challenger_is_promoted_with_its_figures() -> None:
+    promotion = held_against(0.05)
+    assert promotion.promoted
+    assert promotion.reason == "not worse: NDCG +0.0500 on the closed period"
+    assert promotion.difference == pytest.approx({"mean": 0.05, "low": 0.05, "high": 0.05})
+
+
+@pytest.mark.parametrize(("change", "promoted"), [(-0.0099, True), (-0.0101, False)])
+def test_a_challenger_may_lose_the_margin_and_no_more(change: float, promoted: bool) -> None:
+    assert MARGIN == 0.01
+    assert held_against(change).promoted is promoted
+
+
+def test_a_worse_challenger_leaves_the_champion_in_use_and_says_by_how_much() -> None:
+    promotion = held_against(-0.05)
+    assert (promotion.promoted, promotion.role) == (False, CHAMPION)
+    assert promotion.reason == "worse overall: NDCG -0.0500, 95 % -0.0500 to -0.0500, margin -0.01"
+
+
+def test_a_challenger_that_may_be_much_worse_is_not_promoted_for_an_equal_mean() -> None:
+    # One half gains a half, the other half loses it: the mean is 0, its standard error .5 / 20.
+    promotion = held_against(np.where(np.arange(N) % 2, 0.5, -0.5))
+    assert promotion.difference is not None
+    assert promotion.difference["mean"] == pytest.approx(0.0)
+    assert promotion.difference["low"] == pytest.approx(-1.96 * 0.025, abs=0.005)
+    assert promotion.difference["high"] == pytest.approx(1.96 * 0.025, abs=0.005)
+    assert not promotion.promoted
+
+
+def test_a_challenger_better_overall_but_worse_for_one_type_of_customer_is_not_promoted() -> None:
+    promotion = held_against(np.where(TYPES == "KIOSCO", -0.05, 0.1))
+    assert (promotion.promoted, promotion.role) == (False, CHAMPION)
+    assert promotion.reason == "clearly worse for customers of type KIOSCO"
+    assert [(group["customer_type"], group["n_customers"]) for group in promotion.groups] == [
+        ("ABARROTES", 300),
+        ("KIOSCO", 100),
+    ]
+    assert [group["mean"] for group in promotion.groups] == pytest.approx([0.1, -0.05])
+
+
+@pytest.mark.parametrize(("size", "promoted"), [(SMALLEST_GROUP - 1, True), (SMALLEST_GROUP, False)])
+def test_a_type_with_few_customers_stops_no_challenger(size: int, promoted: bool) -> None:
+    few = np.arange(N) < size
+    types = pd.Series(np.where(few, "RESTAURANT", "ABARROTES"), CUSTOMERS)
+    promotion = held_against(np.where(few, -0.05, 0.1), types)
+    assert promotion.promoted is promoted
+    assert len(promotion.groups) == (1 if promoted else 2)
+
+
+def test_customers_without_a_type_are_a_group_of_their_own() -> None:
+    unknown = TYPES.where(TYPES != "KIOSCO", None)
+    promotion = held_against(np.where(unknown.isna(), -0.05, 0.1), unknown)
+    assert promotion.reason == "clearly worse for customers of type not known"
+
+
+def test_a_period_in_which_nobody_bought_promotes_nothing() -> None:
+    promotion = compare(BEFORE[:0], BEFORE[:0], TYPES[:0], np.random.default_rng(0))
+    assert promotion == Promotion(
+        False, "nobody bought in the closed period, so nothing can be compared", CHAMPION
+    )
+
+
+def test_an_interval_repeats_for_a_seed_and_covers_the_mean() -> None:
+    difference = pd.Series(np.random.default_rng(1).normal(0.02, 0.1, 200))
+    first, again, other = (paired_interval(difference, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    assert first == again != other
+    assert first["mean"] == pytest.approx(difference.mean())
+    half = 1.96 * difference.std(ddof=0) / np.sqrt(200)
+    assert first["low"] == pytest.approx(first["mean"] - half, abs=0.002)
+    assert first["high"] == pytest.approx(first["mean"] + half, abs=0.002)
+
+
+def test_without_a_champion_to_compare_with_the_challenger_is_promoted() -> None:
+    assert without_comparison("first version: there was no champion") == Promotion(
+        True, "first version: there was no champion", CHALLENGER
+    )
+
+
+def test_without_a_challenger_nothing_moves_and_the_champion_is_published() -> None:
+    assert no_challenger() == Promotion(False, "no challenger: the champion was loaded", CHAMPION)
+
+
+@pytest.mark.parametrize(
+    ("trained_for", "backfill"), [("2024-04-15", False), ("2024-04-22", False), ("2024-04-23", True)]
+)
+def test_a_run_for_a_period_before_the_champions_is_a_backfill(trained_for: str, backfill: bool) -> None:
+    assert is_backfill({"as_of": trained_for}, date(2024, 4, 22)) is backfill
+
+
+def test_a_backfill_publishes_its_own_model_and_never_moves_the_alias() -> None:
+    assert on_backfill({"as_of": "2024-04-22"}, date(2024, 4, 15)) == Promotion(
+        False, "backfill: the champion was trained for 2024-04-22, later than 2024-04-15", CHALLENGER
+    )

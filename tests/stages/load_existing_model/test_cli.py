@@ -1,0 +1,147 @@
+"""The champion of a registry, fetched by the stage: what arrives, and what it refuses in one line."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from made_champion import MadeWeek, champion_week, featured_week, run_stage, trained_week
+from made_week import files_of
+from sodai.datasets import LOAD, LOADED_MODEL, PUBLISHED_MODEL, SCORING
+from sodai.model import features_frame, load_model
+from sodai.volume import Volume
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
+    return champion_week(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def volume(week: MadeWeek, tmp_path: Path) -> Volume:
+    return week.copy(tmp_path / "volume")
+
+
+def manifest_in_registry(volume: Volume) -> Path:
+    """The manifest of the only version, as MLflow stores it."""
+    (manifest,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
+    return manifest
+
+
+def change_manifest(volume: Volume, **changes: object) -> None:
+    manifest = manifest_in_registry(volume)
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **changes}))
+
+
+def test_the_champion_that_is_loaded_scores_like_the_one_that_was_promoted(
+    volume: Volume, week: MadeWeek
+) -> None:
+    outcome = run_stage(LOAD, volume.root, week.as_of)
+
+    assert outcome.code == 0, outcome.log
+    assert (outcome.result["version"], outcome.result["age_days"]) == ("1", 0)
+    X = features_frame(volume.read(SCORING, week.as_of))
+    loaded, promoted = (
+        load_model(volume.path(dataset, week.as_of)) for dataset in (LOADED_MODEL, PUBLISHED_MODEL)
+    )
+    np.testing.assert_array_equal(loaded.predict_proba(X), promoted.predict_proba(X))
+    assert loaded.manifest == promoted.manifest
+    assert set(files_of(volume.path(LOADED_MODEL, week.as_of))) == {"model.skops", "model.json"}
+
+
+def test_a_rerun_replaces_the_model_with_the_same_bytes(volume: Volume, week: MadeWeek) -> None:
+    run_stage(LOAD, volume.root, week.as_of)
+    before = files_of(volume.path(LOADED_MODEL, week.as_of))
+    assert run_stage(LOAD, volume.root, week.as_of).code == 0
+    assert files_of(volume.path(LOADED_MODEL, week.as_of)) == before
+
+
+def test_a_later_week_tells_the_age_of_its_champion(volume: Volume, week: MadeWeek) -> None:
+    outcome = run_stage(LOAD, volume.root, week.as_of + timedelta(weeks=2))
+    assert (outcome.code, outcome.result["age_days"]) == (0, 14)
+    assert "WARNING" not in outcome.log
+
+
+def test_a_backfill_warns_that_the_champion_has_seen_the_period(volume: Volume, week: MadeWeek) -> None:
+    earlier = week.as_of - timedelta(weeks=1)
+    outcome = run_stage(LOAD, volume.root, earlier)
+    assert (outcome.code, outcome.result["age_days"]) == (0, -7)
+    assert f"trained for {week.as_of}, later than {earlier}: it has seen this period" in outcome.log
+
+
+def test_another_horizon_than_the_champion_was_trained_for_is_a_warning(
+    volume: Volume, week: MadeWeek
+) -> None:
+    outcome = run_stage(LOAD, volume.root, week.as_of, "--horizon-days", "5")
+    assert outcome.code == 0
+    assert "trained for periods of 7 days, used for 5" in outcome.log
+
+
+@pytest.mark.parametrize("made", [featured_week, trained_week], ids=["nothing registered", "a challenger"])
+def test_without_a_champion_it_says_so_in_one_line(
+    made: Callable[[Path], MadeWeek], tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    week = made(tmp_path_factory.getbasetemp())
+    volume = week.copy(tmp_path / "volume")
+    before = files_of(volume.root)
+
+    outcome = run_stage(LOAD, volume.root, week.as_of)
+
+    assert outcome.code == 1
+    assert (
+        "sodai_purchase_model has no version with the alias champion, expected one; "
+        "run the pipeline with force_retrain"
+    ) in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+def test_a_champion_of_other_features_is_named_with_what_differs(volume: Volume, week: MadeWeek) -> None:
+    features = json.loads(manifest_in_registry(volume).read_text())["features"]
+    change_manifest(volume, features=["shoe_size", *features[1:]])
+    before = files_of(volume.root)
+
+    outcome = run_stage(LOAD, volume.root, week.as_of)
+
+    assert outcome.code == 1
+    assert (
+        f"version 1 was trained on other features (no longer made: shoe_size; new: {features[0]}); "
+        "run the pipeline with force_retrain"
+    ) in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+def test_a_champion_whose_features_changed_places_is_refused(volume: Volume, week: MadeWeek) -> None:
+    features = json.loads(manifest_in_registry(volume).read_text())["features"]
+    change_manifest(volume, features=features[::-1])
+    outcome = run_stage(LOAD, volume.root, week.as_of)
+    assert outcome.code == 1
+    assert "was trained on other features (their order changed)" in outcome.result["error"]
+
+
+@pytest.mark.parametrize("name", ["model.skops", "model.json"])
+def test_a_damaged_file_of_the_champion_is_one_line(volume: Volume, week: MadeWeek, name: str) -> None:
+    (file,) = volume.root.glob(f"mlflow/artifacts/**/{name}")
+    file.write_bytes(file.read_bytes()[:50])
+    before = files_of(volume.root)
+
+    outcome = run_stage(LOAD, volume.root, week.as_of)
+
+    assert outcome.code == 1
+    assert "not readable as a model" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+@pytest.mark.parametrize("name", ["model.skops", "model.json"])
+def test_a_missing_file_of_the_champion_is_one_line(volume: Volume, week: MadeWeek, name: str) -> None:
+    (file,) = volume.root.glob(f"mlflow/artifacts/**/{name}")
+    file.unlink()
+    before = files_of(volume.root)
+
+    outcome = run_stage(LOAD, volume.root, week.as_of)
+
+    assert outcome.code == 1
+    assert "version 1 of sodai_purchase_model not available" in outcome.result["error"]
+    assert files_of(volume.root) == before

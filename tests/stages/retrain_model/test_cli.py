@@ -1,0 +1,223 @@
+"""The stage on made data: what it learns from, what it leaves on the volume, and what it refuses."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import average_precision_score
+
+from made_champion import N_CUSTOMERS, SMALL_SEARCH, MadeWeek, featured_week, run_stage, trained_week
+from made_week import files_of
+from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, SCORING, TRAINING, TRIALS
+from sodai.features import FEATURE_NAMES
+from sodai.model import features_frame, load_model
+from sodai.volume import Volume, sha256_of
+from sodai.warehouse import read_transactions
+
+
+@pytest.fixture(scope="module")
+def featured(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
+    return featured_week(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
+    return trained_week(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def volume(featured: MadeWeek, tmp_path: Path) -> Volume:
+    return featured.copy(tmp_path / "volume")
+
+
+def change_training(volume: Volume, week: MadeWeek, table: pa.Table) -> None:
+    pq.write_table(table, volume.path(TRAINING, week.as_of))
+
+
+def trees_of(volume: Volume, week: MadeWeek) -> str:
+    """LightGBM's own text of the model; skops writes the time and memory addresses into its file."""
+    text: str = (
+        load_model(volume.path(RETRAINED_MODEL, week.as_of)).pipeline["classify"].booster_.model_to_string()
+    )
+    return text
+
+
+def decayed_frequency(volume: Volume, week: MadeWeek) -> pd.Series:
+    """The score of every pair bought before: the sum over its weeks of .9 to the power of their age."""
+    bought = read_transactions(volume, week.as_of).to_pandas()
+    age = (pd.Timestamp(week.as_of) - pd.to_datetime(bought["purchase_date"])).dt.days.sub(1) // 7
+    weeks = bought[["customer_id", "product_id"]].assign(age=age).drop_duplicates()
+    return weeks.assign(score=0.9 ** weeks["age"]).groupby(["customer_id", "product_id"])["score"].sum()
+
+
+@pytest.mark.slow
+def test_habits_without_noise_are_learnt_better_than_a_frequency_can_tell(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    week = featured_week(tmp_path_factory.getbasetemp(), noise=0.0)
+    outcome = run_stage(RETRAIN, week.root, week.as_of, *SMALL_SEARCH)
+    assert outcome.code == 0, outcome.log
+    scoring = week.volume.read(SCORING, week.as_of)
+    pairs = scoring.select(["customer_id", "product_id"]).to_pandas()
+    keys = list(pairs.itertuples(index=False, name=None))
+    due = week.made.due(week.as_of)
+    y = np.array([key in due for key in keys])
+    assert due <= set(keys)
+
+    model = load_model(week.volume.path(RETRAINED_MODEL, week.as_of)).predict_proba(features_frame(scoring))
+    frequency = decayed_frequency(week.volume, week).reindex(pd.MultiIndex.from_tuples(keys)).fillna(0.0)
+
+    def found(score: np.ndarray) -> float:
+        """Share of the due pairs among as many of the best in each customer's list as are due."""
+        table = pairs.assign(due=y, score=score).sort_values("score", ascending=False)
+        place = table.groupby("customer_id").cumcount()
+        n_due = table.groupby("customer_id")["due"].transform("sum")
+        return float((table["due"] & (place < n_due)).sum() / y.sum())
+
+    assert found(model) > 0.9
+    assert found(model) > found(frequency.to_numpy()) + 0.1
+    assert average_precision_score(y, model) > average_precision_score(y, frequency) + 0.1
+
+
+def test_it_learns_from_closed_periods_but_the_newest_which_evaluation_keeps(trained: MadeWeek) -> None:
+    held_out = trained.as_of - timedelta(weeks=1)
+    manifest = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of)).manifest
+    training = trained.volume.read(TRAINING, trained.as_of)
+    cutoffs = sorted(set(training["cutoff"].to_pylist()))
+    assert cutoffs[-1] == held_out
+    assert manifest["cutoffs"] == [str(cutoff) for cutoff in cutoffs[:-1]]
+    assert manifest["n_training_rows"] == training.filter(pc.field("cutoff") < held_out).num_rows
+
+
+def test_what_happened_in_the_newest_closed_period_changes_neither_search_nor_model(
+    trained: MadeWeek, volume: Volume
+) -> None:
+    table = volume.read(TRAINING, trained.as_of)
+    newest = pc.equal(table["cutoff"], trained.as_of - timedelta(weeks=1))
+    turned = pc.if_else(newest, pc.subtract(1, table["target"]), table["target"]).cast(pa.int8())
+    change_training(volume, trained, table.set_column(3, "target", turned))
+
+    outcome = run_stage(RETRAIN, volume.root, trained.as_of, *SMALL_SEARCH)
+
+    assert outcome.code == 0, outcome.log
+    assert outcome.result == trained.newest.result
+    for dataset in (TRIALS, REFERENCE):
+        one, other = (v.path(dataset, trained.as_of).read_bytes() for v in (volume, trained.volume))
+        assert one == other
+    assert trees_of(volume, trained) == trees_of(trained.volume, trained)
+    manifest, other_manifest = (
+        json.loads((v.path(RETRAINED_MODEL, trained.as_of) / "model.json").read_text())
+        for v in (volume, trained.volume)
+    )
+    differing = {name for name in manifest if manifest[name] != other_manifest[name]}
+    assert differing == {"run_id", "training_sha256"}
+
+
+def test_a_rerun_uses_the_trials_there_are_and_registers_the_same_model_again(
+    trained: MadeWeek, tmp_path: Path
+) -> None:
+    volume = trained.copy(tmp_path / "volume")
+    ((name, journal),) = files_of(volume.root / "studies").items()
+
+    outcome = run_stage(RETRAIN, volume.root, trained.as_of, *SMALL_SEARCH)
+
+    assert outcome.result == {**trained.newest.result, "version": "2"}
+    ((same_name, longer),) = files_of(volume.root / "studies").items()
+    assert (same_name, longer[: len(journal)]) == (name, journal)
+    # What came on top is that the study was opened, no trial.
+    assert {json.loads(line)["op_code"] for line in longer[len(journal) :].splitlines()} == {0}
+    for dataset in (TRIALS, REFERENCE):
+        one, other = (v.path(dataset, trained.as_of).read_bytes() for v in (volume, trained.volume))
+        assert one == other
+    assert trees_of(volume, trained) == trees_of(trained.volume, trained)
+
+
+def test_the_manifest_says_what_the_model_was_made_from(trained: MadeWeek) -> None:
+    volume = trained.volume
+    manifest = load_model(volume.path(RETRAINED_MODEL, trained.as_of)).manifest
+    assert manifest["features"] == FEATURE_NAMES
+    assert manifest["training_sha256"] == sha256_of(volume.path(TRAINING, trained.as_of))
+    assert (manifest["as_of"], manifest["horizon_days"]) == (str(trained.as_of), 7)
+    trials = volume.read_json(TRIALS, trained.as_of)
+    best = next(trial for trial in trials["trials"] if trial["number"] == trials["best_trial"])
+    assert best["params"].items() <= manifest["params"].items()
+    assert manifest["params"]["n_estimators"] >= 1
+    assert best["value"] == trials["best_value"] == manifest["average_precision"]
+
+
+def test_the_missing_share_counts_purchases_of_pairs_that_were_no_candidates(trained: MadeWeek) -> None:
+    volume = trained.volume
+    held_out = trained.as_of - timedelta(weeks=1)
+    training = volume.read(TRAINING, trained.as_of).to_pandas()
+    learnt = training[pd.to_datetime(training["cutoff"]) < pd.Timestamp(held_out)]
+    bought = read_transactions(volume, held_out, learnt["cutoff"].min()).to_pandas()
+    monday = pd.to_datetime(bought["purchase_date"]).dt.to_period("W").dt.start_time
+    n_bought = len(bought.assign(monday=monday).drop_duplicates(["customer_id", "product_id", "monday"]))
+    manifest = load_model(volume.path(RETRAINED_MODEL, trained.as_of)).manifest
+    assert manifest["missing_share"] == pytest.approx(1 - learnt["target"].sum() / n_bought)
+    assert 0 <= manifest["missing_share"] < 0.1
+
+
+def test_the_reference_holds_the_newest_periods_that_were_learnt_from(trained: MadeWeek) -> None:
+    reference = trained.volume.read(REFERENCE, trained.as_of).to_pandas()
+    manifest = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of)).manifest
+    assert sorted(map(str, reference["cutoff"].unique())) == manifest["cutoffs"][-8:]
+    customers = reference[reference["unit"] == "customer"]
+    assert customers.groupby("cutoff")["customer_id"].nunique().eq(N_CUSTOMERS).all()
+    assert not reference.duplicated(["cutoff", "unit", "customer_id", "product_id"]).any()
+
+
+def test_a_registry_that_does_not_answer_leaves_nothing_half_written(
+    volume: Volume, featured: MadeWeek, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    before = files_of(volume.root)
+    outcome = run_stage(RETRAIN, volume.root, featured.as_of, "--tracking-uri", "http://127.0.0.1:9")
+    assert outcome.code == 1
+    assert "MLflow at http://127.0.0.1:9: the experiment not available" in outcome.result["error"]
+    assert len(outcome.log.strip().splitlines()) == 1
+    assert {
+        name: content for name, content in files_of(volume.root).items() if not name.startswith("studies/")
+    } == before
+
+
+def test_one_period_to_learn_from_is_refused(volume: Volume, featured: MadeWeek) -> None:
+    table = volume.read(TRAINING, featured.as_of)
+    change_training(volume, featured, table.filter(pc.field("cutoff") >= featured.as_of - timedelta(weeks=2)))
+    before = files_of(volume.root)
+    outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
+    assert outcome.code == 1
+    assert "found 1 periods to learn from" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+def test_periods_in_which_nobody_bought_are_refused(volume: Volume, featured: MadeWeek) -> None:
+    table = volume.read(TRAINING, featured.as_of)
+    nothing = pa.array(np.zeros(table.num_rows, np.int8))
+    change_training(volume, featured, table.set_column(3, "target", nothing))
+    before = files_of(volume.root)
+    outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
+    assert outcome.code == 1
+    assert "and 0 purchases in them, expected at least 2 and 1" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+def test_without_a_training_table_it_names_the_stage_to_run(volume: Volume, featured: MadeWeek) -> None:
+    volume.path(TRAINING, featured.as_of).unlink()
+    outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
+    assert outcome.code == 1
+    assert "run create_features for this period first" in outcome.result["error"]
+
+
+@pytest.mark.parametrize("option", [("--trials", "0"), ("--folds", "0"), ("--search-rows", "10")])
+def test_an_option_out_of_its_bounds_is_a_usage_error(
+    featured: MadeWeek, option: tuple[str, str], volume: Volume
+) -> None:
+    outcome = run_stage(RETRAIN, volume.root, featured.as_of, *option)
+    assert (outcome.code, outcome.result) == (2, {})

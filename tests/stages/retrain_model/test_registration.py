@@ -1,0 +1,136 @@
+"""What MLflow holds after a training: the run, its trials, the version, and no pickle anywhere."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+
+from made_champion import MadeWeek, trained_week
+from sodai.datasets import REFERENCE, RETRAINED_MODEL, TRIALS
+from sodai.features import FEATURE_NAMES
+from sodai.registry import MODEL_NAME, Registry
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
+    return trained_week(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="module")
+def registry(week: MadeWeek) -> Registry:
+    return Registry(week.volume)
+
+
+@pytest.fixture(scope="module")
+def client(registry: Registry) -> MlflowClient:
+    return registry.client
+
+
+@pytest.fixture(scope="module")
+def version(client: MlflowClient) -> ModelVersion:
+    return client.get_model_version_by_alias(MODEL_NAME, "challenger")
+
+
+@pytest.fixture(scope="module")
+def parent(client: MlflowClient, version: ModelVersion) -> Run:
+    return client.get_run(version.run_id)
+
+
+def manifest(week: MadeWeek) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(
+        (week.volume.path(RETRAINED_MODEL, week.as_of) / "model.json").read_text()
+    )
+    return record
+
+
+def test_the_model_is_the_challenger_and_not_the_champion(registry: Registry, version: ModelVersion) -> None:
+    assert str(version.version) == "1"
+    assert registry.champion() is None
+
+
+def test_the_version_is_tagged_with_its_period_and_its_data(version: ModelVersion, week: MadeWeek) -> None:
+    assert version.tags == {
+        "as_of": str(week.as_of),
+        "horizon_days": "7",
+        "training_sha256": manifest(week)["training_sha256"],
+    }
+
+
+def test_the_run_has_parameters_metric_and_plots(client: MlflowClient, parent: Run, week: MadeWeek) -> None:
+    assert parent.info.status == "FINISHED"
+    assert parent.info.run_name == f"retrain {week.as_of}"
+    assert (parent.data.tags["stage"], parent.data.tags["as_of"]) == ("retrain_model", str(week.as_of))
+    record = manifest(week)
+    params = {name: str(value) for name, value in record["params"].items()}
+    assert parent.data.params == {**params, "n_training_rows": str(record["n_training_rows"])}
+    assert parent.data.metrics["average_precision"] == record["average_precision"]
+    assert {Path(file.path).name for file in client.list_artifacts(parent.info.run_id, "study")} == {
+        "plot_optimization_history.png",
+        "plot_param_importances.png",
+        "plot_slice.png",
+    }
+
+
+def test_each_trial_is_a_child_run_with_its_value_and_parameters(
+    registry: Registry, client: MlflowClient, parent: Run, week: MadeWeek
+) -> None:
+    children = client.search_runs(
+        [registry.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    )
+    found = {
+        int(run.data.tags["trial"]): (
+            run.data.tags["state"],
+            run.data.metrics.get("average_precision"),
+            run.data.params,
+        )
+        for run in children
+    }
+    trials = week.volume.read_json(TRIALS, week.as_of)["trials"]
+    assert found == {
+        trial["number"]: (
+            trial["state"],
+            trial["value"],
+            {name: str(value) for name, value in trial["params"].items()},
+        )
+        for trial in trials
+    }
+    assert len(children) == 3
+
+
+def test_the_signature_names_every_feature_in_order(registry: Registry) -> None:
+    signature = mlflow.models.get_model_info(f"models:/{MODEL_NAME}/1").signature
+    assert signature.inputs.input_names() == FEATURE_NAMES
+
+
+def test_reference_and_manifest_lie_beside_the_model(
+    registry: Registry, week: MadeWeek, tmp_path: Path
+) -> None:
+    registry.download("1", tmp_path)
+    folder = week.volume.path(RETRAINED_MODEL, week.as_of)
+    assert (tmp_path / "reference.parquet").read_bytes() == week.volume.path(
+        REFERENCE, week.as_of
+    ).read_bytes()
+    assert json.loads((tmp_path / "model.json").read_text()) == manifest(week)
+    assert {path.name for path in folder.iterdir()} == {"model.skops", "model.json"}
+
+
+def test_no_file_that_the_registry_stores_is_a_pickle(week: MadeWeek) -> None:
+    stored = [path for path in (week.root / "mlflow" / "artifacts").rglob("*") if path.is_file()]
+    assert {path.suffix for path in stored} <= {
+        ".json",
+        ".parquet",
+        ".png",
+        ".skops",
+        ".txt",
+        ".yaml",
+        "",
+    }
+    # A pickle of protocol 2 or later begins with the byte 0x80.
+    assert not [path for path in stored if path.read_bytes().startswith(b"\x80")]
+    (model,) = [path for path in stored if path.name == "MLmodel"]
+    assert "serialization_format: skops" in model.read_text()
