@@ -47,7 +47,9 @@ def run_stage(stage: str, root: Path, as_of: str, *options: str) -> Outcome:
     """Run a stage's command in this process, which spares its imports, on the volume `root`."""
     app = typer.Typer(add_completion=False)
     app.command()(getattr(import_module(f"{stage}.cli"), stage))
-    done = CliRunner().invoke(app, ["--as-of", as_of, "--data", str(root), *options])
+    done = CliRunner(env={"MLFLOW_TRACKING_URI": None}).invoke(
+        app, ["--as-of", as_of, "--data", str(root), *options]
+    )
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     lines = done.stdout.splitlines()

@@ -1,10 +1,13 @@
 """A trained model as a folder: the estimator in skops' format, without pickle, and its manifest."""
 
+import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +37,8 @@ TRUSTED_TYPES = [
 _ENCODED_ORDER = [*CATEGORICAL_NAMES, *(name for name in FEATURE_NAMES if name not in CATEGORICAL_NAMES)]
 _TO_CATALOGUE = [_ENCODED_ORDER.index(name) for name in FEATURE_NAMES]
 _LARGEST_ODDS = 30.0
+# Where skops writes the memory address of an object: as its number, and in the name of its array's file.
+_ADDRESS = re.compile(r'(?<="__id__": )\d+|\d+(?=\.npy)')
 
 
 def purchase_pipeline(params: Mapping[str, Any], seed: int) -> Pipeline:
@@ -117,7 +122,7 @@ class TrainedModel:
     def save(self, folder: Path) -> None:
         """Write the two files of a model folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        skops.io.dump(self.pipeline, folder / ESTIMATOR_FILE)
+        write_estimator(folder / ESTIMATOR_FILE, self.pipeline)
         write_manifest(folder, self.manifest)
 
     def _encoded(self, X: pd.DataFrame) -> pd.DataFrame:
@@ -125,6 +130,24 @@ class TrainedModel:
 
     def _booster(self) -> Any:
         return self.pipeline["classify"].booster_
+
+
+def write_estimator(file: Path, pipeline: Pipeline) -> None:
+    """Write a pipeline in skops' format, the same bytes for the same pipeline.
+
+    skops numbers objects by their memory addresses and stamps the time; here they are numbered in the
+    order of their appearance, and the time is that of no archive.
+    """
+    numbers: dict[str, str] = {}
+
+    def renumbered(text: str) -> str:
+        return _ADDRESS.sub(lambda found: numbers.setdefault(found[0], str(len(numbers))), text)
+
+    with ZipFile(io.BytesIO(skops.io.dumps(pipeline))) as written, ZipFile(file, "w") as archive:
+        schema = renumbered(written.read("schema.json").decode())
+        parts = {renumbered(name): written.read(name) for name in written.namelist() if name != "schema.json"}
+        for name, content in [*sorted(parts.items()), ("schema.json", schema.encode())]:
+            archive.writestr(ZipInfo(name), content, ZIP_DEFLATED)
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -158,6 +181,7 @@ def load_model(folder: Path) -> TrainedModel:
         OSError,
         KeyError,
         TypeError,
+        BadZipFile,
         skops.io.exceptions.UntrustedTypesFoundException,
     ) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,5 +1,6 @@
 """Which features are tested for drift, on which unit, by which distance and beyond which threshold."""
 
+import math
 from dataclasses import dataclass
 
 from sodai.features import FEATURES
@@ -9,6 +10,10 @@ from sodai.units import CUSTOMER, PRODUCT
 # and 72 tests would each need a correction. Wasserstein is in standard deviations of the reference.
 NUMERIC_METHOD, NUMERIC_THRESHOLD = "wasserstein", 0.2
 CATEGORICAL_METHOD, CATEGORICAL_THRESHOLD = "jensenshannon", 0.15
+
+# Two samples of one distribution lie apart by chance, the farther the fewer they are: at 24 customers a
+# fixed threshold called half of the columns drifted. Above 200 of them this changes nothing.
+_CHANCE = 2.0
 
 _GROWS = "grows with every week by construction"
 _STANDS_STILL = "an attribute: changes only when the business changes its tables, which extraction reports"
@@ -37,6 +42,16 @@ class TestedColumn:
     method: str
     threshold: float
     categorical: bool
+
+
+def beyond_chance(threshold: float, n_current: int, n_reference: int) -> float:
+    """The threshold for samples of these sizes: no distance counts that chance alone often gives.
+
+    Args:
+        threshold: for large samples.
+        n_current, n_reference: rows with a value, at least one each.
+    """
+    return max(threshold, _CHANCE * math.sqrt(1 / n_current + 1 / n_reference))
 
 
 def tested_columns() -> list[TestedColumn]:

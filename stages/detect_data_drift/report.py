@@ -1,7 +1,7 @@
 """Evidently's report of the tested columns: the page for people, the figures for the decision."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 # Before the import: Evidently reads it once.
@@ -11,7 +11,7 @@ import pandas as pd
 from evidently import DataDefinition, Dataset, Report
 from evidently.metrics import ValueDrift
 
-from detect_data_drift.core_columns import TestedColumn
+from detect_data_drift.core_columns import TestedColumn, beyond_chance
 from sodai.errors import SodaiError
 
 
@@ -38,7 +38,11 @@ def drift_report(current: pd.DataFrame, reference: pd.DataFrame, columns: list[T
     Raises:
         SodaiError: a column has no values on one side; a gate that cannot see must not decide.
     """
-    testable = [column for column in columns if _has_values(current, reference, column)]
+    testable = [
+        replace(column, threshold=beyond_chance(column.threshold, *counts))
+        for column in columns
+        if (counts := _counts(current, reference, column)) != (0, 0)
+    ]
     definition = DataDefinition(
         numerical_columns=[column.name for column in testable if not column.categorical],
         categorical_columns=[column.name for column in testable if column.categorical],
@@ -55,14 +59,17 @@ def drift_report(current: pd.DataFrame, reference: pd.DataFrame, columns: list[T
     return DriftReport(snapshot.get_html_str(as_iframe=False), _table(snapshot.dict(), testable))
 
 
-def _has_values(current: pd.DataFrame, reference: pd.DataFrame, column: TestedColumn) -> bool:
-    counts = [side.loc[side["unit"] == column.unit, column.name].count() for side in (current, reference)]
-    if min(counts) == 0 and max(counts) > 0:
+def _counts(current: pd.DataFrame, reference: pd.DataFrame, column: TestedColumn) -> tuple[int, int]:
+    """Values of a column on each side, on the rows of its unit."""
+    n_current, n_reference = (
+        int(side.loc[side["unit"] == column.unit, column.name].count()) for side in (current, reference)
+    )
+    if min(n_current, n_reference) == 0 < max(n_current, n_reference):
         raise SodaiError(
-            f"drift of {column.name}: found {counts[0]} current and {counts[1]} reference values, expected "
+            f"drift of {column.name}: found {n_current} current and {n_reference} reference values, expected "
             "some on both sides; check the input of this week, or train again with force_retrain"
         )
-    return max(counts) > 0
+    return n_current, n_reference
 
 
 def _by_unit(side: pd.DataFrame, columns: list[TestedColumn]) -> pd.DataFrame:

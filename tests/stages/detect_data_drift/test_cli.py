@@ -104,6 +104,7 @@ def test_on_the_week_that_it_was_trained_for_the_champion_is_loaded(
     assert [(name, signal["fired"]) for name, signal in signals(decision).items()] == [
         ("champion", False),
         ("force_retrain", False),
+        ("horizon_days", False),
         ("drift_share", False),
         ("volume_deviation", False),
         ("realised_gap", False),

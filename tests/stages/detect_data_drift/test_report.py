@@ -56,6 +56,20 @@ def test_two_samples_of_one_distribution_do_not_drift(seed: int) -> None:
     assert (report.table["score"] < report.table["threshold"]).all()
 
 
+@pytest.mark.parametrize(
+    ("n_current", "n_reference", "threshold"), [(1000, 8000, 0.2), (100, 100, 0.282843), (24, 192, 0.433013)]
+)
+def test_small_samples_must_lie_farther_apart(n_current: int, n_reference: int, threshold: float) -> None:
+    found = core_columns.beyond_chance(0.2, n_current, n_reference)
+    assert found == pytest.approx(threshold, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_small_samples_of_one_distribution_do_not_drift(seed: int) -> None:
+    few = sample(seed).groupby("unit").head(24)
+    assert drift_report(few, sample(seed + 100), COLUMNS).share < 0.25
+
+
 def test_two_halves_of_one_sample_do_not_drift() -> None:
     rows = pd.concat([sample(7), sample(8)], ignore_index=True)
     first = np.random.default_rng(0).permutation(len(rows)) % 2 == 0
@@ -112,8 +126,8 @@ def test_one_drifted_column_of_many_stays_below_the_share_that_asks_for_training
 
 def test_the_table_has_a_row_for_each_tested_column_in_order_and_the_page_draws_them() -> None:
     report = drift_report(sample(1), sample(2), COLUMNS)
-    columns = report.table[["column", "unit", "method", "threshold"]]
-    assert columns.to_numpy().tolist() == [[c.name, c.unit, c.method, c.threshold] for c in COLUMNS]
+    columns = report.table[["column", "unit", "method"]]
+    assert columns.to_numpy().tolist() == [[c.name, c.unit, c.method] for c in COLUMNS]
     assert report.html.lstrip().lower().startswith("<!doctype html>")
     assert all(column.name in report.html for column in COLUMNS)
 
