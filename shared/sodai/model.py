@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,7 +182,9 @@ def load_model(folder: Path) -> TrainedModel:
         OSError,
         KeyError,
         TypeError,
+        RuntimeError,  # of zipfile: an encryption or compression that it does not know
         BadZipFile,
+        zlib.error,
         skops.io.exceptions.UntrustedTypesFoundException,
     ) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,6 +1,7 @@
 """The period that one run predicts, and the earlier periods that a model learns from."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -15,12 +16,12 @@ def parse_date(text: str, where: str = "--as-of") -> date:
     Raises:
         InputError: `text` is no such date; the message names `where` it stood.
     """
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InputError(
-            f"{where}: found {text!r}, expected a date as YYYY-MM-DD; give the first day to predict"
-        ) from None
+    with suppress(ValueError):
+        found = date.fromisoformat(text)
+        # Python takes 20250106 and 2025-W02-1 too.
+        if found.isoformat() == text:
+            return found
+    raise InputError(f"{where}: found {text!r}, expected a date as YYYY-MM-DD; give the first day to predict")
 
 
 def week_of(day: date) -> date:

@@ -25,7 +25,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from sodai.errors import RegistryError
-from sodai.volume import Volume
+from sodai.volume import Volume, explained
 
 EXPERIMENT = "sodai_recommendation_pipeline"
 MODEL_NAME = "sodai_purchase_model"
@@ -69,7 +69,8 @@ class Registry:
         tracking_uri: of an MLflow server; None for `mlflow/` in the volume.
 
     Raises:
-        RegistryError: nobody answers there.
+        RegistryError: nobody answers there, or what lies there is no registry.
+        VolumeError: the volume is read-only or full.
     """
 
     def __init__(self, volume: Volume, tracking_uri: str | None = None) -> None:
@@ -77,10 +78,12 @@ class Registry:
         self.uri = tracking_uri or f"sqlite:///{folder / 'mlflow.db'}"
         location = None
         if tracking_uri is None:
-            folder.mkdir(parents=True, exist_ok=True)
+            with explained(folder):
+                folder.mkdir(parents=True, exist_ok=True)
             location = (folder / "artifacts").as_uri()
-            _relocate(folder / "mlflow.db", location)
         with self.explained():
+            if location is not None:
+                _relocate(folder / "mlflow.db", location)
             mlflow.set_tracking_uri(self.uri)
             self.client = MlflowClient(self.uri)
             known = self.client.get_experiment_by_name(EXPERIMENT)

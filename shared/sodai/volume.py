@@ -52,17 +52,13 @@ class Volume:
             ContractError: it breaks its contract.
         """
         path = self.existing(dataset, as_of)
-        try:
+        with readable(path, f"{dataset.producer} again"):
             if columns is None:
                 table = pq.read_table(path, partitioning=None)
                 dataset.contract.check(table, str(path))
                 return table
             dataset.contract.check_schema(pq.read_schema(path).remove_metadata(), str(path))
             return pq.read_table(path, columns=columns, partitioning=None)
-        except pa.ArrowInvalid as error:
-            raise VolumeError(
-                f"{path}: not readable as parquet ({_first_line(error)}); run {dataset.producer} again"
-            ) from None
 
     def read_batches(self, dataset: Dataset, as_of: date | None, n_rows: int) -> Iterator[pa.Table]:
         """A table of the volume in pieces of at most `n_rows`, each checked against its contract.
@@ -74,16 +70,16 @@ class Volume:
             ContractError: a piece breaks its contract.
         """
         path = self.existing(dataset, as_of)
-        try:
-            stored = pq.ParquetFile(path)
-            for batch in stored.iter_batches(batch_size=n_rows):
-                piece = pa.Table.from_batches([batch])
-                dataset.contract.check(piece, str(path))
-                yield piece
-        except pa.ArrowInvalid as error:
-            raise VolumeError(
-                f"{path}: not readable as parquet ({_first_line(error)}); run {dataset.producer} again"
-            ) from None
+        with readable(path, f"{dataset.producer} again"):
+            batches = pq.ParquetFile(path).iter_batches(batch_size=n_rows)
+        while True:
+            with readable(path, f"{dataset.producer} again"):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            piece = pa.Table.from_batches([batch])
+            dataset.contract.check(piece, str(path))
+            yield piece
 
     def read_json(self, dataset: Dataset, as_of: date | None = None) -> dict[str, Any]:
         """A JSON record of the volume.
@@ -211,6 +207,26 @@ class Attempt:
 
 
 @contextmanager
+def readable(file: Path, run: str) -> Iterator[None]:
+    """Turn a damaged parquet file, met inside the block, into a one-line error.
+
+    Args:
+        file: what the block reads.
+        run: what makes it anew, after the word `run`.
+
+    Raises:
+        VolumeError: with the path and what Arrow said.
+    """
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        # Arrow names a damaged page an OSError; those of the system carry their number.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise VolumeError(f"{file}: not readable as parquet ({_first_line(error)}); run {run}") from None
+
+
+@contextmanager
 def explained(where: Path) -> Iterator[None]:
     """Turn a read-only or full volume, met inside the block, into a one-line error.
 
@@ -223,7 +239,7 @@ def explained(where: Path) -> Iterator[None]:
         if error.errno not in _FULL_OR_FORBIDDEN:
             raise
         raise VolumeError(
-            f"{error.filename or where}: cannot be written ({error.strerror}); "
+            f"{error.filename or where}: cannot be written ({os.strerror(error.errno)}); "
             "give the volume space and this user the right to write, then run the stage again"
         ) from error
 

@@ -9,7 +9,9 @@ import pyarrow.parquet as pq
 
 from sodai.datasets import LEDGER, TRANSACTIONS
 from sodai.errors import VolumeError
-from sodai.volume import Volume
+from sodai.volume import Volume, readable
+
+_RELOAD = "extract_and_validate_data --reload"
 
 
 def transaction_files(volume: Volume, before: date) -> list[Path]:
@@ -20,7 +22,7 @@ def transaction_files(volume: Volume, before: date) -> list[Path]:
     hold later purchases too: filter on `purchase_date`.
 
     Raises:
-        VolumeError: no purchase lies before `before`, or a named file is missing.
+        VolumeError: no purchase lies before `before`, or a named file is missing or not parquet.
         ContractError: a partition breaks the contract of TRANSACTIONS.
     """
     partitions: dict[str, str] = volume.read_json(LEDGER)["partitions"]["transactions"]
@@ -36,10 +38,10 @@ def transaction_files(volume: Volume, before: date) -> list[Path]:
         )
     for file in files:
         if not file.exists():
-            raise VolumeError(
-                f"{file}: missing but named by the ledger; run extract_and_validate_data --reload"
-            )
-        TRANSACTIONS.contract.check_schema(pq.read_schema(file).remove_metadata(), str(file))
+            raise VolumeError(f"{file}: missing but named by the ledger; run {_RELOAD}")
+        with readable(file, _RELOAD):
+            schema = pq.read_schema(file).remove_metadata()
+        TRANSACTIONS.contract.check_schema(schema, str(file))
     return files
 
 
@@ -55,8 +57,7 @@ def read_transactions(volume: Volume, before: date, since: date | None = None) -
     wanted = dates < pa.scalar(before)
     if since is not None:
         wanted = wanted & (dates >= pa.scalar(since))
-    files = transaction_files(volume, before)
-    return pa.concat_tables([pq.read_table(file, partitioning=None, filters=wanted) for file in files])
+    return pa.concat_tables([_read(file, wanted) for file in transaction_files(volume, before)])
 
 
 def customers_with_history(volume: Volume, before: date) -> set[int]:
@@ -68,6 +69,10 @@ def customers_with_history(volume: Volume, before: date) -> set[int]:
     wanted = pc.field("purchase_date") < pa.scalar(before)
     customers: set[int] = set()
     for file in transaction_files(volume, before):
-        bought = pq.read_table(file, columns=["customer_id"], partitioning=None, filters=wanted)
-        customers.update(bought["customer_id"].unique().to_pylist())
+        customers.update(_read(file, wanted, ["customer_id"])["customer_id"].unique().to_pylist())
     return customers
+
+
+def _read(file: Path, wanted: pc.Expression, columns: list[str] | None = None) -> pa.Table:
+    with readable(file, _RELOAD):
+        return pq.read_table(file, columns=columns, partitioning=None, filters=wanted)

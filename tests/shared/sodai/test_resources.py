@@ -1,0 +1,71 @@
+"""What a container may use, read from files written like the kernel's."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sodai import resources
+from sodai.resources import available_cpus, available_memory_mib, default_memory_limit_mib
+
+MACHINE_CPUS = len(os.sched_getaffinity(0))
+MACHINE_MIB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+
+
+@pytest.fixture
+def cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in the place of the kernel's, still without limits."""
+    monkeypatch.setattr(resources, "_CGROUP", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("cgroup")
+def test_without_a_container_it_is_the_machine() -> None:
+    assert available_cpus() == MACHINE_CPUS
+    assert available_memory_mib() == MACHINE_MIB
+
+
+def test_a_container_without_limits_is_the_machine(cgroup: Path) -> None:
+    (cgroup / "cpu.max").write_text("max 100000\n")
+    (cgroup / "memory.max").write_text("max\n")
+    assert available_cpus() == MACHINE_CPUS
+    assert available_memory_mib() == MACHINE_MIB
+
+
+@pytest.mark.parametrize(
+    ("line", "n_cpus"),
+    [
+        ("100000 100000", 1),
+        ("50000 100000", 1),  # half a CPU is still one thread
+        ("10000000 100000", MACHINE_CPUS),
+    ],
+)
+def test_the_quota_of_a_container_limits_the_cpus(cgroup: Path, line: str, n_cpus: int) -> None:
+    (cgroup / "cpu.max").write_text(f"{line}\n")
+    assert available_cpus() == n_cpus
+
+
+def test_a_quota_of_two_and_a_half_cpus_is_two(cgroup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources.os, "sched_getaffinity", lambda _: set(range(16)))
+    (cgroup / "cpu.max").write_text("250000 100000\n")
+    assert available_cpus() == 2
+
+
+def test_cpus_that_the_process_may_not_run_on_do_not_count(cgroup: Path) -> None:
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert available_cpus() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def test_the_memory_of_a_container_counts_in_mib(cgroup: Path) -> None:
+    (cgroup / "memory.max").write_text(f"{200 * 2**20 + 5}\n")
+    assert available_memory_mib() == 200
+    assert default_memory_limit_mib() == 120
+
+
+def test_a_limit_above_what_the_machine_has_is_the_machine(cgroup: Path) -> None:
+    (cgroup / "memory.max").write_text(f"{2**60}\n")
+    assert available_memory_mib() == MACHINE_MIB

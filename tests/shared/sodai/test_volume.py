@@ -1,0 +1,349 @@
+"""The volume: what a try leaves behind when it ends well, fails, is killed or finds no room."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from made_week import files_of
+from sodai.errors import ContractError, VolumeError
+from sodai.volume import Volume, sha256_of
+
+from .made_stage import AS_OF, FOLDER, NOTES, ORDERS, PAGE, leftovers, orders, publish, start
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Volume:
+    """A volume on which the stage `made` has published its first version."""
+    volume = Volume(tmp_path / "volume")
+    publish(volume, 1)
+    return volume
+
+
+def test_what_was_written_is_read_back(volume: Volume) -> None:
+    assert volume.read(ORDERS, AS_OF).to_pydict() == {"order_id": [0], "n_units": [1.0]}
+    assert volume.read(ORDERS, AS_OF, columns=["n_units"]).to_pydict() == {"n_units": [1.0]}
+    assert volume.read_json(NOTES, AS_OF) == {"version": 1}
+    assert set(files_of(volume.root)) == {
+        f"{FOLDER}/orders.parquet",
+        f"{FOLDER}/notes.json",
+        "reports/2024-01-08/made.html",
+    }
+    assert leftovers(volume) == []
+
+
+def test_columns_are_stored_in_the_order_of_the_contract_and_without_those_it_does_not_name(
+    volume: Volume,
+) -> None:
+    table = orders(2.0).append_column("index", pa.array([0])).select(["index", "n_units", "order_id"])
+    with volume.attempt("made", AS_OF) as attempt:
+        attempt.write(ORDERS, table.replace_schema_metadata({"pandas": "{}"}))
+
+    stored = pq.read_schema(volume.path(ORDERS, AS_OF))
+    assert stored.names == ["order_id", "n_units"]
+    assert stored.metadata is None
+
+
+def test_the_same_table_gives_the_same_bytes(volume: Volume) -> None:
+    before = files_of(volume.root)
+    publish(volume, 1)
+    assert files_of(volume.root) == before
+
+
+def test_a_table_in_batches_is_stored_and_read_in_batches(volume: Volume) -> None:
+    with volume.attempt("made", AS_OF) as attempt:
+        n_rows = attempt.write_batches(ORDERS, orders(1, 2, 3, 4, 5).to_batches(max_chunksize=2))
+
+    assert n_rows == 5
+    pieces = [piece["n_units"].to_pylist() for piece in volume.read_batches(ORDERS, AS_OF, n_rows=3)]
+    assert pieces == [[1.0, 2.0, 3.0], [4.0, 5.0]]
+
+
+def test_a_published_folder_holds_only_what_the_newest_try_wrote(volume: Volume) -> None:
+    with volume.attempt("made", AS_OF) as attempt:
+        attempt.write_json(NOTES, {"version": 2})
+
+    assert not volume.exists(ORDERS, AS_OF)
+    assert volume.read_json(NOTES, AS_OF) == {"version": 2}
+    assert volume.path(PAGE, AS_OF).read_text() == "version 1"
+
+
+def test_scratch_files_are_not_published(volume: Volume) -> None:
+    before = files_of(volume.root)
+    with volume.attempt("made", AS_OF) as attempt:
+        (attempt.scratch("spill") / "temporary").write_text("much")
+    assert files_of(volume.root) == before
+
+
+def test_an_error_inside_a_try_leaves_what_was_published_untouched(volume: Volume) -> None:
+    before = files_of(volume.root)
+
+    def half_written() -> None:
+        with volume.attempt("made", AS_OF) as attempt:
+            attempt.write(ORDERS, orders(2.0))
+            attempt.write_text(PAGE, "version 2")
+            raise ZeroDivisionError("in the middle")
+
+    with pytest.raises(ZeroDivisionError, match="in the middle"):
+        half_written()
+    assert files_of(volume.root) == before
+    assert leftovers(volume) == []
+
+
+def test_an_error_in_the_middle_of_a_table_leaves_what_was_published_untouched(volume: Volume) -> None:
+    before = files_of(volume.root)
+    batches = [*orders(1.0, 2.0).to_batches(), *orders(-1.0).to_batches()]
+
+    with (
+        pytest.raises(ContractError, match=r"made/orders.parquet: column n_units has the value -1.0"),
+        volume.attempt("made", AS_OF) as attempt,
+    ):
+        attempt.write_batches(ORDERS, batches)
+    assert files_of(volume.root) == before
+    assert leftovers(volume) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        (orders(1.0).select(["order_id"]), "column n_units is missing"),
+        (
+            pa.table({"order_id": [0], "n_units": ["1"]}),
+            "column n_units has type string, expected double",
+        ),
+        (
+            pa.table({"order_id": pa.array([0, None]), "n_units": [1.0, 1.0]}),
+            "column order_id has 1 nulls, expected none",
+        ),
+        (
+            pa.table({"order_id": [7, 7, 8], "n_units": [1.0, 2.0, 3.0]}),
+            r"1 rows repeat the key \(order_id\), expected none",
+        ),
+    ],
+)
+def test_a_broken_contract_stops_a_table_in_both_directions(
+    volume: Volume, table: pa.Table, fault: str
+) -> None:
+    before = files_of(volume.root)
+    with (
+        pytest.raises(ContractError, match=f"made/orders.parquet: {fault}"),
+        volume.attempt("made", AS_OF) as attempt,
+    ):
+        attempt.write(ORDERS, table)
+    assert files_of(volume.root) == before
+
+    pq.write_table(table, volume.path(ORDERS, AS_OF))
+    with pytest.raises(ContractError, match=f"made/orders.parquet: {fault}"):
+        volume.read(ORDERS, AS_OF)
+    with pytest.raises(ContractError, match=f"made/orders.parquet: {fault}"):
+        list(volume.read_batches(ORDERS, AS_OF, n_rows=10))
+
+
+def test_a_wrong_schema_is_found_even_if_other_columns_are_asked_for(volume: Volume) -> None:
+    pq.write_table(pa.table({"order_id": [0], "n_units": ["1"]}), volume.path(ORDERS, AS_OF))
+    with pytest.raises(ContractError, match="column n_units has type string, expected double"):
+        volume.read(ORDERS, AS_OF, columns=["order_id"])
+
+
+def test_a_number_that_json_does_not_have_is_refused(volume: Volume) -> None:
+    before = files_of(volume.root)
+    with (
+        pytest.raises(ValueError, match="not JSON compliant"),
+        volume.attempt("made", AS_OF) as attempt,
+    ):
+        attempt.write_json(NOTES, {"share": float("nan")})
+    assert files_of(volume.root) == before
+
+
+def test_dates_become_text_in_json(volume: Volume) -> None:
+    with volume.attempt("made", AS_OF) as attempt:
+        attempt.write_json(NOTES, {"as_of": AS_OF})
+    assert volume.read_json(NOTES, AS_OF) == {"as_of": "2024-01-08"}
+
+
+def test_what_is_missing_names_the_file_and_the_stage_that_makes_it(tmp_path: Path) -> None:
+    empty = Volume(tmp_path / "empty")
+    with pytest.raises(VolumeError, match=r"orders.parquet: made/orders.parquet is missing; run made for"):
+        empty.read(ORDERS, AS_OF)
+    with pytest.raises(VolumeError, match=r"notes.json: made/notes.json is missing; run made for"):
+        empty.read_json(NOTES, AS_OF)
+
+
+def test_a_table_cut_off_or_with_a_damaged_page_is_one_line(volume: Volume) -> None:
+    file = volume.path(ORDERS, AS_OF)
+    pq.write_table(orders(*map(float, range(5000))), file, compression="zstd")
+    whole = file.read_bytes()
+    page = whole.index(b"\x28\xb5\x2f\xfd")  # where zstd's first frame begins
+    for damaged in (b"", whole[: len(whole) // 2], whole[:page] + b"\xff" * 40 + whole[page + 40 :]):
+        file.write_bytes(damaged)
+        with pytest.raises(VolumeError, match=r"orders.parquet: not readable as parquet \(") as error:
+            volume.read(ORDERS, AS_OF)
+        assert str(error.value).endswith("run made again")
+        assert "\n" not in str(error.value)
+        with pytest.raises(VolumeError, match="not readable as parquet"):
+            list(volume.read_batches(ORDERS, AS_OF, n_rows=10))
+
+
+def test_a_record_cut_off_is_one_line(volume: Volume) -> None:
+    volume.path(NOTES, AS_OF).write_text('{"version": ')
+    with pytest.raises(VolumeError, match=r"notes.json: not readable as JSON \(.*; run made again$"):
+        volume.read_json(NOTES, AS_OF)
+
+
+def test_a_relative_root_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    volume = Volume(Path("volume"))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    publish(volume, 3)
+    assert Volume(tmp_path / "volume").read_json(NOTES, AS_OF) == {"version": 3}
+
+
+def test_the_folder_of_a_stage_is_published_after_its_pages(volume: Volume) -> None:
+    volume.path(ORDERS, AS_OF).unlink()
+    volume.path(NOTES, AS_OF).unlink()
+    (volume.root / FOLDER).rmdir()
+    (volume.root / FOLDER).write_text("a file where the folder should be")
+
+    with pytest.raises(NotADirectoryError, match=FOLDER):
+        publish(volume, 2)
+    assert volume.path(PAGE, AS_OF).read_text() == "version 2"
+    assert leftovers(volume) == []
+
+
+def test_a_reader_always_finds_one_whole_version(volume: Volume) -> None:
+    publish_two_files(volume, 0)
+    reader = start(
+        """
+seen, missing, mixed = set(), 0, []
+print("reading", flush=True)
+while "119" not in seen:
+    try:
+        folder = os.open(volume.root / FOLDER, os.O_RDONLY)
+    except FileNotFoundError:
+        missing += 1
+        continue
+    versions = set()
+    for name in ("first", "second"):
+        try:
+            with open(os.open(name, os.O_RDONLY, dir_fd=folder)) as file:
+                versions.add(file.read())
+        except FileNotFoundError:
+            pass  # the folder was replaced since it was opened, and removed
+    os.close(folder)
+    seen |= versions
+    mixed += [sorted(versions)] if len(versions) > 1 else []
+print(json.dumps([len(seen), missing, mixed]))
+""",
+        volume.root,
+    )
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "reading\n"
+    for version in range(1, 120):
+        publish_two_files(volume, version)
+    output, log = reader.communicate()
+
+    assert reader.returncode == 0, log
+    n_seen, missing, mixed = json.loads(output)
+    assert (missing, mixed) == (0, [])
+    assert n_seen > 1
+
+
+def publish_two_files(volume: Volume, version: int) -> None:
+    with volume.attempt("made", AS_OF) as attempt:
+        for name in ("first", "second"):
+            attempt.path(NOTES).with_name(name).write_text(str(version))
+
+
+def test_a_system_that_cannot_exchange_folders_publishes_too(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sodai.volume.ctypes.CDLL", lambda *_, **__: object())
+    publish(volume, 2)
+    assert volume.read(ORDERS, AS_OF)["n_units"].to_pylist() == [2.0]
+    assert volume.read_json(NOTES, AS_OF) == {"version": 2}
+    assert leftovers(volume) == []
+
+
+def test_a_kill_in_the_middle_leaves_the_old_version_and_the_next_try_cleans_up(volume: Volume) -> None:
+    before = files_of(volume.root)
+    process = start(
+        """
+def batches():
+    yield from orders(8.0, 9.0).to_batches()
+    print("in the middle", flush=True)
+    time.sleep(600)
+
+with volume.attempt("made", AS_OF) as attempt:
+    attempt.write_text(PAGE, "version 9")
+    attempt.write_batches(ORDERS, batches())
+""",
+        volume.root,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "in the middle\n"
+    process.kill()
+    process.communicate()
+
+    remains = leftovers(volume)
+    assert any(name.endswith("orders.parquet") for name in remains)
+    assert {name: content for name, content in files_of(volume.root).items() if name in before} == before
+    assert volume.read(ORDERS, AS_OF)["n_units"].to_pylist() == [1.0]
+
+    with volume.attempt("made", AS_OF) as attempt:
+        assert not set(leftovers(volume)) & set(remains[1:])
+        attempt.write_json(NOTES, {"version": 2})
+    assert leftovers(volume) == []
+    assert volume.read_json(NOTES, AS_OF) == {"version": 2}
+
+
+def test_a_read_only_volume_is_one_line_and_stays_as_it_was(volume: Volume) -> None:
+    before = files_of(volume.root)
+    error, after = _failure(volume, 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"')
+
+    assert "cannot be written (Read-only file system); give the volume space and this user" in error
+    assert str(volume.root / ".attempts/made-2024-01-08") in error
+    assert after == sorted(before)
+    assert files_of(volume.root) == before
+
+
+def test_a_full_volume_is_one_line_and_keeps_what_was_published(volume: Volume) -> None:
+    error, after = _failure(volume, 'mount -t tmpfs -o size=1m none "$1"', first="publish(volume, 1)")
+
+    assert "cannot be written (No space left on device); give the volume space" in error
+    assert after == sorted(files_of(volume.root))
+
+
+def _failure(volume: Volume, mount: str, first: str = "") -> tuple[str, list[str]]:
+    """How a try that writes 4 MB fails behind a mount of its own, and the files that it leaves there."""
+    process = start(
+        f"""
+{first}
+numbers = [int.from_bytes(os.urandom(6)) for _ in range(500_000)]
+try:
+    with volume.attempt("made", AS_OF) as attempt:
+        attempt.write_text(PAGE, "version 9")
+        attempt.write_json(NOTES, {{"version": 9}})
+        attempt.write(ORDERS, orders(*numbers))
+except VolumeError as error:
+    assert volume.read_json(NOTES, AS_OF) == {{"version": 1}}
+    print(json.dumps([str(error), files_in(volume.root)]))
+""",
+        volume.root,
+        *("unshare", "--map-root-user", "--mount", "sh", "-c", f'{mount} && shift && exec "$@"'),
+        *("sh", str(volume.root)),
+    )
+    output, log = process.communicate()
+    assert process.returncode == 0, log
+    message, files = json.loads(output)
+    assert "\n" not in message
+    return message, files
+
+
+def test_the_hash_of_a_file_is_the_published_one_of_abc(tmp_path: Path) -> None:
+    file = tmp_path / "abc"
+    file.write_bytes(b"abc")
+    # The example of FIPS 180-2.
+    assert sha256_of(file) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
