@@ -98,7 +98,7 @@ def _run(volume: Path, environment: dict[str, str], params: dict[str, Any]) -> i
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [_airflow(), "dags", "test", DAG_ID, "--conf", json.dumps(params)]
     started = time.monotonic()
-    with log.open("w", encoding="utf-8") as written:
+    with log.open("w", encoding="utf-8", buffering=1) as written:
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

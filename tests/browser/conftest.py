@@ -1,0 +1,116 @@
+"""Headless Chromium, and what a test asks of a page that is open in it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+DRIVER = "/usr/bin/chromedriver"
+DESKTOP, PHONE = (1280, 900), (390, 844)
+
+# Drawn means: takes room on the page, and holds something that has a size of its own.
+_PLOTS = """
+const marks = plot => [...plot.querySelectorAll('path, rect, circle, use, text')].filter(mark => {
+    const box = mark.getBoundingClientRect(); return box.width + box.height > 0; }).length;
+return [...document.querySelectorAll('svg[role=img], .js-plotly-plot .main-svg:first-of-type, canvas')]
+    .map(plot => {
+        const box = plot.getBoundingClientRect();
+        return {name: plot.getAttribute('aria-label') || plot.getAttribute('class') || plot.tagName,
+                drawn: box.width > 100 && box.height > 60 && marks(plot) > 3}; });
+"""
+_LINKS = "return [...document.querySelectorAll('a[href]')].map(link => link.href);"
+_WIDTHS = """
+const page = document.scrollingElement;
+const width = document.documentElement.clientWidth;
+const outside = element => {
+    for (let above = element; above && above !== document.body; above = above.parentElement)
+        if (['auto', 'scroll'].includes(getComputedStyle(above).overflowX)) return false;
+    return element.getBoundingClientRect().right > width + 0.5; };
+return {wide: page.scrollWidth - width,
+        outside: [...document.body.querySelectorAll('*')].filter(outside)
+            .map(element => element.outerHTML.slice(0, 120))};
+"""
+
+
+@dataclass(frozen=True)
+class Browser:
+    """Chromium with the log of its console and of its network."""
+
+    driver: Chrome
+
+    def open(self, page: Path, size: tuple[int, int] = DESKTOP) -> None:
+        """Open a file at the size of a screen, and forget what was logged before."""
+        width, height = size
+        self.command("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                     deviceScaleFactor=1, mobile=size == PHONE)  # fmt: skip
+        self.driver.get("about:blank")
+        for log in ("browser", "performance"):
+            self.driver.get_log(log)
+        self.driver.get(page.as_uri())
+
+    def command(self, name: str, **arguments: Any) -> Any:
+        """A command of the DevTools protocol."""
+        return self.driver.execute_cdp_cmd(name, arguments)
+
+    def run(self, script: str) -> Any:
+        """What a script gives that runs in the page."""
+        return self.driver.execute_script(script)
+
+    def wait(self, script: str) -> None:
+        """Wait until an expression is true in the page."""
+        WebDriverWait(self.driver, 60).until(lambda driver: driver.execute_script(f"return {script}"), script)
+
+    def plots(self) -> list[dict[str, Any]]:
+        """Every plot of the page: its `name`, and whether it is `drawn`."""
+        return self.run(_PLOTS)
+
+    def links(self) -> list[str]:
+        """Where the links of the page lead."""
+        return self.run(_LINKS)
+
+    def errors(self) -> list[str]:
+        """What the console holds of warnings and errors."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def requests(self) -> list[str]:
+        """What the page asked for, but what it carries itself."""
+        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        asked = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        addresses = [event["request"]["url"] for event in asked]
+        return [address for address in addresses if not address.startswith(("data:", "blob:", "about:"))]
+
+    def sideways(self) -> dict[str, Any]:
+        """By how many pixels the page is wider than the screen (`wide`), and what sticks out (`outside`).
+
+        What stands in a box that scrolls by itself does not stick out.
+        """
+        return self.run(_WIDTHS)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with started() as driver:
+        yield Browser(driver)
+
+
+@contextmanager
+def started() -> Iterator[Chrome]:
+    """Chromium, ended afterwards; as root it works only without its sandbox."""
+    options = ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = Chrome(options, Service(DRIVER))
+    try:
+        yield driver
+    finally:
+        driver.quit()

@@ -1,0 +1,17 @@
+"""Runs of the whole pipeline that several folders of tests look at, made once a session."""
+
+import pytest
+
+from made_run import History, TwoWeeks, make_history, make_two_weeks
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    """Raw folders without and with the newest week; not to be written to."""
+    return make_history(tmp_path_factory.mktemp("history"))
+
+
+@pytest.fixture(scope="session")
+def two_weeks(history: History, tmp_path_factory: pytest.TempPathFactory) -> TwoWeeks:
+    """A volume after a first run and one with the next drop; not to be written to."""
+    return make_two_weeks(history, tmp_path_factory.mktemp("two_weeks"))

@@ -1,0 +1,108 @@
+"""Input that cannot be used, given to the whole pipeline: one line that says why, and nothing published."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from made_data import FIRST_CUSTOMER
+from made_run import History, Run, TwoWeeks, aliases, results_of, run_pipeline
+from sodai.datasets import RECOMMENDATIONS, RUN_PAGE
+from sodai.volume import Volume
+
+PUBLISHED = ("predictions", "reports", "history", "mlflow", "weeks", "warehouse")
+
+
+def told(run: Run) -> str:
+    """The one line in which a run says why it failed, checked to be the only one but the log's place."""
+    line, *rest = run.stderr.splitlines()
+    assert run.code == 1
+    assert all(other.startswith("run: full log in ") for other in rest)
+    assert len(rest) <= 1
+    assert "published" not in run.stdout
+    return line
+
+
+@pytest.fixture
+def data(history: History, tmp_path: Path) -> Path:
+    """A raw folder that a test may spoil."""
+    return Path(shutil.copytree(history.before, tmp_path / "data"))
+
+
+def test_a_folder_without_files_is_named_before_anything_starts(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+
+    run = run_pipeline(data, tmp_path / "volume")
+
+    assert told(run) == f"run: {data}: no parquet files, expected transactions, customers and products"
+    assert run.stdout == ""
+    assert results_of(tmp_path / "volume") == {}
+
+
+def test_a_folder_without_customers_is_told_and_publishes_nothing(data: Path, tmp_path: Path) -> None:
+    (data / "clientes.parquet").unlink()
+
+    run = run_pipeline(data, tmp_path / "volume")
+
+    line = told(run)
+    assert "extract_and_validate_data: " in line
+    assert "found neither of clientes.parquet and customers.parquet, expected one of them" in line
+    assert results_of(tmp_path / "volume", *PUBLISHED) == {}
+
+
+def test_a_truncated_file_is_told_and_the_weeks_before_stay(
+    two_weeks: TwoWeeks, data: Path, tmp_path: Path
+) -> None:
+    volume = Path(shutil.copytree(two_weeks.root, tmp_path / "volume"))
+    before = results_of(volume, *PUBLISHED)
+    drop = two_weeks.history.drop
+    (data / "transacciones_2024-12-30.parquet").write_bytes(drop.read_bytes()[:-100])
+
+    run = run_pipeline(data, volume)
+
+    line = told(run)
+    assert "extract_and_validate_data: " in line
+    assert "transacciones_2024-12-30.parquet" in line
+    assert "expected whole parquet files; send them again" in line
+    assert results_of(volume, *PUBLISHED) == before
+
+
+def test_a_champion_of_other_features_is_told_and_stays(two_weeks: TwoWeeks, tmp_path: Path) -> None:
+    volume = Path(shutil.copytree(two_weeks.root, tmp_path / "volume"))
+    (manifest,) = volume.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
+    record = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**record, "features": ["moon_phase", *record["features"][1:]]}))
+    published = results_of(volume, "predictions", "history")
+
+    run = run_pipeline(two_weeks.history.after, volume, "--as-of", str(two_weeks.history.next_as_of))
+
+    line = told(run)
+    assert "detect_data_drift: champion: version 1 was trained on other features" in line
+    assert f"no longer made: moon_phase; new: {record['features'][0]}" in line
+    assert "run the pipeline with force_retrain" in line
+    assert results_of(volume, "predictions", "history") == published
+    assert aliases(volume) == {"champion": "1"}
+
+
+def test_one_customer_only_gets_a_list_of_the_products_there_are(
+    history: History, data: Path, tmp_path: Path
+) -> None:
+    lines = pd.read_parquet(data / "transacciones.parquet")
+    own = lines[lines["customer_id"] == FIRST_CUSTOMER]
+    own.to_parquet(data / "transacciones.parquet", index=False)
+    customers = pd.read_parquet(data / "clientes.parquet")
+    customers[customers["customer_id"] == FIRST_CUSTOMER].to_parquet(data / "clientes.parquet", index=False)
+
+    run = run_pipeline(data, tmp_path / "volume", "--as-of", str(history.as_of))
+
+    assert run.code == 0, run.stderr
+    volume, as_of = Volume(tmp_path / "volume"), history.as_of
+    lists = volume.read_json(RECOMMENDATIONS, as_of)["customers"]
+    listed = [item["product_id"] for item in lists[str(FIRST_CUSTOMER)]]
+    assert list(lists) == [str(FIRST_CUSTOMER)]
+    assert len(set(listed)) == 10
+    assert set(listed) <= set(own["product_id"])
+    assert volume.exists(RUN_PAGE, as_of)

@@ -1,0 +1,162 @@
+"""The whole pipeline on made data, run as `make run` does: Airflow, real stages, a volume of its own."""
+
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+from made_data import make_raw
+from made_week import files_of
+from run_pipeline import ROOT
+
+N_CUSTOMERS, N_PRODUCTS, N_WEEKS, N_TRIALS = 30, 16, 20, 3
+DROP = "transacciones_{monday}.parquet"
+PROCESS, DOCKER = "process", "docker"
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run ended: its exit code and what it said."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks that it printed as ended, in their order."""
+        return re.findall(r"^  (\w+) +[\d.]+ s$", self.stdout, flags=re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class History:
+    """Raw folders of made data: the weeks before the last, and the same with the last as a new file.
+
+    `as_of` is the first day after the weeks of `before`, `next_as_of` the one after the last week.
+    """
+
+    before: Path
+    after: Path
+    as_of: date
+    next_as_of: date
+
+    @property
+    def drop(self) -> Path:
+        """The file of the last week."""
+        return self.after / DROP.format(monday=self.as_of)
+
+
+@dataclass(frozen=True)
+class TwoWeeks:
+    """A volume after two runs, the second with the next drop; not to be written to.
+
+    `after_first` is what the first run left: path below the root -> content, but MLflow's.
+    """
+
+    root: Path
+    history: History
+    first: Run
+    second: Run
+    after_first: dict[str, bytes] = field(repr=False)
+
+
+def make_history(folder: Path) -> History:
+    """Write the raw folders of `History` into `folder`."""
+    made = make_raw(folder / "after", N_CUSTOMERS, N_PRODUCTS, N_WEEKS, n_drops=1)
+    monday = made.as_of - timedelta(weeks=1)
+    shutil.copytree(made.folder, folder / "before", ignore=shutil.ignore_patterns(DROP.format(monday=monday)))
+    return History(folder / "before", made.folder, monday, made.as_of)
+
+
+def make_two_weeks(history: History, root: Path) -> TwoWeeks:
+    """Run the pipeline twice on the volume `root`."""
+    first = run_pipeline(history.before, root)
+    after_first = results_of(root)
+    return TwoWeeks(root, history, first, run_pipeline(history.after, root), after_first)
+
+
+def run_pipeline(data: Path, root: Path, *options: str, runner: str = PROCESS) -> Run:
+    """Run the pipeline to its end."""
+    process = start_pipeline(data, root, *options, runner=runner)
+    stdout, stderr = process.communicate()
+    return Run(process.returncode, stdout, stderr)
+
+
+def start_pipeline(data: Path, root: Path, *options: str, runner: str = PROCESS) -> "subprocess.Popen[str]":
+    """Start the pipeline in a process group of its own."""
+    command = [ROOT / ".venv-airflow/bin/python", ROOT / "dags/run_pipeline.py", "--runner", runner]
+    return subprocess.Popen(
+        [*command, "--data", data, "--out", root, "--trials", str(N_TRIALS), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def kill_hard(process: "subprocess.Popen[str]") -> None:
+    """End a run like a power cut: it, Airflow and the stage at work, without a word to any of them."""
+    for pid in _family(process.pid):
+        with suppress(ProcessLookupError):  # it has ended by itself, or with its group
+            os.killpg(os.getpgid(pid), signal.SIGKILL)
+    process.communicate()
+
+
+def wait_for(pattern: str, root: Path, process: "subprocess.Popen[str]") -> None:
+    """Wait until a file below `root` matches while the run goes on."""
+    end = time.monotonic() + 300
+    while not any(root.glob(pattern)):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, f"{pattern} does not come"
+        time.sleep(0.02)
+
+
+def task_states(root: Path) -> dict[str, str]:
+    """How each task of the newest run ended, as Airflow's own database has it."""
+    query = (
+        "SELECT task_id, state FROM task_instance WHERE run_id = "
+        "(SELECT run_id FROM dag_run ORDER BY id DESC LIMIT 1)"
+    )
+    with closing(sqlite3.connect(root / ".airflow/airflow.db")) as database:
+        return dict(database.execute(query).fetchall())
+
+
+def aliases(root: Path) -> dict[str, str]:
+    """Alias -> version of the registered model of a volume."""
+    with closing(sqlite3.connect(root / "mlflow/mlflow.db")) as database:
+        rows = database.execute("SELECT alias, version FROM registered_model_aliases").fetchall()
+    return {alias: str(version) for alias, version in rows}
+
+
+def results_of(root: Path, *folders: str) -> dict[str, bytes]:
+    """Files of the volume and their content, but Airflow's, MLflow's and the logs.
+
+    Args:
+        folders: only these, below the root; all if none is given.
+    """
+    found = files_of(root)
+    wanted = tuple(f"{folder}/" for folder in folders)
+    return {
+        path: content
+        for path, content in found.items()
+        if not path.startswith((".airflow/", "logs/")) and (not wanted or path.startswith(wanted))
+    }
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all that it started, as far as they still run."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    family = [pid]
+    for member in family:
+        family.extend(child for child, parent in parents.items() if parent == member)
+    return family
