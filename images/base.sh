@@ -19,11 +19,11 @@ bootstrap() { # bootstrap FOLDER: what minbase gives, without what no container 
         fail "no registry answers and debootstrap cannot be installed; run this as root on Debian"
     address=$(debian_archive)
     [ -n "$address" ] || fail "no registry answers and /etc/apt names no Debian archive, expected one of them"
-    debootstrap --variant=minbase "$SUITE" "$1/root" "$address" >"$1/log" 2>&1 ||
+    debootstrap --variant=minbase "$SUITE" "$1/system" "$address" >"$1/log" 2>&1 ||
         fail "debootstrap of $SUITE failed: $(tail -n 1 "$1/log")"
-    rm -rf "$1"/root/var/cache/apt/archives/*.deb "$1"/root/var/lib/apt/lists/* "$1"/root/usr/share/locale/* \
-        "$1"/root/usr/share/man/* "$1"/root/var/log/*
-    find "$1/root/usr/share/doc" -type f ! -name copyright -delete
+    rm -rf "$1"/system/var/cache/apt/archives/*.deb "$1"/system/var/lib/apt/lists/* "$1"/system/usr/share/locale/* \
+        "$1"/system/usr/share/man/* "$1"/system/var/log/*
+    find "$1/system/usr/share/doc" -type f ! -name copyright -delete
 }
 
 if docker image inspect "$IMAGE" >/dev/null 2>&1; then
@@ -38,5 +38,5 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bootstrap "$work"
-tar --create --numeric-owner --one-file-system --directory "$work/root" . | docker import - "$IMAGE" >/dev/null
+tar --create --numeric-owner --one-file-system --directory "$work/system" . | docker import - "$IMAGE" >/dev/null
 echo "images: $IMAGE is made with debootstrap"

@@ -1,5 +1,6 @@
 """How a trained model becomes the challenger in the registry."""
 
+import logging
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,9 @@ from mlflow.sklearn import log_model
 
 from sodai.model import MANIFEST_FILE, TRUSTED_TYPES, TrainedModel, write_manifest
 from sodai.registry import CHALLENGER, MODEL_NAME, Registry
+
+# The images have no pip, and the model's requirements are given.
+logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
 
 
 def register(

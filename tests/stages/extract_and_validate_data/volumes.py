@@ -1,6 +1,7 @@
 """Volumes for the tests of extract_and_validate_data, and what is looked at in them."""
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -117,3 +118,21 @@ def results(volume: Volume) -> dict[str, bytes]:
 def named_lines(volume: Volume) -> list[Path]:
     """The files of LINES that are in force."""
     return [volume.path(LINES) / name for name in volume.read_json(LEDGER)["partitions"]["lines"].values()]
+
+
+def assert_refused(volume: Volume, *words: str, as_of: str = "auto", options: tuple[str, ...] = ()) -> str:
+    """The stage ends with one line that holds all `words`, exit 1, and what was there before is untouched."""
+    before = results(volume)
+    outcome = extract(volume, as_of, *options)
+    assert outcome.code == 1, outcome
+    assert outcome.result["status"] == "failed"
+    message: str = outcome.result["error"]
+    assert "\n" not in message
+    for word in words:
+        assert re.search(word, message), message
+    assert results(volume) == before
+    return message
+
+
+def rewrite(path: Path, table: pd.DataFrame) -> None:
+    table.to_parquet(path, index=False)

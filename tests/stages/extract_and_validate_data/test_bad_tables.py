@@ -1,0 +1,143 @@
+"""Dates beside the period, bad tables of customers and products, and a damaged warehouse."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from made_data import (
+    FIRST_CUSTOMER,
+    FIRST_PRODUCT,
+    disguised,
+    made_customers,
+    made_products,
+    write_transactions,
+)
+from sodai.datasets import CUSTOMERS, LEDGER, PRODUCTS
+from sodai.volume import Volume
+
+from .volumes import (
+    HISTORY,
+    add_drop,
+    assert_refused,
+    extract,
+    lines,
+    loaded,
+    named_lines,
+    purchases,
+    quality,
+    raw_volume,
+    rewrite,
+)
+
+AS_OF = "2024-03-06"
+DROP = lines((0, 0, 20, "2024-03-06", 2), (1, 1, 21, "2024-03-07", 2))
+
+
+class TestTime:
+    def test_rows_dated_as_of_or_later_are_kept_and_counted(self, volume: Volume) -> None:
+        result = loaded(volume, "2024-03-05")
+        assert result["lines_as_of_or_later"] == 1
+        record = quality(volume, "2024-03-05")
+        assert record["before_as_of"]["purchases"] == 3
+        assert [week["week"] for week in record["weeks"]] == ["2024-02-26"]
+        assert len(purchases(volume, date(2024, 3, 5))) == 3
+        assert len(purchases(volume)) == 4
+
+    def test_a_week_cut_by_as_of_counts_its_first_days(self, volume: Volume) -> None:
+        loaded(volume, "2024-02-27")
+        (week,) = quality(volume, "2024-02-27")["weeks"]
+        assert (week["week"], week["lines"], week["purchases"], week["pairs"]) == ("2024-02-26", 2, 2, 2)
+
+    def test_without_history_before_as_of_nothing_is_published(self, tmp_path: Path) -> None:
+        volume = raw_volume(tmp_path)
+        assert_refused(volume, "found no purchase dated before 2024-02-26", as_of="2024-02-26")
+
+    def test_without_any_purchase_as_of_cannot_be_found(self, tmp_path: Path) -> None:
+        volume = raw_volume(tmp_path, HISTORY.assign(items=disguised(-2)))
+        assert_refused(volume, "found not one purchase")
+
+    def test_a_drop_whose_dates_are_all_years_away_does_not_move_as_of(self, volume: Volume) -> None:
+        late = DROP.assign(purchase_date=DROP["purchase_date"] + pd.DateOffset(years=20))
+        add_drop(volume, "transacciones_2.parquet", late)
+        result = loaded(volume)
+        assert (result["as_of"], result["lines_as_of_or_later"]) == (AS_OF, 2)
+        (note,) = quality(volume, AS_OF)["notes"]
+        assert note.startswith("1 weeks from 2044-02-29 to 2044-02-29") or "2044" in note
+
+    def test_a_day_that_is_none_is_refused(self, volume: Volume) -> None:
+        assert_refused(volume, "--as-of: found '2024-02-30', expected a date", as_of="2024-02-30")
+
+
+class TestTables:
+    def test_one_customer_only_is_enough(self, tmp_path: Path) -> None:
+        volume = raw_volume(tmp_path, HISTORY.head(2))
+        rewrite(volume.root / "raw" / "clientes.parquet", made_customers(1))
+        result = loaded(volume)
+        assert (result["customers"], result["kept"]) == (1, 2)
+
+    def test_rows_without_key_and_repeated_rows_are_left_out_and_counted(self, volume: Volume) -> None:
+        customers = made_customers(3).astype({"customer_id": "float64"})
+        nameless = customers.head(1).assign(customer_id=np.nan)
+        rewrite(volume.root / "raw" / "clientes.parquet", pd.concat([customers, nameless, customers.tail(1)]))
+        assert loaded(volume, AS_OF)["customers"] == 3
+        report = quality(volume, AS_OF)["tables"]["customers"]
+        assert (report["rows_without_key"], report["duplicate_rows"]) == (1, 1)
+
+    def test_two_different_rows_of_one_customer_are_refused(self, volume: Volume) -> None:
+        customers = made_customers(3)
+        twice = pd.concat([customers, customers.tail(1).assign(customer_type="OTRO")])
+        rewrite(volume.root / "raw" / "clientes.parquet", twice)
+        assert_refused(volume, "clientes.parquet: 1 rows repeat a customer_id with other values")
+
+    def test_swapped_coordinates_are_exchanged_and_reported(self, tmp_path: Path) -> None:
+        volume = raw_volume(tmp_path)
+        rewrite(volume.root / "raw" / "clientes.parquet", made_customers(30))
+        loaded(volume, AS_OF)
+        customers = volume.read(CUSTOMERS, date.fromisoformat(AS_OF)).to_pandas()
+        assert customers["y"].between(-47, -46).all()
+        assert customers["x"].dropna().between(-109, -107).all()
+        assert quality(volume, AS_OF)["tables"]["customers"]["swapped_coordinates"] == [FIRST_CUSTOMER]
+
+    def test_a_column_that_the_business_does_not_have_may_be_all_null(self, volume: Volume) -> None:
+        table = pa.Table.from_pandas(made_customers(3).drop(columns="Y"), preserve_index=False)
+        table = table.append_column("Y", pa.nulls(3))
+        pq.write_table(table, volume.root / "raw" / "clientes.parquet")
+        loaded(volume, AS_OF)
+        assert volume.read(CUSTOMERS, date.fromisoformat(AS_OF))["y"].null_count == 3
+
+    def test_a_product_without_a_value_keeps_its_null(self, volume: Volume) -> None:
+        products = made_products(4)
+        products.loc[0, ["brand", "size"]] = None
+        rewrite(volume.root / "raw" / "productos.parquet", products)
+        loaded(volume, AS_OF)
+        assert quality(volume, AS_OF)["tables"]["products"]["nulls"] == {"brand": 1, "size": 1}
+        first = volume.read(PRODUCTS, date.fromisoformat(AS_OF)).to_pylist()[0]
+        assert (first["product_id"], first["brand"], first["size"]) == (FIRST_PRODUCT, None, None)
+
+
+class TestWarehouse:
+    def test_a_partition_that_is_gone_is_told_and_reload_builds_it_anew(self, volume: Volume) -> None:
+        before = purchases(volume)
+        named_lines(volume)[0].unlink()
+        assert_refused(volume, "missing but named by the ledger", "--reload")
+        loaded(volume, AS_OF, "--reload")
+        assert purchases(volume) == before
+
+    @pytest.mark.parametrize("content", ["{", json.dumps({"files": [], "partitions": {}})])
+    def test_a_ledger_that_cannot_be_read_is_told(self, volume: Volume, content: str) -> None:
+        volume.path(LEDGER).write_text(content)
+        assert extract(volume).code == 1
+
+    def test_a_file_that_was_corrected_is_loaded_beside_its_earlier_content(self, volume: Volume) -> None:
+        write_transactions(volume.root / "raw" / "transacciones.parquet", pd.concat([HISTORY.tail(2), DROP]))
+        result = loaded(volume)
+        assert (result["rows_new"], result["kept"], result["duplicates"]) == (4, 6, 2)
+        (note,) = quality(volume, result["as_of"])["notes"]
+        assert note.startswith("transacciones.parquet was loaded with 2 contents")
+        assert loaded(volume, result["as_of"], "--reload")["kept"] == 4
