@@ -14,6 +14,9 @@ from evidently.metrics import ValueDrift
 from detect_data_drift.core_columns import TestedColumn, beyond_chance
 from sodai.errors import SodaiError
 
+_STYLE = "<style>.MuiPaper-root{overflow-x:auto!important}</style>"
+_LINKS = '<p style="margin:1rem;font-family:sans-serif"><a href="index.html">The run</a></p>'
+
 
 @dataclass(frozen=True)
 class DriftReport:
@@ -56,7 +59,12 @@ def drift_report(current: pd.DataFrame, reference: pd.DataFrame, columns: list[T
         for side in (current, reference)
     )
     snapshot = report.run(*sides)
-    return DriftReport(snapshot.get_html_str(as_iframe=False), _table(snapshot.dict(), testable))
+    return DriftReport(_framed(snapshot.get_html_str(as_iframe=False)), _table(snapshot.dict(), testable))
+
+
+def _framed(html: str) -> str:
+    """Evidently's page with a way back to the run, and with cards that a phone can scroll."""
+    return html.replace("</head>", _STYLE + "</head>", 1).replace("<body>", "<body>" + _LINKS, 1)
 
 
 def _counts(current: pd.DataFrame, reference: pd.DataFrame, column: TestedColumn) -> tuple[int, int]:

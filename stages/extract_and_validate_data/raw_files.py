@@ -143,9 +143,9 @@ def _read(file: RawFile) -> pa.Table:
 def _find_one(raw: Path, names: Sequence[str]) -> Path:
     found = [path for name in names if (path := raw / f"{name}.parquet").exists()]
     if len(found) != 1:
-        state = "both" if found else "neither"
+        state, what = ("both", "take the older away") if found else ("neither", "put it there")
         raise InputError(
-            f"{raw}: found {state} of {names[0]}.parquet and {names[1]}.parquet, expected one of them"
+            f"{raw}: found {state} of {names[0]}.parquet and {names[1]}.parquet, expected one of them; {what}"
         )
     return found[0]
 

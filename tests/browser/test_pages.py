@@ -108,6 +108,7 @@ def test_every_link_leads_to_a_file(name: str, browser: Browser, open_page: Open
     assert away == ({"https://plotly.com/"} if name == "drift.html" else set())
     files = {Path(unquote(urlsplit(link).path)) for link in links if link not in away}
     assert [file for file in files if not file.is_file()] == []
+    assert page.with_name("index.html") in files or name == "index.html"
     if name in OWN_PAGES:
         assert files == {page.with_name(other) for other in PAGES if other != name}
 
@@ -119,9 +120,7 @@ def test_a_page_is_as_wide_as_a_phone(name: str, browser: Browser, open_page: Op
     found = browser.sideways()
     assert browser.run("return document.documentElement.clientWidth") == PHONE[0]
     assert found["wide"] <= 0
-    # Evidently's page hides what is wider than its frame; that layout is its own.
-    if name in OWN_PAGES:
-        assert found["outside"] == []
+    assert found["outside"] == []
     assert [plot["name"] for plot in browser.plots() if not plot["drawn"]] == []
 
 
