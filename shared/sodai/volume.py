@@ -28,7 +28,12 @@ class Volume:
     """The root folder that all stages share, and the only place where its paths are made."""
 
     def __init__(self, root: Path) -> None:
+        """Raises VolumeError if `root` is a file; a folder that is missing is made by what is written."""
         self.root = Path(root).resolve()
+        if self.root.exists() and not self.root.is_dir():
+            raise VolumeError(
+                f"{self.root}: is a file, expected the folder of the volume; give --data a folder"
+            )
 
     def path(self, dataset: Dataset, as_of: date | None = None) -> Path:
         """Where `dataset` lies for the period that starts on `as_of`."""

@@ -22,6 +22,13 @@ def volume(tmp_path: Path) -> Volume:
     return volume
 
 
+def test_a_file_is_no_volume(tmp_path: Path) -> None:
+    file = tmp_path / "volume"
+    file.touch()
+    with pytest.raises(VolumeError, match="is a file, expected the folder of the volume"):
+        Volume(file)
+
+
 def test_what_was_written_is_read_back(volume: Volume) -> None:
     assert volume.read(ORDERS, AS_OF).to_pydict() == {"order_id": [0], "n_units": [1.0]}
     assert volume.read(ORDERS, AS_OF, columns=["n_units"]).to_pydict() == {"n_units": [1.0]}
