@@ -46,7 +46,7 @@ backtest: env ## Replay periods in order: DATA=folder WEEKS="2025-01-01:5 2025-0
 	    --out "$(OUT)" --trials $(TRIALS)
 
 .PHONY: bench
-bench: env ## Compare the pipeline with the rules and peers it has to beat
+bench: env ## The backtest on the example data, the last four weeks of 2017
 	@PYTHONPATH=shared:dags:tests .venv/bin/python -m benchmarks
 
 .PHONY: up
