@@ -63,16 +63,11 @@ class Stack:
 
     def read(self, place: str) -> str:
         """A text file of the volume."""
-        return run(
-            "docker",
-            "run",
-            "--rm",
-            "--volume",
-            f"{NAME}_data:/data:ro",
-            "sodai/base",
-            "cat",
-            f"/data/{place}",
-        )
+        return self.inside("cat", f"/data/{place}")
+
+    def inside(self, *command: str) -> str:
+        """What a command prints that sees the volume at /data."""
+        return run("docker", "run", "--rm", "--volume", f"{NAME}_data:/data:ro", "sodai/base", *command)
 
     def _tasks(self, run_id: str) -> list[dict[str, Any]]:
         tasks: list[dict[str, Any]] = self.get(f"dags/{DAG}/dagRuns/{run_id}/taskInstances")["task_instances"]
