@@ -1,7 +1,6 @@
 """The edge of every stage: its options, its one JSON result line, its exit code and its run record."""
 
 import functools
-import inspect
 import json
 import logging
 import resource
@@ -75,7 +74,6 @@ def stage_command(stage: str) -> Callable[[StageFunction], Callable[..., None]]:
                 raise typer.Exit(EXIT_EXPECTED) from None
             _emit(result)
 
-        command.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # for typer
         return command
 
     return decorate
