@@ -182,6 +182,22 @@ SCORING = _weekly(
     Contract((*PAIR_COLUMNS, *FEATURE_COLUMNS), key=("customer_id", "product_id")),
 )
 
+FORECASTS = _weekly(
+    FEATURES_STAGE,
+    "forecasts.parquet",
+    "one period of TRAINING or SCORING: its volume as forecast on its first day",
+    Contract(
+        (
+            Column("cutoff", pa.date32(), "first day of the period"),
+            Column("level", pa.float64(), "pairs expected in an ordinary period", "pairs", minimum=0),
+            Column("calendar", pa.float64(), "times this, for holidays and time of the month", minimum=0),
+            Column("expected_pairs", pa.float64(), "level times calendar", "pairs", minimum=0),
+            Column("realised_pairs", pa.int64(), "pairs bought in a closed period", "pairs", nullable=True),
+        ),
+        key=("cutoff",),
+    ),
+)
+
 DECISION = _weekly(DRIFT, "decision.json", "one record: branch taken, rule that fired, every signal")
 DRIFT_TABLE = _weekly(
     DRIFT,

@@ -50,8 +50,6 @@ FEATURES: tuple[Feature, ...] = (
         "customer_tenure_days", "customer", "days", "days since the customer's first order", "never ordered"
     ),
     Feature("customer_order_days", "customer", "days", "days with an order so far"),
-    Feature("customer_order_days_4w", "customer", "days", "days with an order in the last four weeks"),
-    Feature("customer_active_weeks_8w", "customer", "weeks", "weeks with an order among the last eight"),
     Feature(
         "customer_activity", "customer", "weeks", "weeks with an order, each worth .9 of the week after it"
     ),
@@ -188,6 +186,20 @@ FEATURES: tuple[Feature, ...] = (
         "share of its buyers among customers of the same type over that among all customers, four weeks",
         "nobody bought it in the last four weeks",
     ),
+    Feature(
+        "product_family_share_1w",
+        "product",
+        "ratio",
+        "its buyers over all who bought of its brand, sub-category, segment, package and size, last week",
+        "nothing of the kind was bought in the last week",
+    ),
+    Feature(
+        "product_brand_size_share_1w",
+        "product",
+        "ratio",
+        "its buyers over all who bought of its brand and size, last week",
+        "nothing of the kind was bought in the last week",
+    ),
     Feature("pair_weeks", "pair", "weeks", "weeks in which the customer bought the product"),
     Feature("pair_weight_97", "pair", "weeks", "weeks with the product, each worth .97 of the week after it"),
     Feature("pair_weight_90", "pair", "weeks", "weeks with the product, each worth .9 of the week after it"),
@@ -195,7 +207,6 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "pair_weight_50", "pair", "weeks", "weeks with the product, each worth half of the week after it"
     ),
-    Feature("pair_weeks_4w", "pair", "weeks", "weeks with the product among the last four"),
     Feature("pair_weeks_8w", "pair", "weeks", "weeks with the product among the last eight"),
     Feature("pair_weeks_13w", "pair", "weeks", "weeks with the product among the last 13"),
     Feature(
@@ -282,27 +293,43 @@ FEATURES: tuple[Feature, ...] = (
         "never bought it",
     ),
     Feature(
-        "pair_in_last_order", "pair", "0 or 1", "whether the newest order day of the customer had the product"
-    ),
-    Feature(
         "pair_brand_weight",
         "pair",
         "weeks",
         "weeks with products of the same brand, each worth .9 of the week after it",
     ),
     Feature(
-        "pair_package_weight",
+        "pair_family_weight",
         "pair",
         "weeks",
-        "weeks with products of the same package, each worth .9 of the week after it",
+        "weeks with products of the same brand, sub-category, segment, package and size, each worth .9 "
+        "of the week after it",
     ),
     Feature(
-        "pair_look_alike_weight",
+        "pair_family_score",
+        "pair",
+        "score",
+        "what the customer wants of the family, at the product that it sells now: pair_family_weight "
+        "times product_family_share_1w",
+    ),
+    Feature(
+        "pair_brand_size_weight",
         "pair",
         "weeks",
-        "weeks with products of the same sub-category and size, each worth .9 of the week after it",
+        "weeks with products of the same brand and size, each worth .9 of the week after it",
     ),
-    Feature("period_holidays", "time", "days", "public holidays of Chile inside the period"),
+    Feature(
+        "pair_brand_size_score",
+        "pair",
+        "score",
+        "pair_brand_size_weight times product_brand_size_share_1w",
+    ),
+    Feature(
+        "period_calendar",
+        "time",
+        "ratio",
+        "volume expected of the period over that of an ordinary one, for holidays and time of the month",
+    ),
     Feature("market_pairs_1w", "time", "pairs", "customer-product pairs bought in the last week"),
     Feature(
         "market_trend_8w",

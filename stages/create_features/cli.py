@@ -16,7 +16,7 @@ from sodai.cli import (
     HorizonDays,
     stage_command,
 )
-from sodai.datasets import CUSTOMERS, FEATURES_STAGE, PRODUCTS, SCORING, TRAINING
+from sodai.datasets import CUSTOMERS, FEATURES_STAGE, FORECASTS, PRODUCTS, SCORING, TRAINING
 
 if TYPE_CHECKING:
     from datetime import date
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ibis.expr.types import Table
 
     from create_features.core import Bounds, Sources
+    from create_features.core_volume import Forecast
     from sodai.datasets import Dataset
-    from sodai.periods import Period
     from sodai.volume import Volume
 
 # retrain_model learns from two at least, and the newest is held out for evaluate_model.
@@ -64,7 +64,7 @@ def create_features(
     ] = None,
 ) -> dict[str, Any]:
     """Make candidate pairs and their 72 point-in-time features, for past periods and the one to come."""
-    from create_features import core
+    from create_features import core, core_volume
     from sodai.errors import InputError
     from sodai.periods import Period, parse_date
     from sodai.volume import Volume
@@ -92,16 +92,24 @@ def create_features(
                 f"{min_history_days} days of purchases before them, expected at least {MIN_PERIODS}; "
                 "load older transactions, give a later --as-of or lower --min-history-days"
             )
+        coming, *closed = forecasts = core_volume.forecasts_of(
+            connection.to_pyarrow(core_volume.pairs_by_day(transactions)).to_pandas(),
+            connection.to_pyarrow(core_volume.pairs_by_period(transactions, period)).to_pandas(),
+            period,
+            past,
+        )
+        attempt.write(FORECASTS, core_volume.forecast_table(forecasts))
         bounds = core.Bounds(max_bought, n_popular)
-        n_training = attempt.write_batches(TRAINING, _training(sources, past, bounds, spill))
+        n_training = attempt.write_batches(TRAINING, _training(sources, closed, bounds, spill))
         n_scoring = attempt.write_batches(
-            SCORING, _ordered(core.features_of(sources, period, bounds), SCORING, spill)
+            SCORING, _ordered(core.features_of(sources, coming, bounds), SCORING, spill)
         )
         connection.disconnect()
     return {
         "training_rows": n_training,
         "training_periods": [past[-1].as_of.isoformat(), past[0].as_of.isoformat()],
         "scoring_rows": n_scoring,
+        "expected_pairs": round(coming.expected_pairs, 1),
     }
 
 
@@ -131,12 +139,13 @@ def _hold(connection: "Backend", name: str, rows: "Table") -> "Table":
 
 
 def _training(
-    sources: "Sources", past: "list[Period]", bounds: "Bounds", scratch: Path
+    sources: "Sources", past: "list[Forecast]", bounds: "Bounds", scratch: Path
 ) -> "Iterator[pa.RecordBatch]":
     from create_features.core import features_of, with_target
 
-    for number, closed in enumerate(reversed(past), start=1):
-        rows = with_target(features_of(sources, closed, bounds), sources.transactions, closed)
+    for number, forecast in enumerate(reversed(past), start=1):
+        closed = forecast.period
+        rows = with_target(features_of(sources, forecast, bounds), sources.transactions, closed)
         yield from _ordered(rows.mutate(cutoff=closed.as_of), TRAINING, scratch)
         log.info("training period %s done, %d of %d", closed.as_of, number, len(past))
 

@@ -8,18 +8,14 @@ from ibis.expr.types import Table
 
 from create_features.core_candidates import candidates
 from create_features.core_customers import customer_features
+from create_features.core_families import with_families
 from create_features.core_history import Hold, history_before
-from create_features.core_pairs import PAIR, likings, pair_features, with_attributes, with_ratios
+from create_features.core_pairs import PAIR, pair_features, with_ratios
 from create_features.core_products import product_features, type_features
 from create_features.core_time import market_features
+from create_features.core_volume import Forecast
 from sodai.features import FEATURES
 from sodai.periods import Period
-
-_LIKINGS = {
-    "pair_brand_weight": ["brand"],
-    "pair_package_weight": ["package"],
-    "pair_look_alike_weight": ["sub_category", "size"],
-}
 
 
 @dataclass(frozen=True)
@@ -40,19 +36,19 @@ class Bounds:
     n_popular: int = 30
 
 
-def features_of(sources: Sources, period: Period, bounds: Bounds) -> Table:
+def features_of(sources: Sources, forecast: Forecast, bounds: Bounds) -> Table:
     """The candidates of a period with their features, from purchases before it alone.
 
     Args:
         sources: purchases may reach beyond the cutoff; what lies there is not seen.
-        period: its `as_of` is the cutoff.
+        forecast: of the period; the `as_of` of that is the cutoff.
         bounds: of candidates a customer.
 
     Returns:
         customer_id, product_id and the 72 features in the order and types of the catalogue, one
         row a candidate, in no order.
     """
-    history = history_before(sources.transactions, period.as_of, sources.hold)
+    history = history_before(sources.transactions, forecast.period.as_of, sources.hold)
     pairs = sources.hold("pairs", pair_features(history))
     products = sources.hold("products", product_features(history, sources.products))
     by_type = type_features(history, sources.customers)
@@ -66,11 +62,8 @@ def features_of(sources: Sources, period: Period, bounds: Bounds) -> Table:
         .drop("customer_id_right", "product_id_right")
     )
     joined = _with_type(joined, by_type)
-    for name, attributes in _LIKINGS.items():
-        described = joined.join(with_attributes(sources.products, attributes), "product_id")
-        liked = likings(history, sources.products, attributes, name)
-        joined = described.left_join(liked, ["customer_id", *attributes]).select(*joined.columns, name)
-    joined = with_ratios(joined.cross_join(market_features(history, period)))
+    joined = with_families(joined, history, sources.products)
+    joined = with_ratios(joined.cross_join(market_features(history, forecast)))
     return joined.select(
         *PAIR,
         **{
@@ -93,6 +86,8 @@ def training_periods(
 ) -> list[Period]:
     """The closed periods before `period` to learn from, newest first.
 
+    Each has at least one whole period of purchases before it, which its volume is forecast from.
+
     Args:
         period: the period to predict.
         first_purchase: date of the oldest purchase.
@@ -100,7 +95,8 @@ def training_periods(
         min_history_days: purchases of so many days must lie before a period.
     """
     past = [period.back(steps) for steps in range(1, wanted + 1)]
-    return [p for p in past if (p.as_of - first_purchase).days >= min_history_days]
+    history_days = max(min_history_days, period.step_days)
+    return [p for p in past if (p.as_of - first_purchase).days >= history_days]
 
 
 def _with_type(joined: Table, by_type: Table) -> Table:

@@ -46,8 +46,6 @@ def customer_features(history: History, customers: Table) -> Table:
 
 _ZERO_WITHOUT_HISTORY = {
     "customer_order_days",
-    "customer_order_days_4w",
-    "customer_active_weeks_8w",
     "customer_activity",
     "customer_products",
     "customer_products_4w",
@@ -63,8 +61,6 @@ def _orders(history: History) -> Table:
         customer_recency_days=_.age_days.min(),
         customer_tenure_days=_.age_days.max(),
         customer_order_days=_.age_days.nunique(),
-        customer_order_days_4w=_.age_days.nunique(where=_.week < 4),
-        customer_active_weeks_8w=_.week.nunique(where=_.week < 8),
         customer_weeks=_.week.nunique(),
         customer_units_8w=_.milli_units.sum(where=_.week < 8) / QUANTITY_UNIT,
     )

@@ -19,8 +19,8 @@ def pair_features(history: History) -> Table:
     """The pair features of every pair bought so far that need nothing but its own purchases.
 
     Returns:
-        customer_id, product_id and the features of the group pair but those of `likings` and of
-        `with_ratios`.
+        customer_id, product_id and the features of the group pair but those of `with_families`
+        and of `with_ratios`.
     """
     weights = history.weeks.group_by(PAIR).agg(
         pair_weeks=_.count(),
@@ -28,7 +28,6 @@ def pair_features(history: History) -> Table:
         pair_weight_90=decayed(_.week, 0.9),
         pair_weight_75=decayed(_.week, 0.75),
         pair_weight_50=decayed(_.week, 0.5),
-        pair_weeks_4w=_.count(where=_.week < 4),
         pair_weeks_8w=_.count(where=_.week < 8),
         pair_weeks_13w=_.count(where=_.week < 13),
     )
@@ -45,28 +44,6 @@ def pair_features(history: History) -> Table:
     return joined.select([name for name in joined.columns if not name.endswith("_right")])
 
 
-def likings(history: History, products: Table, attributes: list[str], name: str) -> Table:
-    """How much of a customer's decayed purchases has the attributes of a product.
-
-    Args:
-        history: purchases before the cutoff.
-        products: the columns of PRODUCTS.
-        attributes: columns that products have in common; null counts as a value of its own.
-        name: of the resulting column.
-
-    Returns:
-        customer_id, `attributes` (null as an empty text) and `name`.
-    """
-    described = with_attributes(products, attributes)
-    joined = history.weeks.join(described, "product_id")
-    return joined.group_by("customer_id", *attributes).agg(**{name: decayed(_.week, 0.9)})
-
-
-def with_attributes(products: Table, attributes: list[str]) -> Table:
-    """product_id and some attributes as text, null as an empty text, so that joins match."""
-    return products.select("product_id", **{a: products[a].cast("string").coalesce("") for a in attributes})
-
-
 def with_ratios(joined: Table) -> Table:
     """Add the pair features that set a pair beside its customer and its product.
 
@@ -75,9 +52,7 @@ def with_ratios(joined: Table) -> Table:
     """
     weeks_since_first = (_.pair_tenure_days + DAYS_PER_WEEK - 1) // DAYS_PER_WEEK
     never = {
-        name: _[name].coalesce(0)
-        for name in joined.columns
-        if name.startswith(("pair_weeks", "pair_weight")) or name.endswith("_weight")
+        name: _[name].coalesce(0) for name in joined.columns if name.startswith(("pair_weeks", "pair_weight"))
     }
     return joined.mutate(**never).mutate(
         pair_due_ratio=_.pair_recency_days / _.pair_gap_median_days.nullif(0),
@@ -86,5 +61,4 @@ def with_ratios(joined: Table) -> Table:
         pair_share_of_weeks=_.pair_weeks / _.customer_weeks,
         pair_share_of_activity=_.pair_weight_90 / _.customer_activity.nullif(0),
         pair_share_since_first=_.pair_weeks / weeks_since_first,
-        pair_in_last_order=(_.pair_recency_days == _.customer_recency_days).coalesce(False).cast("int64"),
     )
