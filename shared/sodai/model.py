@@ -15,14 +15,13 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import skops.io
-from lightgbm import LGBMClassifier
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
+from sodai.blend import BlendedClassifier
 from sodai.errors import ModelError
 from sodai.features import CATEGORICAL_NAMES, FEATURE_NAMES
-from sodai.resources import available_cpus
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,6 +32,8 @@ TRUSTED_TYPES = [
     "collections.OrderedDict",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRanker",
+    "sodai.blend.BlendedClassifier",
 ]
 # The encoder puts the categories first.
 _ENCODED_ORDER = [*CATEGORICAL_NAMES, *(name for name in FEATURE_NAMES if name not in CATEGORICAL_NAMES)]
@@ -42,12 +43,15 @@ _LARGEST_ODDS = 30.0
 _ADDRESS = re.compile(r'(?<="__id__": )\d+|\d+(?=\.npy)')
 
 
-def purchase_pipeline(params: Mapping[str, Any], seed: int) -> Pipeline:
-    """An unfitted pipeline of category codes and LightGBM, the same result for any number of threads.
+def purchase_pipeline(
+    params: Mapping[str, Any], seed: int, weights: Mapping[str, float] | None = None
+) -> Pipeline:
+    """An unfitted pipeline of category codes and a blend, the same result for any number of threads.
 
     Args:
-        params: of LGBMClassifier.
+        params: of LightGBM.
         seed: of its sampling of rows and columns.
+        weights: of the members of the blend; the classifier alone if left out.
     """
     encoder = ColumnTransformer(
         [
@@ -60,18 +64,17 @@ def purchase_pipeline(params: Mapping[str, Any], seed: int) -> Pipeline:
         remainder="passthrough",
         verbose_feature_names_out=False,
     )
-    classifier = LGBMClassifier(
-        **params,
-        random_state=seed,
-        deterministic=True,
-        force_row_wise=True,
-        n_jobs=available_cpus(),
-        verbose=-1,
-    )
-    return Pipeline([("encode", encoder.set_output(transform="pandas")), ("classify", classifier)])
+    blend = BlendedClassifier(dict(params), seed, weights)
+    return Pipeline([("encode", encoder.set_output(transform="pandas")), ("classify", blend)])
 
 
-def fit_pipeline(pipeline: Pipeline, X: pd.DataFrame, y: npt.NDArray[Any], weight: Floats) -> Pipeline:
+def fit_pipeline(
+    pipeline: Pipeline,
+    X: pd.DataFrame,
+    y: npt.NDArray[Any],
+    weight: Floats,
+    group: npt.NDArray[np.int64] | None = None,
+) -> Pipeline:
     """Fit with weights and with the category codes treated as categories.
 
     Args:
@@ -79,10 +82,9 @@ def fit_pipeline(pipeline: Pipeline, X: pd.DataFrame, y: npt.NDArray[Any], weigh
         X: (n, features) as from `features_frame`.
         y: (n,) 1 if bought in the period.
         weight: (n,) of each row.
+        group: (n,) list of each row, as `BlendedClassifier.fit` takes it.
     """
-    return pipeline.fit(
-        X, y, classify__sample_weight=weight, classify__categorical_feature=list(CATEGORICAL_NAMES)
-    )
+    return pipeline.fit(X, y, classify__sample_weight=weight, classify__group=group)
 
 
 def features_frame(table: pa.Table) -> pd.DataFrame:
@@ -104,21 +106,25 @@ class TrainedModel:
     manifest: dict[str, Any]
 
     def raw_score(self, X: pd.DataFrame) -> Floats:
-        """Log-odds before calibration: (n,)."""
-        return np.asarray(self._booster().predict(self._encoded(X), raw_score=True), dtype=np.float64)
+        """The blended score before calibration: (n,), log-odds where the classifier stands alone."""
+        return np.asarray(self.blend.decision_function(self.encoded(X)), dtype=np.float64)
 
-    def predict_proba(self, X: pd.DataFrame) -> Floats:
-        """Calibrated probability of at least one purchase in the period: (n,)."""
+    def log_odds(self, X: pd.DataFrame) -> Floats:
+        """Calibrated log-odds of at least one purchase in a period of usual volume: (n,).
+
+        The calibration is a line through the log-odds (Platt, 1999).
+        """
         calibration = self.manifest["calibration"]
-        return calibrated(self.raw_score(X), calibration["slope"], calibration["intercept"])
+        odds = calibration["slope"] * self.raw_score(X) + calibration["intercept"]
+        return np.asarray(np.clip(odds, -_LARGEST_ODDS, _LARGEST_ODDS), dtype=np.float64)
 
     def contributions(self, X: pd.DataFrame) -> Floats:
-        """SHAP values in log-odds before calibration: (n, 72 + 1), the last column is the base value.
+        """SHAP values before calibration: (n, 72 + 1), the last column is the base value.
 
-        A row adds up to `raw_score`; LightGBM computes them exactly.
+        A row adds up to `raw_score`.
         """
-        parts = np.asarray(self._booster().predict(self._encoded(X), pred_contrib=True), dtype=np.float64)
-        return parts[:, [*_TO_CATALOGUE, len(FEATURE_NAMES)]]
+        parts = self.blend.contributions(self.encoded(X))
+        return np.asarray(parts)[:, [*_TO_CATALOGUE, len(FEATURE_NAMES)]]
 
     def save(self, folder: Path) -> None:
         """Write the two files of a model folder."""
@@ -126,11 +132,14 @@ class TrainedModel:
         write_estimator(folder / ESTIMATOR_FILE, self.pipeline)
         write_manifest(folder, self.manifest)
 
-    def _encoded(self, X: pd.DataFrame) -> pd.DataFrame:
+    def encoded(self, X: pd.DataFrame) -> pd.DataFrame:
+        """The features as the blend takes them: (n, 72), categories as codes and first."""
         return self.pipeline["encode"].transform(X)
 
-    def _booster(self) -> Any:
-        return self.pipeline["classify"].booster_
+    @property
+    def blend(self) -> BlendedClassifier:
+        """The second step of the pipeline."""
+        return self.pipeline["classify"]
 
 
 def write_estimator(file: Path, pipeline: Pipeline) -> None:
@@ -155,12 +164,6 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write the manifest of a model folder."""
     text = json.dumps(manifest, indent=2, allow_nan=False, sort_keys=True)
     (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
-
-
-def calibrated(raw_score: Floats, slope: float, intercept: float) -> Floats:
-    """Probability from log-odds, after a line through the log-odds (Platt, 1999): (n,)."""
-    odds = np.clip(slope * raw_score + intercept, -_LARGEST_ODDS, _LARGEST_ODDS)
-    return np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float64)
 
 
 def load_model(folder: Path) -> TrainedModel:

@@ -1,10 +1,41 @@
-"""The predicted purchase set and the order of a list: every stage that speaks of them must agree."""
+"""Probabilities, the predicted purchase set and the order of a list: what stages must agree on."""
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 Floats = npt.NDArray[np.float64]
+
+_NEXT_TO_NONE = 1e-6
+_LARGEST_SHIFT, _SHIFT_TOLERANCE = 60.0, 1e-11
+
+
+def probabilities_at_volume(log_odds: Floats, expected_pairs: float) -> Floats:
+    """Probabilities that add up to an expected number of purchases.
+
+    All log-odds move by the same amount: the model says which pairs are likelier than which, the
+    forecast of the period how many there will be. Of the volume the model knows only its training
+    weeks; on SodAI its sum missed twelve weeks by 10 % in the mean, the forecast by 6.5 %.
+
+    Args:
+        log_odds: (n,) of at least one purchase, calibrated on past periods.
+        expected_pairs: purchased pairs expected among these n; what lies outside 0 to n is taken
+            for next to none or next to all.
+
+    Returns:
+        (n,) probabilities; the order of the log-odds is kept.
+    """
+    n = len(log_odds)
+    target = min(max(expected_pairs, n * _NEXT_TO_NONE), n * (1 - _NEXT_TO_NONE))
+    low, high = -_LARGEST_SHIFT, _LARGEST_SHIFT
+    while n and high - low > _SHIFT_TOLERANCE:
+        middle = (low + high) / 2
+        low, high = (low, middle) if _sigmoid(log_odds + middle).sum() > target else (middle, high)
+    return _sigmoid(log_odds + (low + high) / 2)
+
+
+def _sigmoid(log_odds: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-log_odds)), dtype=np.float64)
 
 
 def expected_f1_set(probability: Floats, missing_pairs: float = 0.0) -> npt.NDArray[np.bool_]:
@@ -28,17 +59,6 @@ def expected_f1_set(probability: Floats, missing_pairs: float = 0.0) -> npt.NDAr
     if len(order):
         selected[order[: int(np.argmax(expected_f1)) + 1]] = True
     return selected
-
-
-def expected_missing_pairs(probability: Floats, missing_share: float) -> float:
-    """Expected number of purchased pairs that are no candidates.
-
-    Args:
-        probability: (n,) of at least one purchase in the period, of every candidate.
-        missing_share: part of the purchased pairs of past periods that were no candidates, 0 to
-            less than 1.
-    """
-    return float(probability.sum()) * missing_share / (1 - missing_share)
 
 
 def expected_f1(probability: Floats, selected: npt.NDArray[np.bool_], missing_pairs: float = 0.0) -> float:

@@ -16,7 +16,7 @@ from sodai.metrics import (
     rounded,
     set_metrics,
 )
-from sodai.selection import expected_f1, expected_f1_set, expected_missing_pairs, rank_within_customer
+from sodai.selection import expected_f1, expected_f1_set, rank_within_customer
 
 
 def score_frame(pairs: pd.DataFrame, probability: npt.NDArray[np.float64]) -> pd.DataFrame:
@@ -32,14 +32,14 @@ def score_frame(pairs: pd.DataFrame, probability: npt.NDArray[np.float64]) -> pd
 
 
 def model_figures(
-    scored: pd.DataFrame, truth: pd.DataFrame, missing_share: float, ks: tuple[int, ...]
+    scored: pd.DataFrame, truth: pd.DataFrame, missing_pairs: float, ks: tuple[int, ...]
 ) -> dict[str, float]:
     """Every figure of a model on a closed period.
 
     Args:
         scored: customer_id, product_id, target, probability, rank; one row a candidate.
         truth: the distinct pairs bought in the period, candidates or not.
-        missing_share: part of the purchases that the model expects outside the candidates.
+        missing_pairs: purchased pairs that are expected outside the candidates.
         ks: list lengths.
 
     Returns:
@@ -48,15 +48,14 @@ def model_figures(
         predicted set over all pairs, its expected F1, and expected against realised pairs.
     """
     y, p = scored["target"].to_numpy(), scored["probability"].to_numpy()
-    missing = expected_missing_pairs(p, missing_share)
-    selected = expected_f1_set(p, missing)
+    selected = expected_f1_set(p, missing_pairs)
     figures = {
         **discrimination(y, p),
         "calibration_error": calibration_error(y.astype(float), p),
         **ranking_metrics(scored, truth, ks),
         **set_metrics(scored.loc[selected, PAIR], truth),
-        "expected_set_f1": expected_f1(p, selected, missing),
-        "expected_pairs": float(p.sum() + missing),
+        "expected_set_f1": expected_f1(p, selected, missing_pairs),
+        "expected_pairs": float(p.sum() + missing_pairs),
     }
     return rounded(figures)
 

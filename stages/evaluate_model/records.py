@@ -14,6 +14,7 @@ from evaluate_model import core
 from evaluate_model.core_baselines import baselines
 from sodai.datasets import CUSTOMERS, EVALUATE, TRAINING
 from sodai.errors import InputError, ModelError
+from sodai.forecasts import ExpectedVolume, expected_volume
 from sodai.metrics import PAIR
 from sodai.model import TrainedModel, features_frame, load_model
 from sodai.periods import Period
@@ -26,7 +27,10 @@ KS = (5, 10)
 
 @dataclass(frozen=True)
 class ClosedPeriod:
-    """A period whose purchases are known: its candidates, its truth, and what came before it."""
+    """A period whose purchases are known: its candidates, its truth, and what came before it.
+
+    `expected_pairs` is the volume that was to be expected on its first day.
+    """
 
     period: Period
     X: pd.DataFrame
@@ -34,6 +38,7 @@ class ClosedPeriod:
     truth: pd.DataFrame
     purchases_before: pd.DataFrame
     customer_type: pd.Series
+    expected_pairs: float
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ def closed_period(volume: Volume, period: Period) -> ClosedPeriod:
         purchases.loc[inside, PAIR].drop_duplicates(ignore_index=True),
         purchases[~inside],
         customers.set_index("customer_id")["customer_type"],
+        expected_volume(volume, period.as_of, closed.as_of, missing_share=0.0).pairs,
     )
 
 
@@ -98,8 +104,9 @@ def has_seen(model: TrainedModel, closed: Period) -> bool:
 
 def figures_of(model: TrainedModel, closed: ClosedPeriod, k: int) -> Figures:
     """The figures of a model on the closed period."""
-    scored = core.score_frame(closed.pairs, model.predict_proba(closed.X))
-    metrics = core.model_figures(scored, closed.truth, model.manifest["missing_share"], _ks(k))
+    expected = ExpectedVolume(closed.expected_pairs, model.manifest["missing_share"])
+    scored = core.score_frame(closed.pairs, expected.probabilities(model.log_odds(closed.X)))
+    metrics = core.model_figures(scored, closed.truth, expected.missing_pairs, _ks(k))
     return Figures(metrics, core.calibration_rows(scored), core.by_customer(scored, closed.truth, k))
 
 

@@ -46,6 +46,7 @@ def generate_predictions(
     import pyarrow as pa
 
     from generate_predictions import core
+    from sodai.forecasts import expected_volume
     from sodai.model import load_model
     from sodai.scoring import score_candidates
     from sodai.volume import Volume
@@ -53,14 +54,15 @@ def generate_predictions(
 
     day, volume = parse_date(as_of), Volume(data)
     model = load_model(volume.path(PUBLISHED_MODEL, day))
-    version, missing_share = str(model.manifest["version"]), float(model.manifest["missing_share"])
+    version = str(model.manifest["version"])
+    missing_pairs = expected_volume(volume, day, day, model.manifest["missing_share"]).missing_pairs
 
     scores = score_candidates(volume, day, model)
     log.info("%d candidates scored with version %s", len(scores), version)
-    predictions = core.predict(scores, day, version, missing_share)
+    predictions = core.predict(scores, day, version, missing_pairs)
 
     customers = volume.read(CUSTOMERS, day)["customer_id"].to_pylist()
-    summary = core.summarize(predictions, customers, customers_with_history(volume, day), missing_share, k)
+    summary = core.summarize(predictions, customers, customers_with_history(volume, day), missing_pairs, k)
     if summary["short_lists"]:
         log.warning("%d customers have fewer than %d candidates", len(summary["short_lists"]), k)
 

@@ -7,27 +7,24 @@ from typing import Any
 
 import pandas as pd
 
-from sodai.selection import expected_f1, expected_f1_set, expected_missing_pairs
+from sodai.selection import expected_f1, expected_f1_set
 
 _PAIR = ["customer_id", "product_id"]
 # The API shows probabilities; more digits than this are noise and make the file a third larger.
 _DIGITS = 4
 
 
-def predict(scores: pd.DataFrame, week: date, model_version: str, missing_share: float) -> pd.DataFrame:
+def predict(scores: pd.DataFrame, week: date, model_version: str, missing_pairs: float) -> pd.DataFrame:
     """The columns of PREDICTIONS, in the order of `scores`.
 
     Args:
         scores: customer_id, product_id, probability, rank, one row a candidate, in key order.
         week: first day of the period.
         model_version: version in the registry.
-        missing_share: part of the purchased pairs that were no candidates in past periods.
+        missing_pairs: expected number of purchased pairs that are no candidates.
     """
-    probability = scores["probability"].to_numpy()
-    missing = expected_missing_pairs(probability, missing_share)
-    return scores.assign(
-        week=week, selected=expected_f1_set(probability, missing), model_version=model_version
-    )
+    selected = expected_f1_set(scores["probability"].to_numpy(), missing_pairs)
+    return scores.assign(week=week, selected=selected, model_version=model_version)
 
 
 def recommend(predictions: pd.DataFrame, k: int) -> pd.DataFrame:
@@ -40,7 +37,7 @@ def summarize(
     predictions: pd.DataFrame,
     customers: Iterable[int],
     with_history: set[int],
-    missing_share: float,
+    missing_pairs: float,
     k: int,
 ) -> dict[str, Any]:
     """The figures of PREDICTION_SUMMARY.
@@ -49,7 +46,7 @@ def summarize(
         predictions: the columns of PREDICTIONS, all candidates of the period.
         customers: every customer that is to get a list.
         with_history: the customers with a purchase before the period.
-        missing_share: as in `predict`.
+        missing_pairs: as in `predict`.
         k: products that every list should hold.
 
     Returns:
@@ -58,7 +55,6 @@ def summarize(
         than `k` products (text id -> products), for each of which there is nothing more to offer.
     """
     probability, selected = predictions["probability"].to_numpy(), predictions["selected"].to_numpy()
-    missing = expected_missing_pairs(probability, missing_share)
     best = recommend(predictions, k)
     lengths = best.groupby("customer_id").size().reindex(sorted(customers), fill_value=0)
     without_history = ~lengths.index.isin(list(with_history))
@@ -73,9 +69,9 @@ def summarize(
         "n_customers_with_full_list": int((lengths >= k).sum()),
         "n_customers_without_history": int(without_history.sum()),
         "n_customers_without_history_listed": int((lengths[without_history] > 0).sum()),
-        "expected_pairs": round(float(probability.sum()) + missing, 3),
-        "expected_missing_pairs": round(missing, 3),
-        "expected_f1": round(expected_f1(probability, selected, missing), 6),
+        "expected_pairs": round(float(probability.sum()) + missing_pairs, 3),
+        "expected_missing_pairs": round(missing_pairs, 3),
+        "expected_f1": round(expected_f1(probability, selected, missing_pairs), 6),
         "short_lists": {str(customer): int(length) for customer, length in short.items()},
     }
 

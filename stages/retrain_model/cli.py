@@ -44,6 +44,12 @@ def retrain_model(
     fit_rows: Annotated[
         int, typer.Option(min=1000, help="Rows that the final fit learns from, about.")
     ] = 400_000,
+    blend_rows: Annotated[
+        int, typer.Option(min=1000, help="Rows that a fold of the blend learns from, about.")
+    ] = 100_000,
+    members: Annotated[
+        str, typer.Option(help="What may be blended: of classifier, ranker, momentum, with commas.")
+    ] = "classifier,ranker,momentum",
     seed: Seed = 0,
     tracking_uri: TrackingUri = None,
 ) -> dict[str, Any]:
@@ -51,25 +57,30 @@ def retrain_model(
     import numpy as np
     import pandas as pd
 
-    from retrain_model import core, core_rows, core_search, study
+    from retrain_model import core, core_blend, core_rows, core_search, study
     from sodai.model import TrainedModel, features_frame, purchase_pipeline
     from sodai.periods import Period, parse_date
     from sodai.registry import Registry
     from sodai.resources import available_cpus
     from sodai.volume import Volume, sha256_of
 
+    wanted = _members(members)
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
     registry = Registry(volume, tracking_uri)
     table = _rows_to_learn_from(volume, period)
     X, y = features_frame(table), table["target"].to_numpy()
     cutoff = pd.to_datetime(table["cutoff"].to_pandas())
+    group = core_rows.lists_of(cutoff, table["customer_id"].to_numpy())
     training_sha256 = sha256_of(volume.existing(TRAINING, period.as_of))
 
-    tested = core_rows.rolling_folds(
-        X, y, cutoff, folds, period.step_days, search_rows, np.random.default_rng(seed)
-    )
+    def rolling(n_rows: int) -> list[core_rows.Fold]:
+        rng = np.random.default_rng(seed)
+        return core_rows.rolling_folds(X, y, cutoff, group, folds, period.step_days, n_rows, rng)
+
     encoder = purchase_pipeline({}, seed)["encode"].fit(X)
-    prepared = [core_search.prepare(fold, lambda rows: encoder.transform(rows.X)) for fold in tested]
+    prepared = [
+        core_search.prepare(fold, lambda rows: encoder.transform(rows.X)) for fold in rolling(search_rows)
+    ]
     key = core.study_key(training_sha256, seed=seed, folds=folds, rows=search_rows)
     found = study.run_study(
         volume.path(STUDIES, period.as_of) / f"{key}.journal",
@@ -81,7 +92,10 @@ def retrain_model(
     params = core_search.final_params(found.best_trial)
     log.info("best trial %d: %.5f, %s", found.best_trial.number, found.best_value, params)
 
-    pipeline = core.fit_final(X, y, cutoff, period.step_days, params, fit_rows, seed)
+    blend = core_blend.choose(core_blend.tested_periods(rolling(blend_rows), params, seed, wanted))
+    log.info("blend %s of %s", blend.weights, blend.figures)
+    rows = core_rows.Rows(X, y, np.ones(len(y)), group)
+    pipeline = core.fit_final(rows, cutoff, period.step_days, params, blend.weights, fit_rows, seed)
     model = TrainedModel(
         pipeline,
         core.manifest_of(
@@ -91,12 +105,23 @@ def retrain_model(
             training_sha256,
             params=params,
             seed=seed,
-            calibration=core.calibration_of(tested, params, seed),
+            blend={"weights": blend.weights, "figures": blend.figures},
+            calibration=blend.calibration,
             missing_share=_missing_share(volume, period, table),
             average_precision=found.best_value,
         ),
     )
     return _publish(volume, period, registry, model, found, table)
+
+
+def _members(text: str) -> list[str]:
+    from sodai.blend import MEMBERS
+    from sodai.errors import InputError
+
+    named = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in named if name not in MEMBERS]:
+        raise InputError(f"--members: found {', '.join(unknown)!r}, expected some of {', '.join(MEMBERS)}")
+    return [name for name in MEMBERS if name in named]
 
 
 def _rows_to_learn_from(volume: "Volume", period: "Period") -> "pa.Table":
@@ -164,5 +189,6 @@ def _publish(
         "trials": len(finished(found)),
         "average_precision": round(found.best_value, 6),
         "params": model.manifest["params"],
+        "blend": model.manifest["blend"]["weights"],
         "calibration": model.manifest["calibration"],
     }

@@ -1,48 +1,42 @@
-"""From training rows and chosen parameters to a challenger: final fit, calibration, manifest."""
+"""From training rows and chosen parameters to a challenger: final fit, missing share, manifest."""
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from retrain_model.core_rows import Floats, Fold, Rows, faded, sampled
-from retrain_model.core_search import fit_calibration
+from retrain_model.core_rows import Rows, faded, sampled
 from sodai.features import FEATURE_NAMES
-from sodai.model import TrainedModel, fit_pipeline, purchase_pipeline
+from sodai.model import fit_pipeline, purchase_pipeline
 
 
 def fit_final(
-    X: pd.DataFrame,
-    y: npt.NDArray[np.int8],
+    rows: Rows,
     cutoff: pd.Series,
     step_days: int,
     params: dict[str, Any],
+    weights: dict[str, float],
     max_rows: int,
     seed: int,
 ) -> Any:
-    """Fit the pipeline on all training periods, newer ones counting more."""
-    weight = faded(cutoff, cutoff.max(), step_days)
-    rows = sampled(Rows(X, y, weight), max_rows, np.random.default_rng(seed))
-    return fit_pipeline(purchase_pipeline(params, seed), rows.X, rows.y, rows.weight)
+    """Fit the pipeline on all training periods, newer ones counting more.
 
-
-def out_of_fold(folds: list[Fold], params: dict[str, Any], seed: int) -> tuple[Floats, npt.NDArray[np.int8]]:
-    """Log-odds and targets of the tested periods, each scored by a fit on earlier periods alone."""
-    scores, targets = [], []
-    for fold in folds:
-        fitted = fit_pipeline(purchase_pipeline(params, seed), fold.train.X, fold.train.y, fold.train.weight)
-        model = TrainedModel(fitted, {})
-        scores.append(model.raw_score(fold.valid.X))
-        targets.append(fold.valid.y)
-    return np.concatenate(scores), np.concatenate(targets)
-
-
-def calibration_of(folds: list[Fold], params: dict[str, Any], seed: int) -> dict[str, float]:
-    """The calibration line of a set of parameters, from periods that its fits have not seen."""
-    return fit_calibration(*out_of_fold(folds, params, seed))
+    Args:
+        rows: every training row; its weights are not used.
+        cutoff: of each row.
+        step_days: days between two cutoffs.
+        params: of LightGBM.
+        weights: of the members of the blend.
+        max_rows: to learn from, see `sampled`.
+        seed: of the sampling.
+    """
+    weighted = replace(rows, weight=faded(cutoff, cutoff.max(), step_days))
+    learnt = sampled(weighted, max_rows, np.random.default_rng(seed))
+    pipeline = purchase_pipeline(params, seed, weights)
+    return fit_pipeline(pipeline, learnt.X, learnt.y, learnt.weight, learnt.group)
 
 
 def missing_share(n_bought_pairs: int, n_bought_candidates: int) -> float:
@@ -76,7 +70,7 @@ def manifest_of(
         horizon_days: length of the periods.
         cutoff: of the training rows.
         training_sha256: of the training table.
-        more: params, calibration, missing_share and scores.
+        more: params, blend, calibration, missing_share and scores.
     """
     return {
         "as_of": as_of.isoformat(),

@@ -14,11 +14,15 @@ FADING = 0.93
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows to learn from or to test on: features (n, 72), target (n,), weight (n,)."""
+    """Rows to learn from or to test on: features (n, 72), target, weight and list of each (n,).
+
+    A list is a customer in a period; its rows stand next to each other.
+    """
 
     X: pd.DataFrame
     y: npt.NDArray[np.int8]
     weight: Floats
+    group: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,25 @@ def sampled(rows: Rows, max_rows: int, rng: np.random.Generator) -> Rows:
         return rows
     kept = bought | (rng.random(len(rows.y)) < share)
     weight = np.where(bought, rows.weight, rows.weight / share)[kept]
-    return Rows(rows.X[kept].reset_index(drop=True), rows.y[kept], weight)
+    return Rows(rows.X[kept].reset_index(drop=True), rows.y[kept], weight, rows.group[kept])
+
+
+def lists_of(cutoff: pd.Series, customer_id: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The list of each row, numbered in the order of the rows: (n,).
+
+    Args:
+        cutoff: of each row; rows of a period and, within it, of a customer stand next to each other.
+        customer_id: of each row.
+    """
+    turns = (cutoff != cutoff.shift()).to_numpy() | (np.diff(customer_id, prepend=-1) != 0)
+    return np.cumsum(turns).astype(np.int64)
 
 
 def rolling_folds(
     X: pd.DataFrame,
     y: npt.NDArray[np.int8],
     cutoff: pd.Series,
+    group: npt.NDArray[np.int64],
     n_folds: int,
     step_days: int,
     max_rows: int,
@@ -74,20 +90,21 @@ def rolling_folds(
     A training period ends before the tested one begins, because periods of one kind do not overlap.
 
     Args:
-        X, y, cutoff: the training rows, (n, ...) with one order.
+        X, y, cutoff, group: the training rows, (n, ...) with one order.
         n_folds: wanted; fewer where fewer periods have one before them.
         step_days: days between two cutoffs.
         max_rows: to learn from in each fold, see `sampled`.
         rng: of the sampling.
     """
     cutoffs = sorted(cutoff.unique(), reverse=True)
-    return [_fold(X, y, cutoff, tested, step_days, max_rows, rng) for tested in cutoffs[:-1][:n_folds]]
+    return [_fold(X, y, cutoff, group, tested, step_days, max_rows, rng) for tested in cutoffs[:-1][:n_folds]]
 
 
 def _fold(
     X: pd.DataFrame,
     y: npt.NDArray[np.int8],
     cutoff: pd.Series,
+    group: npt.NDArray[np.int64],
     tested: pd.Timestamp,
     step_days: int,
     max_rows: int,
@@ -95,5 +112,5 @@ def _fold(
 ) -> Fold:
     before, inside = (cutoff < tested).to_numpy(), (cutoff == tested).to_numpy()
     weight = faded(cutoff[before], tested, step_days)
-    train = sampled(Rows(X[before].reset_index(drop=True), y[before], weight), max_rows, rng)
-    return Fold(tested, train, Rows(X[inside], y[inside], np.ones(int(inside.sum()))))
+    train = sampled(Rows(X[before].reset_index(drop=True), y[before], weight, group[before]), max_rows, rng)
+    return Fold(tested, train, Rows(X[inside], y[inside], np.ones(int(inside.sum())), group[inside]))

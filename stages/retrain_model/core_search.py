@@ -6,11 +6,10 @@ from typing import Any
 
 import lightgbm
 import numpy as np
-import numpy.typing as npt
 import optuna
 from optuna.trial import FrozenTrial
 
-from retrain_model.core_rows import Floats, Fold, Rows
+from retrain_model.core_rows import Fold, Rows
 from sodai.features import CATEGORICAL_NAMES
 
 MAX_ROUNDS = 200
@@ -106,23 +105,3 @@ def objective(folds: list[PreparedFold], seed: int, threads: int) -> Callable[[o
         return float(np.mean(scores))
 
     return value
-
-
-def fit_calibration(raw_score: Floats, y: npt.NDArray[np.int8]) -> dict[str, float]:
-    """The line through log-odds that makes probabilities honest on periods the model has not seen.
-
-    Two parameters over several periods: a free-form curve on few periods copies their volume.
-
-    Args:
-        raw_score: (n,) log-odds out of fold, several periods together.
-        y: (n,) 1 if bought.
-
-    Returns:
-        `slope`, `intercept`; the identity where the rows hold only one class.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    if y.min() == y.max():
-        return {"slope": 1.0, "intercept": 0.0}
-    line = LogisticRegression(C=np.inf, max_iter=200).fit(raw_score.reshape(-1, 1), y)
-    return {"slope": float(line.coef_[0, 0]), "intercept": float(line.intercept_[0])}

@@ -11,6 +11,7 @@ import pandas as pd
 from mlflow.models import infer_signature
 from mlflow.sklearn import log_model
 
+import sodai
 from sodai.model import MANIFEST_FILE, TRUSTED_TYPES, TrainedModel, write_manifest
 from sodai.registry import CHALLENGER, MODEL_NAME, Registry
 
@@ -47,6 +48,7 @@ def register(
                 pip_requirements=_requirements(),
                 serialization_format="skops",
                 skops_trusted_types=TRUSTED_TYPES,
+                code_paths=[str(Path(sodai.__file__).parent)],
             )
         number = str(logged.registered_model_version)
         model = replace(model, manifest={**model.manifest, "version": number, "run_id": run_id})

@@ -1,0 +1,49 @@
+"""The expected volume of a period: what evaluates a model and what publishes with it must agree."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+
+from sodai.datasets import FEATURES_STAGE, FORECASTS
+from sodai.errors import InputError
+from sodai.selection import probabilities_at_volume
+from sodai.volume import Volume
+
+
+@dataclass(frozen=True)
+class ExpectedVolume:
+    """Distinct pairs expected to be bought in a period, and the part of them that are no candidates.
+
+    `missing_share` is that of the model's training periods, 0 to less than 1.
+    """
+
+    pairs: float
+    missing_share: float
+
+    @property
+    def missing_pairs(self) -> float:
+        """Expected number of purchased pairs that are no candidates."""
+        return self.pairs * self.missing_share
+
+    def probabilities(self, log_odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Probabilities of all candidates of the period, from their calibrated log-odds: (n,)."""
+        return probabilities_at_volume(log_odds, self.pairs - self.missing_pairs)
+
+
+def expected_volume(volume: Volume, as_of: date, cutoff: date, missing_share: float) -> ExpectedVolume:
+    """The forecast that the run for `as_of` made of the period that starts on `cutoff`.
+
+    Raises:
+        InputError: there is none.
+    """
+    table = volume.read(FORECASTS, as_of, columns=["cutoff", "expected_pairs"])
+    found = table.filter(pc.field("cutoff") == cutoff)["expected_pairs"].to_pylist()
+    if not found:
+        raise InputError(
+            f"{volume.path(FORECASTS, as_of)}: found no forecast for {cutoff}, expected one for every "
+            f"period of the week; run {FEATURES_STAGE} for {as_of} again"
+        )
+    return ExpectedVolume(found[0], missing_share)
