@@ -37,13 +37,19 @@ def expected_volume(volume: Volume, as_of: date, cutoff: date, missing_share: fl
     """The forecast that the run for `as_of` made of the period that starts on `cutoff`.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or it is no number.
+        ContractError: the table breaks its contract.
     """
-    table = volume.read(FORECASTS, as_of, columns=["cutoff", "expected_pairs"])
+    table = volume.read(FORECASTS, as_of)
     found = table.filter(pc.field("cutoff") == cutoff)["expected_pairs"].to_pylist()
     if not found:
         raise InputError(
             f"{volume.path(FORECASTS, as_of)}: found no forecast for {cutoff}, expected one for every "
             f"period of the week; run {FEATURES_STAGE} for {as_of} again"
+        )
+    if not np.isfinite(found[0]):
+        raise InputError(
+            f"{volume.path(FORECASTS, as_of)}: found expected_pairs {found[0]} for {cutoff}, expected a "
+            f"number; run {FEATURES_STAGE} for {as_of} again"
         )
     return ExpectedVolume(found[0], missing_share)

@@ -24,7 +24,15 @@ def probabilities_at_volume(log_odds: Floats, expected_pairs: float) -> Floats:
 
     Returns:
         (n,) probabilities; the order of the log-odds is kept.
+
+    Raises:
+        ValueError: a log-odds or the expected number is NaN.
     """
+    if np.isnan(expected_pairs) or np.isnan(log_odds).any():
+        raise ValueError(
+            f"found {np.isnan(log_odds).sum()} NaN among {len(log_odds)} log-odds and an expected volume of "
+            f"{expected_pairs} pairs, expected numbers"
+        )
     n = len(log_odds)
     target = min(max(expected_pairs, n * _NEXT_TO_NONE), n * (1 - _NEXT_TO_NONE))
     low, high = -_LARGEST_SHIFT, _LARGEST_SHIFT

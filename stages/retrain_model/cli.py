@@ -40,10 +40,10 @@ def retrain_model(
     ] = 3,
     search_rows: Annotated[
         int, typer.Option(min=1000, help="Rows that a trial learns from, about.")
-    ] = 40_000,
+    ] = 60_000,
     fit_rows: Annotated[
         int, typer.Option(min=1000, help="Rows that the final fit learns from, about.")
-    ] = 400_000,
+    ] = 1_000_000,
     blend_rows: Annotated[
         int, typer.Option(min=1000, help="Rows that a fold of the blend learns from, about.")
     ] = 100_000,
@@ -132,12 +132,13 @@ def _rows_to_learn_from(volume: "Volume", period: "Period") -> "pa.Table":
 
     table = volume.read(TRAINING, period.as_of)
     table = table.filter(pc.field("cutoff") < period.back(1).as_of)
-    n_periods = len(pc.unique(table["cutoff"]))
-    if n_periods < 2 or pc.sum(table["target"]).as_py() == 0:
+    n_periods, newest = len(pc.unique(table["cutoff"])), pc.max(table["cutoff"])
+    n_bought = pc.sum(table.filter(pc.field("cutoff") < newest)["target"]).as_py() or 0
+    if n_periods < 2 or not n_bought:
         raise InputError(
-            f"{volume.path(TRAINING, period.as_of)}: found {n_periods} periods to learn from and "
-            f"{pc.sum(table['target']).as_py() or 0} purchases in them, expected at least 2 and 1; "
-            "load older transactions or give a later --as-of"
+            f"{volume.path(TRAINING, period.as_of)}: found {n_periods} periods to learn from and {n_bought} "
+            "purchases before the newest of them, expected at least 2 and 1; load older transactions or "
+            "give a later --as-of"
         )
     return table
 

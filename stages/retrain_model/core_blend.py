@@ -92,7 +92,10 @@ def fit_weights(tested: Sequence[Tested], members: Sequence[str]) -> tuple[dict[
         X = np.column_stack([np.concatenate([each.scores[name] for each in tested]) for name in kept])
         line = LogisticRegression(C=np.inf, max_iter=500).fit(X, y)
         against = int(np.argmin(line.coef_[0]))
-        if len(kept) == 1 or line.coef_[0, against] > 0:
+        if len(kept) == 1 and line.coef_[0, 0] <= 0:
+            # It says nothing of these rows, or less: its order stands, at the share that was bought.
+            return {kept[0]: 1.0}, float(np.log(y.mean() / (1 - y.mean())) - X.mean())
+        if line.coef_[0, against] > 0:
             weights = {name: float(weight) for name, weight in zip(kept, line.coef_[0], strict=True)}
             return weights, float(line.intercept_[0])
         kept.pop(against)

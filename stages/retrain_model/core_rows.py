@@ -11,6 +11,9 @@ Floats = npt.NDArray[np.float64]
 # A row of a period counts this much of a row one period newer (data.md: tried and kept).
 FADING = 0.93
 
+# The smallest part of the rows that were not bought: below it lists lost more than rows saved time.
+SMALLEST_SHARE = 0.3
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -45,21 +48,25 @@ def faded(cutoff: pd.Series, newest: pd.Timestamp, step_days: int) -> Floats:
 
 
 def sampled(rows: Rows, max_rows: int, rng: np.random.Generator) -> Rows:
-    """Every bought row and a random part of the others, at most about `max_rows` in all.
+    """A part of the rows, about `max_rows` of them: first fewer negatives, then fewer lists.
 
-    Each kept negative counts for as many as it stands for, so that probabilities stay as they are.
+    Of the rows that were not bought a part of `SMALLEST_SHARE` at least is kept: with fewer of them a
+    bought row has too little beside it to learn from. Where that is still too much, whole lists are
+    drawn. A kept negative counts for as many as it stands for, so that probabilities stay as they are.
 
     Args:
         rows: what to draw from.
-        max_rows: wanted; more only where there are more bought rows than that.
+        max_rows: wanted, about.
         rng: of the draw.
     """
     bought = rows.y == 1
-    n_negative = int((~bought).sum())
-    share = min(1.0, max(max_rows - int(bought.sum()), max_rows // 4) / max(n_negative, 1))
-    if share == 1.0:
+    n_bought, n_negative = int(bought.sum()), int((~bought).sum())
+    share = float(np.clip((max_rows - n_bought) / max(n_negative, 1), SMALLEST_SHARE, 1.0))
+    of_lists = min(1.0, max_rows / max(n_bought + share * n_negative, 1.0))
+    if share == 1.0 and of_lists == 1.0:
         return rows
-    kept = bought | (rng.random(len(rows.y)) < share)
+    lists, place = np.unique(rows.group, return_inverse=True)
+    kept = (rng.random(len(lists)) < of_lists)[place] & (bought | (rng.random(len(rows.y)) < share))
     weight = np.where(bought, rows.weight, rows.weight / share)[kept]
     return Rows(rows.X[kept].reset_index(drop=True), rows.y[kept], weight, rows.group[kept])
 
@@ -88,6 +95,7 @@ def rolling_folds(
     """Rolling-origin folds, newest first: each tests on one period what earlier periods taught.
 
     A training period ends before the tested one begins, because periods of one kind do not overlap.
+    Something was bought in what a fold learns from; there may be no fold.
 
     Args:
         X, y, cutoff, group: the training rows, (n, ...) with one order.
@@ -96,8 +104,9 @@ def rolling_folds(
         max_rows: to learn from in each fold, see `sampled`.
         rng: of the sampling.
     """
-    cutoffs = sorted(cutoff.unique(), reverse=True)
-    return [_fold(X, y, cutoff, group, tested, step_days, max_rows, rng) for tested in cutoffs[:-1][:n_folds]]
+    first = cutoff[y == 1].min()
+    testable = sorted((day for day in cutoff.unique() if day > first), reverse=True)
+    return [_fold(X, y, cutoff, group, tested, step_days, max_rows, rng) for tested in testable[:n_folds]]
 
 
 def _fold(

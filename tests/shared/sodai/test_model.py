@@ -3,7 +3,6 @@
 import json
 import zipfile
 from collections.abc import Callable
-from math import exp
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sodai.errors import ModelError
 from sodai.features import CATEGORICAL_NAMES, FEATURE_NAMES, FEATURES
-from sodai.model import TrainedModel, calibrated, check_features, features_frame, load_model
+from sodai.model import TrainedModel, check_features, features_frame, load_model
 
 from .made_model import made_frame, made_manifest, made_model, made_table
 
@@ -41,15 +40,13 @@ def unseen_rows() -> pd.DataFrame:
 
 def test_the_model_has_learned_what_the_rows_were_made_by(model: TrainedModel, X: pd.DataFrame) -> None:
     bought = (X["product_brand"] == "Brand 0").to_numpy()
-    probability = model.predict_proba(X)
-    assert probability[bought].min() > probability[~bought].max()
+    log_odds = model.log_odds(X)
+    assert log_odds[bought].min() > log_odds[~bought].max()
 
 
-def test_a_saved_model_gives_the_same_probabilities(
-    model: TrainedModel, folder: Path, X: pd.DataFrame
-) -> None:
+def test_a_saved_model_gives_the_same_scores(model: TrainedModel, folder: Path, X: pd.DataFrame) -> None:
     loaded = load_model(folder)
-    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(loaded.log_odds(X), model.log_odds(X))
     np.testing.assert_array_equal(loaded.contributions(X), model.contributions(X))
     assert loaded.manifest == model.manifest
 
@@ -137,24 +134,20 @@ def test_a_model_of_other_features_is_not_loaded(folder: Path) -> None:
         load_model(folder)
 
 
-def test_calibration_is_a_line_on_the_log_odds() -> None:
-    # 0.5 * 2 - 1 = 0, an even chance; 0.5 * 4 - 1 = 1; 0.5 * -2 - 1 = -2.
-    probability = calibrated(np.array([2.0, 4.0, -2.0]), slope=0.5, intercept=-1.0)
-    assert probability == pytest.approx([0.5, 1 / (1 + exp(-1)), 1 / (1 + exp(2))])
-
-
-def test_calibration_keeps_probabilities_inside_their_bounds() -> None:
-    probability = calibrated(np.array([-1e6, 1e6]), slope=1.0, intercept=0.0)
-    assert 0 < probability[0] < 1e-12
-    assert 1 - 1e-12 < probability[1] < 1
-
-
-def test_the_calibration_of_the_manifest_is_the_one_used(model: TrainedModel, X: pd.DataFrame) -> None:
-    plain = 1 / (1 + np.exp(-model.raw_score(X)))
-    odds = np.log(plain / (1 - plain))
-    np.testing.assert_allclose(model.predict_proba(X), 1 / (1 + np.exp(-(0.5 * odds - 1.0))), rtol=1e-9)
+def test_calibration_is_a_line_through_the_raw_score(model: TrainedModel, X: pd.DataFrame) -> None:
+    # The manifest says slope .5, intercept -1.
+    raw = model.raw_score(X)
+    np.testing.assert_allclose(model.log_odds(X), 0.5 * raw - 1.0, rtol=1e-12)
     # What scikit-learn makes of the same pipeline, before any calibration.
-    np.testing.assert_allclose(plain, model.pipeline.predict_proba(X)[:, 1], rtol=1e-9)
+    np.testing.assert_allclose(1 / (1 + np.exp(-raw)), model.pipeline.predict_proba(X)[:, 1], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("slope", "bound"), [(1e6, 30.0), (-1e6, 30.0)])
+def test_log_odds_stay_inside_their_bounds(
+    model: TrainedModel, X: pd.DataFrame, slope: float, bound: float
+) -> None:
+    steep = TrainedModel(model.pipeline, {"calibration": {"slope": slope, "intercept": 0.0}})
+    assert set(np.abs(steep.log_odds(X))) == {bound}
 
 
 def test_contributions_add_up_to_the_raw_score_and_name_the_feature(
@@ -169,10 +162,10 @@ def test_contributions_add_up_to_the_raw_score_and_name_the_feature(
 
 def test_a_category_that_training_did_not_see_is_scored(model: TrainedModel, X: pd.DataFrame) -> None:
     unknown = X.assign(product_brand="Brand from tomorrow", customer_type="Kind from tomorrow")
-    probability = model.predict_proba(unknown)
-    assert np.isfinite(probability).all()
+    log_odds = model.log_odds(unknown)
+    assert np.isfinite(log_odds).all()
     # Known not to be `Brand 0`, the one that is bought.
-    assert probability.max() < model.predict_proba(X).max()
+    assert log_odds.max() < model.log_odds(X).max()
 
 
 def test_rows_without_any_value_that_may_be_null_are_scored(model: TrainedModel) -> None:
@@ -183,16 +176,16 @@ def test_rows_without_any_value_that_may_be_null_are_scored(model: TrainedModel)
             table = table.set_column(position, feature.name, nothing)
     X = features_frame(table)
     assert (X[CATEGORICAL_NAMES] == "").all(axis=None)
-    assert np.isfinite(model.predict_proba(X)).all()
+    assert np.isfinite(model.log_odds(X)).all()
 
 
 def test_a_row_is_scored_alike_whatever_rows_are_beside_it(model: TrainedModel, X: pd.DataFrame) -> None:
-    together = model.predict_proba(X)
-    np.testing.assert_array_equal(model.predict_proba(X[::-1])[::-1], together)
+    together = model.log_odds(X)
+    np.testing.assert_array_equal(model.log_odds(X[::-1])[::-1], together)
     # The first brand of these rows is not the first of all: codes come from the training.
     later = X[X["product_brand"] == "Brand 2"]
     np.testing.assert_array_equal(
-        model.predict_proba(later), together[(X["product_brand"] == "Brand 2").to_numpy()]
+        model.log_odds(later), together[(X["product_brand"] == "Brand 2").to_numpy()]
     )
 
 
@@ -202,12 +195,12 @@ def test_categories_in_another_dtype_and_columns_in_another_order_change_nothing
     turned = X.astype(dict.fromkeys(CATEGORICAL_NAMES, "category"))
     for name in CATEGORICAL_NAMES:
         turned[name] = turned[name].cat.reorder_categories(turned[name].cat.categories[::-1])
-    np.testing.assert_array_equal(model.predict_proba(turned), model.predict_proba(X))
-    np.testing.assert_array_equal(model.predict_proba(X[X.columns[::-1]]), model.predict_proba(X))
+    np.testing.assert_array_equal(model.log_odds(turned), model.log_odds(X))
+    np.testing.assert_array_equal(model.log_odds(X[X.columns[::-1]]), model.log_odds(X))
 
 
 def test_training_again_gives_the_same_model(model: TrainedModel, X: pd.DataFrame) -> None:
-    np.testing.assert_array_equal(made_model().predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(made_model().log_odds(X), model.log_odds(X))
 
 
 def test_a_frame_has_the_features_in_catalogue_order_and_no_other_column() -> None:

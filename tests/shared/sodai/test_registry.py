@@ -102,7 +102,7 @@ def test_a_moved_volume_gives_the_model_that_was_registered(
         "reference.parquet",
     ]
     loaded, X = load_model(tmp_path / "model"), made_frame(seed=1)
-    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(loaded.log_odds(X), model.log_odds(X))
     assert loaded.manifest["version"] == "1"
     assert pq.read_table(tmp_path / "model" / "reference.parquet").to_pydict() == {"version": [1]}
 

@@ -1,6 +1,7 @@
-"""The predicted set and the order of a list."""
+"""The volume of a period, the predicted set and the order of a list."""
 
 from itertools import combinations
+from random import Random
 
 import numpy as np
 import pandas as pd
@@ -8,10 +9,86 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sodai.selection import expected_f1, expected_f1_set, expected_missing_pairs, rank_within_customer
+from sodai.selection import (
+    expected_f1,
+    expected_f1_set,
+    probabilities_at_volume,
+    rank_within_customer,
+)
 
 probabilities = st.lists(st.floats(0.001, 0.999), min_size=1, max_size=7).map(np.array)
 missing = st.floats(0, 3)
+# As a model gives them: calibrated log-odds are cut at 30 either way.
+log_odds_of_pairs = st.lists(st.floats(-30, 30), min_size=1, max_size=60).map(np.array)
+
+
+def test_the_volume_of_a_worked_example() -> None:
+    # Odds of 1 and 3 become 1/3 and 1 where all are divided by 3: 1/4 + 1/2.
+    assert probabilities_at_volume(np.log([1.0, 3.0]), 0.75) == pytest.approx([0.25, 0.5])
+
+
+@given(log_odds_of_pairs, st.floats(0.001, 0.999))
+def test_probabilities_add_up_to_the_forecast(log_odds: np.ndarray, share: float) -> None:
+    expected_pairs = share * len(log_odds)
+    probability = probabilities_at_volume(log_odds, expected_pairs)
+    assert probability.sum() == pytest.approx(expected_pairs, abs=1e-6)
+    assert ((probability > 0) & (probability <= 1)).all()
+
+
+@given(log_odds_of_pairs, st.floats(0, 70))
+def test_the_volume_keeps_the_order_of_the_pairs(log_odds: np.ndarray, expected_pairs: float) -> None:
+    probability = probabilities_at_volume(log_odds, expected_pairs)
+    assert (np.diff(probability[np.argsort(log_odds)]) >= 0).all()
+    equal = log_odds == log_odds[0]
+    assert len(set(probability[equal])) == 1
+
+
+@given(log_odds_of_pairs, st.floats(-5, 5), st.floats(0.01, 0.99))
+def test_only_differences_of_log_odds_count(log_odds: np.ndarray, by: float, share: float) -> None:
+    expected_pairs = share * len(log_odds)
+    np.testing.assert_allclose(
+        probabilities_at_volume(log_odds + by, expected_pairs),
+        probabilities_at_volume(log_odds, expected_pairs),
+        atol=1e-8,
+    )
+
+
+@given(log_odds_of_pairs, st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_changes_no_probability(log_odds: np.ndarray, random: Random) -> None:
+    order = np.array(random.sample(range(len(log_odds)), len(log_odds)))
+    expected_pairs = 0.3 * len(log_odds)
+    np.testing.assert_allclose(
+        probabilities_at_volume(log_odds[order], expected_pairs),
+        probabilities_at_volume(log_odds, expected_pairs)[order],
+        atol=1e-8,
+    )
+
+
+@pytest.mark.parametrize("expected_pairs", [0.0, -4.0])
+def test_a_volume_of_nothing_is_next_to_none_and_keeps_the_order(expected_pairs: float) -> None:
+    probability = probabilities_at_volume(np.array([3.0, -2.0, 0.5]), expected_pairs)
+    assert probability.sum() == pytest.approx(3e-6, rel=1e-3)
+    assert np.argsort(probability).tolist() == [1, 2, 0]
+
+
+@pytest.mark.parametrize("expected_pairs", [3.0, 50.0])
+def test_a_volume_of_all_pairs_or_more_is_next_to_all_and_keeps_the_order(expected_pairs: float) -> None:
+    probability = probabilities_at_volume(np.array([3.0, -2.0, 0.5]), expected_pairs)
+    assert probability.sum() == pytest.approx(3 - 3e-6, abs=1e-6)
+    assert np.argsort(probability).tolist() == [1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("log_odds", "expected_pairs"), [([0.0, 1.0], np.nan), ([0.0, np.nan], 1.0), ([], np.nan)]
+)
+def test_what_is_no_number_is_refused(log_odds: list[float], expected_pairs: float) -> None:
+    with pytest.raises(ValueError, match=r"found \d NaN among \d log-odds .*, expected numbers"):
+        probabilities_at_volume(np.array(log_odds), expected_pairs)
+
+
+@pytest.mark.parametrize("expected_pairs", [0.0, 7.0])
+def test_without_pairs_there_are_no_probabilities_whatever_the_volume(expected_pairs: float) -> None:
+    assert probabilities_at_volume(np.array([]), expected_pairs).tolist() == []
 
 
 def test_the_set_of_a_worked_example() -> None:
@@ -55,11 +132,6 @@ def test_no_candidates_make_an_empty_set_with_an_f1_of_zero() -> None:
     nothing = np.array([])
     assert expected_f1_set(nothing).tolist() == []
     assert expected_f1(nothing, expected_f1_set(nothing)) == 0.0
-
-
-def test_the_missing_share_is_of_all_purchases_and_not_of_the_candidates() -> None:
-    # 93 of 100 expected purchases are candidates, so 7 are not.
-    assert expected_missing_pairs(np.array([60.0, 33.0]), 0.07) == pytest.approx(7.0)
 
 
 def test_ranks_count_from_the_best_and_ties_go_to_the_smaller_product() -> None:

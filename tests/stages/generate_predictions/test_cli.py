@@ -5,18 +5,21 @@ import time
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from made_week import N_CUSTOMERS, ScoredWeek, files_of, run_stage, start_stage
 from sodai.datasets import (
     CUSTOMERS,
+    FORECASTS,
     PREDICTION_SUMMARY,
     PREDICTIONS,
     PUBLISHED_MODEL,
     RECOMMENDATIONS,
     SCORING,
 )
+from sodai.model import load_model
 from sodai.volume import Volume
 
 STAGE = "generate_predictions"
@@ -51,6 +54,55 @@ def test_every_customer_gets_k_products_and_ranks_are_permutations(volume: Volum
     assert summary["n_selected"] == predictions["selected"].sum()
     # make_raw leaves one customer without a purchase.
     assert summary["n_customers_without_history_listed"] == summary["n_customers_without_history"] == 1
+
+
+def test_the_probabilities_and_what_is_no_candidate_add_up_to_the_forecast(
+    volume: Volume, as_of: date
+) -> None:
+    outcome = run_stage(STAGE, volume.root, str(as_of))
+
+    assert outcome.code == 0, outcome.log
+    forecasts = volume.read(FORECASTS, as_of).to_pylist()
+    (forecast,) = [each["expected_pairs"] for each in forecasts if each["cutoff"] == as_of]
+    missing_share = load_model(volume.path(PUBLISHED_MODEL, as_of)).manifest["missing_share"]
+    probability = volume.read(PREDICTIONS, as_of)["probability"].to_numpy()
+    summary = volume.read_json(PREDICTION_SUMMARY, as_of)
+    assert 0 < missing_share < 1
+    assert probability.sum() == pytest.approx(forecast * (1 - missing_share), abs=1e-6)
+    assert summary["expected_pairs"] == pytest.approx(forecast, abs=1e-3)
+    assert summary["expected_missing_pairs"] == pytest.approx(forecast * missing_share, abs=1e-3)
+
+
+def test_a_volume_twice_as_large_makes_every_pair_likelier_and_keeps_the_lists(
+    volume: Volume, as_of: date
+) -> None:
+    run_stage(STAGE, volume.root, str(as_of))
+    before = volume.read(PREDICTIONS, as_of).to_pandas()
+    file = volume.path(FORECASTS, as_of)
+    table = pq.read_table(file)
+    place = table.column_names.index("expected_pairs")
+    doubled = pc.multiply(table["expected_pairs"], 2.0)
+    pq.write_table(table.set_column(place, "expected_pairs", doubled), file)
+
+    run_stage(STAGE, volume.root, str(as_of))
+
+    after = volume.read(PREDICTIONS, as_of).to_pandas()
+    assert (after["probability"] > before["probability"]).all()
+    assert after["rank"].tolist() == before["rank"].tolist()
+    assert after["selected"].sum() > before["selected"].sum()
+
+
+def test_a_period_without_a_forecast_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
+    file = volume.path(FORECASTS, as_of)
+    table = pq.read_table(file)
+    pq.write_table(table.filter(pc.not_equal(table["cutoff"], as_of)), file)
+    before = files_of(volume.root)
+
+    outcome = run_stage(STAGE, volume.root, str(as_of))
+
+    assert outcome.code == 1
+    assert f"found no forecast for {as_of}" in outcome.result["error"]
+    assert files_of(volume.root) == before
 
 
 def test_the_order_of_the_rows_of_the_candidates_changes_nothing(volume: Volume, as_of: date) -> None:

@@ -24,10 +24,18 @@ NO_REASONS = pd.DataFrame(columns=["customer_id", "product_id", "position", "dir
 
 
 def test_the_set_is_taken_over_all_customers_together() -> None:
-    predictions = core.predict(FOUR, WEEK, "3", missing_share=0.0)
+    predictions = core.predict(FOUR, WEEK, "3", missing_pairs=0.0)
     assert predictions["selected"].tolist() == [True, False, True, False]
     assert predictions["week"].unique().tolist() == [WEEK]
     assert predictions["model_version"].unique().tolist() == ["3"]
+
+
+def test_purchases_outside_the_candidates_make_the_set_larger() -> None:
+    # With 10 more, of 2 * sum / (n + 1.65 + 10): 3 / 13.65 for two, 3.2 / 14.65, 3.3 / 15.65 for all four.
+    predictions = core.predict(FOUR, WEEK, "3", missing_pairs=10.0)
+    assert predictions["selected"].tolist() == [True, False, True, False]
+    # With 100: 3 / 103.65, 3.2 / 104.65, 3.3 / 105.65, which is the largest.
+    assert core.predict(FOUR, WEEK, "3", missing_pairs=100.0)["selected"].all()
 
 
 def test_lists_are_cut_at_k_and_stand_in_order_of_rank() -> None:
@@ -36,17 +44,17 @@ def test_lists_are_cut_at_k_and_stand_in_order_of_rank() -> None:
 
 
 def test_the_summary_counts_pairs_customers_and_short_lists() -> None:
-    predictions = core.predict(FOUR, WEEK, "3", missing_share=0.5)
-    summary = core.summarize(predictions, [1, 2, 3], {1}, missing_share=0.5, k=2)
+    predictions = core.predict(FOUR, WEEK, "3", missing_pairs=0.35)
+    summary = core.summarize(predictions, [1, 2, 3], {1}, missing_pairs=0.35, k=2)
     assert summary["n_candidates"] == 4
     assert summary["n_customers"] == 3
     assert summary["n_customers_with_full_list"] == 2
     assert summary["n_customers_without_history"] == 2
     assert summary["n_customers_without_history_listed"] == 1
     assert summary["short_lists"] == {"3": 0}
-    # 1.65 expected among the candidates are half of all.
-    assert summary["expected_pairs"] == pytest.approx(3.3)
-    assert summary["expected_missing_pairs"] == pytest.approx(1.65)
+    # 1.65 are expected among the candidates.
+    assert summary["expected_pairs"] == pytest.approx(2.0)
+    assert summary["expected_missing_pairs"] == pytest.approx(0.35)
 
 
 def test_the_expected_f1_of_the_summary_is_that_of_the_set() -> None:

@@ -47,7 +47,7 @@ def test_the_champion_that_is_loaded_scores_like_the_one_that_was_promoted(
     loaded, promoted = (
         load_model(volume.path(dataset, week.as_of)) for dataset in (LOADED_MODEL, PUBLISHED_MODEL)
     )
-    np.testing.assert_array_equal(loaded.predict_proba(X), promoted.predict_proba(X))
+    np.testing.assert_array_equal(loaded.log_odds(X), promoted.log_odds(X))
     assert loaded.manifest == promoted.manifest
     assert set(files_of(volume.path(LOADED_MODEL, week.as_of))) == {"model.skops", "model.json"}
 

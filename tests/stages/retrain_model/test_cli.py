@@ -40,12 +40,10 @@ def change_training(volume: Volume, week: MadeWeek, table: pa.Table) -> None:
     pq.write_table(table, volume.path(TRAINING, week.as_of))
 
 
-def trees_of(volume: Volume, week: MadeWeek) -> str:
-    """LightGBM's own text of the model; skops writes the time and memory addresses into its file."""
-    text: str = (
-        load_model(volume.path(RETRAINED_MODEL, week.as_of)).pipeline["classify"].booster_.model_to_string()
-    )
-    return text
+def trees_of(volume: Volume, week: MadeWeek) -> dict[str, str]:
+    """LightGBM's own text of each member that has trees."""
+    blend = load_model(volume.path(RETRAINED_MODEL, week.as_of)).blend
+    return {name: each.booster_.model_to_string() for name, each in blend.estimators_.items()}
 
 
 def decayed_frequency(volume: Volume, week: MadeWeek) -> pd.Series:
@@ -70,7 +68,7 @@ def test_habits_without_noise_are_learnt_better_than_a_frequency_can_tell(
     y = np.array([key in due for key in keys])
     assert due <= set(keys)
 
-    model = load_model(week.volume.path(RETRAINED_MODEL, week.as_of)).predict_proba(features_frame(scoring))
+    model = load_model(week.volume.path(RETRAINED_MODEL, week.as_of)).log_odds(features_frame(scoring))
     frequency = decayed_frequency(week.volume, week).reindex(pd.MultiIndex.from_tuples(keys)).fillna(0.0)
 
     def found(score: np.ndarray) -> float:
@@ -204,8 +202,18 @@ def test_periods_in_which_nobody_bought_are_refused(volume: Volume, featured: Ma
     before = files_of(volume.root)
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
     assert outcome.code == 1
-    assert "and 0 purchases in them, expected at least 2 and 1" in outcome.result["error"]
+    assert "and 0 purchases before the newest of them, expected at least 2 and 1" in outcome.result["error"]
     assert files_of(volume.root) == before
+
+
+def test_purchases_in_the_newest_period_alone_are_refused(volume: Volume, featured: MadeWeek) -> None:
+    table = volume.read(TRAINING, featured.as_of)
+    before_newest = pc.less(table["cutoff"], pa.scalar(featured.as_of - timedelta(weeks=2)))
+    target = pc.if_else(before_newest, pa.scalar(0, pa.int8()), table["target"])
+    change_training(volume, featured, table.set_column(3, "target", target))
+    outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
+    assert outcome.code == 1
+    assert "and 0 purchases before the newest of them, expected" in outcome.result["error"]
 
 
 def test_without_a_training_table_it_names_the_stage_to_run(volume: Volume, featured: MadeWeek) -> None:
@@ -215,7 +223,9 @@ def test_without_a_training_table_it_names_the_stage_to_run(volume: Volume, feat
     assert "run create_features for this period first" in outcome.result["error"]
 
 
-@pytest.mark.parametrize("option", [("--trials", "0"), ("--folds", "0"), ("--search-rows", "10")])
+@pytest.mark.parametrize(
+    "option", [("--trials", "0"), ("--folds", "0"), ("--search-rows", "10"), ("--blend-rows", "10")]
+)
 def test_an_option_out_of_its_bounds_is_a_usage_error(
     featured: MadeWeek, option: tuple[str, str], volume: Volume
 ) -> None:

@@ -1,18 +1,23 @@
 """What MLflow holds after a training: the run, its trials, the version, and no pickle anywhere."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
 from made_champion import MadeWeek, trained_week
-from sodai.datasets import REFERENCE, RETRAINED_MODEL, TRIALS
+from sodai.datasets import REFERENCE, RETRAINED_MODEL, SCORING, TRIALS
 from sodai.features import FEATURE_NAMES
+from sodai.model import features_frame, load_model
 from sodai.registry import MODEL_NAME, Registry
 
 
@@ -107,6 +112,29 @@ def test_the_signature_names_every_feature_in_order(registry: Registry) -> None:
     assert signature.inputs.input_names() == FEATURE_NAMES
 
 
+def test_the_registered_model_scores_without_the_project_beside_it(
+    registry: Registry, week: MadeWeek, tmp_path: Path
+) -> None:
+    X = features_frame(week.volume.read(SCORING, week.as_of).slice(0, 20))
+    X.to_parquet(tmp_path / "X.parquet")
+    source = registry.client.get_model_version_download_uri(MODEL_NAME, "1")
+    program = (
+        "import sys, mlflow, numpy, pandas; "
+        "model = mlflow.pyfunc.load_model(sys.argv[1]); "
+        "numpy.save(sys.argv[3], model.predict(pandas.read_parquet(sys.argv[2])))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, source, tmp_path / "X.parquet", tmp_path / "scores.npy"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    pipeline = load_model(week.volume.path(RETRAINED_MODEL, week.as_of)).pipeline
+    np.testing.assert_allclose(np.load(tmp_path / "scores.npy"), pipeline.predict_proba(X), rtol=1e-9)
+
+
 def test_reference_and_manifest_lie_beside_the_model(
     registry: Registry, week: MadeWeek, tmp_path: Path
 ) -> None:
@@ -125,8 +153,10 @@ def test_no_file_that_the_registry_stores_is_a_pickle(week: MadeWeek) -> None:
         ".json",
         ".parquet",
         ".png",
+        ".py",
         ".skops",
         ".txt",
+        ".typed",
         ".yaml",
         "",
     }

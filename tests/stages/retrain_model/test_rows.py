@@ -5,18 +5,33 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from retrain_model.core_rows import FADING, Fold, Rows, faded, periods_back, rolling_folds, sampled
+from retrain_model.core_rows import (
+    FADING,
+    SMALLEST_SHARE,
+    Fold,
+    Rows,
+    faded,
+    lists_of,
+    periods_back,
+    rolling_folds,
+    sampled,
+)
 
 MONDAYS = pd.date_range("2024-02-26", periods=8, freq="7D")
-ROWS_A_PERIOD = 50
+ROWS_A_PERIOD, ROWS_A_LIST = 50, 5
 
 
-def table(cutoffs: Sequence[pd.Timestamp] = MONDAYS) -> tuple[pd.DataFrame, np.ndarray, pd.Series]:
-    """X with a column that tells each row's period, y with one bought row in ten, and the cutoffs."""
+def table(
+    cutoffs: Sequence[pd.Timestamp] = MONDAYS,
+) -> tuple[pd.DataFrame, np.ndarray, pd.Series, np.ndarray]:
+    """X with each row's period and number, y with one bought row in ten, the cutoffs, lists of five rows."""
     cutoff = pd.Series(np.repeat(np.asarray(cutoffs, dtype="datetime64[us]"), ROWS_A_PERIOD))
     y = (np.arange(len(cutoff)) % 10 == 0).astype(np.int8)
-    return pd.DataFrame({"day": cutoff.astype("int64"), "row": np.arange(len(cutoff))}), y, cutoff
+    X = pd.DataFrame({"day": cutoff.astype("int64"), "row": np.arange(len(cutoff))})
+    return X, y, cutoff, np.arange(len(cutoff)) // ROWS_A_LIST
 
 
 def folds(n_folds: int, cutoffs: Sequence[pd.Timestamp] = MONDAYS, max_rows: int = 10_000) -> list[Fold]:
@@ -43,6 +58,14 @@ def test_the_oldest_period_is_never_tested_because_nothing_lies_before_it() -> N
     assert [fold.cutoff for fold in folds(3, MONDAYS[:2])] == [MONDAYS[1]]
 
 
+def test_a_fold_has_something_bought_to_learn_from() -> None:
+    X, y, cutoff, group = table()
+    y = np.where(cutoff < MONDAYS[5], 0, y).astype(np.int8)
+    found = rolling_folds(X, y, cutoff, group, 7, 7, 10_000, np.random.default_rng(0))
+    assert [fold.cutoff for fold in found] == [MONDAYS[7], MONDAYS[6]]
+    assert all(fold.train.y.any() for fold in found)
+
+
 def test_a_tested_period_is_complete_unweighted_and_in_its_order() -> None:
     fold = folds(1, max_rows=40)[0]
     assert fold.valid.X["row"].tolist() == list(range(7 * ROWS_A_PERIOD, 8 * ROWS_A_PERIOD))
@@ -51,21 +74,47 @@ def test_a_tested_period_is_complete_unweighted_and_in_its_order() -> None:
 
 
 def test_rows_in_any_order_give_folds_of_the_same_rows() -> None:
-    X, y, cutoff = table()
+    X, y, cutoff, group = table()
     order = np.random.default_rng(3).permutation(len(y))
     mixed = rolling_folds(
         X.iloc[order].reset_index(drop=True),
         y[order],
         cutoff.iloc[order].reset_index(drop=True),
+        group[order],
         *(3, 7, 10_000),
         np.random.default_rng(0),
     )
     for fold, other in zip(folds(3), mixed, strict=True):
         assert fold.cutoff == other.cutoff
         for one, two in ((fold.train, other.train), (fold.valid, other.valid)):
-            assert dict(zip(one.X["row"], zip(one.y, one.weight, strict=True), strict=True)) == dict(
-                zip(two.X["row"], zip(two.y, two.weight, strict=True), strict=True)
-            )
+            assert dict(
+                zip(one.X["row"], zip(one.y, one.weight, one.group, strict=True), strict=True)
+            ) == dict(zip(two.X["row"], zip(two.y, two.weight, two.group, strict=True), strict=True))
+
+
+@pytest.mark.parametrize("max_rows", [10_000, 200])
+def test_every_row_keeps_its_list_and_lists_stay_together(max_rows: int) -> None:
+    for fold in folds(7, max_rows=max_rows):
+        for part in (fold.train, fold.valid):
+            assert part.group.tolist() == (part.X["row"] // ROWS_A_LIST).tolist()
+            assert (np.diff(part.group) >= 0).all()
+        assert not set(fold.train.group) & set(fold.valid.group)
+
+
+def test_a_list_is_a_customer_in_a_period() -> None:
+    cutoff = pd.Series(pd.to_datetime(["2024-03-25"] * 4 + ["2024-04-01"] * 3))
+    # The last customer of the first period is the first of the second.
+    customer_id = np.array([7, 7, 8, 9, 9, 9, 12])
+    assert lists_of(cutoff, customer_id).tolist() == [1, 1, 2, 3, 4, 4, 5]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=40))
+def test_rows_share_a_list_if_they_share_period_and_customer(rows: list[tuple[int, int]]) -> None:
+    ordered = sorted(rows)
+    cutoff = pd.Series([MONDAYS[period] for period, _ in ordered])
+    lists = lists_of(cutoff, np.array([customer for _, customer in ordered]))
+    numbers = {key: place for place, key in enumerate(sorted(set(rows)), start=1)}
+    assert lists.tolist() == [numbers[key] for key in ordered]
 
 
 def test_the_period_before_the_tested_one_counts_most_and_each_before_it_less() -> None:
@@ -86,7 +135,7 @@ def test_fading_counts_whole_steps_back() -> None:
 def rows(n_bought: int, n_negative: int) -> Rows:
     n = n_bought + n_negative
     y = (np.arange(n) < n_bought).astype(np.int8)
-    return Rows(pd.DataFrame({"row": np.arange(n)}), y, np.full(n, 0.5))
+    return Rows(pd.DataFrame({"row": np.arange(n)}), y, np.full(n, 0.5), np.arange(n) // ROWS_A_LIST)
 
 
 def test_few_enough_rows_stay_as_they_are() -> None:
@@ -97,30 +146,39 @@ def test_few_enough_rows_stay_as_they_are() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_sample_keeps_every_bought_row_and_the_weight_of_the_others(seed: int) -> None:
     full = rows(1_000, 99_000)
-    kept = sampled(full, 10_000, np.random.default_rng(seed))
+    kept = sampled(full, 40_000, np.random.default_rng(seed))
 
     assert kept.X["row"].tolist()[:1_000] == list(range(1_000))
-    # 9,000 of 99,000 are wanted: a standard deviation is sqrt(99000 * 1/11 * 10/11) = 90 rows.
-    assert len(kept.y) == pytest.approx(10_000, abs=5 * 90)
+    # 39,000 of 99,000 are wanted: a standard deviation is sqrt(99000 * 39/99 * 60/99) = 154 rows.
+    assert len(kept.y) == pytest.approx(40_000, abs=5 * 154)
     bought = kept.y == 1
     assert kept.weight[bought].tolist() == [0.5] * 1_000
-    assert kept.weight[~bought] == pytest.approx(0.5 * 11)
-    # The sum over negatives is 49,500; one row more or less moves it by 5.5.
-    assert kept.weight[~bought].sum() == pytest.approx(49_500, abs=5 * 90 * 5.5)
+    assert kept.weight[~bought] == pytest.approx(0.5 * 99 / 39)
+    # The sum over negatives is 49,500; one row more or less moves it by 1.27.
+    assert kept.weight[~bought].sum() == pytest.approx(49_500, abs=5 * 154 * 1.27)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_a_part_of_the_negatives_is_still_too_much_whole_lists_are_drawn(seed: int) -> None:
+    # Lists of 20 rows with two bought ones, 5,000 of them: 30 % of the negatives leave 37,000 rows.
+    n = 100_000
+    y = (np.arange(n) % 10 == 0).astype(np.int8)
+    full = Rows(pd.DataFrame({"row": np.arange(n)}), y, np.full(n, 0.5), np.arange(n) // 20)
+    kept = sampled(full, 7_400, np.random.default_rng(seed))
+
+    # A fifth of the lists: 1,000 of 5,000, a standard deviation is 28 lists of 7.4 rows.
+    assert len(kept.y) == pytest.approx(7_400, abs=5 * 28 * 7.4)
+    lists, counts = np.unique(kept.group, return_counts=True)
+    assert len(lists) == pytest.approx(1_000, abs=5 * 28)
+    assert (np.bincount(kept.group, weights=kept.y)[lists] == 2).all()
+    assert counts.mean() == pytest.approx(2 + 18 * SMALLEST_SHARE, rel=0.05)
+    assert kept.weight[kept.y == 1] == pytest.approx(0.5)
+    assert kept.weight[kept.y == 0] == pytest.approx(0.5 / SMALLEST_SHARE)
+    assert (np.diff(kept.X["row"]) > 0).all()
 
 
 def test_samples_on_average_weigh_what_the_whole_weighs() -> None:
-    full = Rows(rows(10, 990).X, rows(10, 990).y, np.linspace(0.1, 1.0, 1_000))
+    full = Rows(rows(10, 990).X, rows(10, 990).y, np.linspace(0.1, 1.0, 1_000), rows(10, 990).group)
     rng = np.random.default_rng(0)
-    sums = [sampled(full, 250, rng).weight.sum() for _ in range(400)]
+    sums = [sampled(full, 400, rng).weight.sum() for _ in range(400)]
     assert np.mean(sums) == pytest.approx(full.weight.sum(), rel=0.02)
-
-
-def test_with_more_bought_rows_than_wanted_a_quarter_of_the_wanted_rows_are_others() -> None:
-    kept = sampled(rows(5_000, 20_000), 4_000, np.random.default_rng(0))
-    assert (kept.y == 1).sum() == 5_000
-    assert (kept.y == 0).sum() == pytest.approx(1_000, abs=160)
-
-
-def test_rows_that_are_all_bought_are_all_kept() -> None:
-    assert len(sampled(rows(500, 0), 10, np.random.default_rng(0)).y) == 500

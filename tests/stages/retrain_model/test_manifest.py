@@ -1,49 +1,14 @@
-"""The calibration line on log-odds whose truth is known, and what a manifest is made from."""
+"""What a manifest is made from."""
 
 from datetime import date
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from retrain_model.core import manifest_of, missing_share, pairs_by_period, study_key
-from retrain_model.core_search import fit_calibration
 from sodai.features import FEATURE_NAMES
-from sodai.model import calibrated
 
 MONDAYS = [date(2024, 4, 1), date(2024, 4, 8)]
-
-
-def drawn(slope: float, intercept: float, n: int = 60_000) -> tuple[np.ndarray, np.ndarray]:
-    """Log-odds, and targets that were drawn with the odds of a line through them."""
-    rng = np.random.default_rng(5)
-    raw = rng.normal(-1.5, 1.5, n)
-    return raw, (rng.random(n) < calibrated(raw, slope, intercept)).astype(np.int8)
-
-
-@pytest.mark.parametrize(("slope", "intercept"), [(1.0, 0.0), (0.6, -0.4), (1.5, 0.8)])
-def test_the_line_that_the_targets_were_drawn_with_is_found(slope: float, intercept: float) -> None:
-    line = fit_calibration(*drawn(slope, intercept))
-    assert line["slope"] == pytest.approx(slope, abs=0.05)
-    assert line["intercept"] == pytest.approx(intercept, abs=0.06)
-
-
-def test_calibrated_probabilities_add_up_to_what_was_bought() -> None:
-    raw, y = drawn(0.5, -1.0)
-    line = fit_calibration(raw, y)
-    # The score equations of logistic regression: exact where it was fitted.
-    probability = calibrated(raw, line["slope"], line["intercept"])
-    assert probability.sum() == pytest.approx(y.sum(), rel=1e-3)
-    assert (probability * raw).sum() == pytest.approx(raw[y == 1].sum(), rel=1e-3)
-    assert calibrated(raw, 1.0, 0.0).sum() > 1.4 * y.sum()
-
-
-@pytest.mark.parametrize("target", [0, 1])
-def test_periods_of_one_class_leave_the_scores_as_they_are(target: int) -> None:
-    assert fit_calibration(np.linspace(-3, 3, 20), np.full(20, target, np.int8)) == {
-        "slope": 1.0,
-        "intercept": 0.0,
-    }
 
 
 def test_pairs_are_counted_once_a_period_and_only_inside_it() -> None:
@@ -70,7 +35,7 @@ def test_the_missing_share_is_what_candidates_left_out() -> None:
 
 def test_a_manifest_names_periods_features_data_and_whatever_training_adds() -> None:
     cutoff = pd.Series(pd.to_datetime(["2024-04-08", "2024-04-01", "2024-04-08"]))
-    assert manifest_of(date(2024, 4, 22), 7, cutoff, "abc", seed=3) == {
+    assert manifest_of(date(2024, 4, 22), 7, cutoff, "abc", seed=3, blend={"weights": {"ranker": 1.0}}) == {
         "as_of": "2024-04-22",
         "horizon_days": 7,
         "cutoffs": ["2024-04-01", "2024-04-08"],
@@ -78,6 +43,7 @@ def test_a_manifest_names_periods_features_data_and_whatever_training_adds() -> 
         "n_training_rows": 3,
         "training_sha256": "abc",
         "seed": 3,
+        "blend": {"weights": {"ranker": 1.0}},
     }
 
 

@@ -1,0 +1,200 @@
+"""Which members are blended and how much each counts, on scores whose truth is known."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, ndcg_score
+
+# Under its own name pytest would take it for tests.
+from retrain_model.core_blend import Tested as Scored
+from retrain_model.core_blend import choose, fit_weights, ndcg_by_list
+
+ROWS_A_LIST = 20
+FIRST, SECOND, THIRD = "classifier", "ranker", "momentum"
+
+
+def period(seed: int, weights: dict[str, float], intercept: float = -2.0, n_lists: int = 300) -> Scored:
+    """Scores of three members at random, and targets drawn with the odds of their weighted sum."""
+    rng = np.random.default_rng(seed)
+    n = n_lists * ROWS_A_LIST
+    scores = {name: rng.normal(0, 1, n) for name in (FIRST, SECOND, THIRD)}
+    log_odds = sum((weight * scores[name] for name, weight in weights.items()), np.full(n, intercept))
+    y = (rng.random(n) < 1 / (1 + np.exp(-log_odds))).astype(np.int8)
+    return Scored(scores, y, np.repeat(np.arange(n_lists), ROWS_A_LIST))
+
+
+def periods(weights: dict[str, float], n_periods: int = 3) -> list[Scored]:
+    return [period(seed, weights) for seed in range(n_periods)]
+
+
+def only(tested: Sequence[Scored], *names: str) -> list[Scored]:
+    """The same periods, scored by some members."""
+    return [Scored({name: each.scores[name] for name in names}, each.y, each.group) for each in tested]
+
+
+def test_the_weights_that_the_targets_were_drawn_with_are_found() -> None:
+    drawn = {FIRST: 1.0, SECOND: 0.5, THIRD: 0.25}
+    weights, intercept = fit_weights(periods(drawn), list(drawn))
+    # A weight's standard error is about 1 / sqrt(18000 rows * .12), the variance of a target: .022.
+    assert weights == pytest.approx(drawn, abs=0.1)
+    assert list(weights) == list(drawn)
+    assert intercept == pytest.approx(-2.0, abs=0.1)
+
+
+def test_weighted_scores_add_up_to_what_was_bought() -> None:
+    tested = periods({FIRST: 0.8, SECOND: 0.4})
+    weights, intercept = fit_weights(tested, [FIRST, SECOND])
+    y = np.concatenate([each.y for each in tested])
+    log_odds = intercept + sum(
+        weight * np.concatenate([each.scores[name] for each in tested]) for name, weight in weights.items()
+    )
+    # The score equation of logistic regression: exact where it was fitted.
+    assert (1 / (1 + np.exp(-log_odds))).sum() == pytest.approx(y.sum(), rel=1e-3)
+
+
+def test_a_member_alone_that_counts_against_itself_keeps_its_order_and_the_share_that_was_bought() -> None:
+    tested = only(periods({FIRST: -1.0}), FIRST)
+    y = np.concatenate([each.y for each in tested])
+    score = np.concatenate([each.scores[FIRST] for each in tested])
+    weights, intercept = fit_weights(tested, [FIRST])
+    assert weights == {FIRST: 1.0}
+    assert intercept + score.mean() == pytest.approx(np.log(y.mean() / (1 - y.mean())))
+    assert choose(tested).calibration["slope"] == 1.0
+
+
+def test_a_member_that_would_count_against_itself_is_left_out() -> None:
+    weights, _ = fit_weights(periods({FIRST: 1.0, SECOND: -0.5, THIRD: 0.5}), [FIRST, SECOND, THIRD])
+    assert list(weights) == [FIRST, THIRD]
+    assert weights == pytest.approx({FIRST: 1.0, THIRD: 0.5}, abs=0.1)
+
+
+def test_without_the_member_most_against_itself_another_may_count_for_itself() -> None:
+    # The third is mostly the second turned round: log-odds of first - .1 second - .8 third.
+    tested = [
+        Scored(
+            {**each.scores, THIRD: 0.6 * each.scores[THIRD] - 0.8 * each.scores[SECOND]}, each.y, each.group
+        )
+        for each in periods({FIRST: 1.0, SECOND: 0.54, THIRD: -0.48})
+    ]
+    weights, _ = fit_weights(tested, [FIRST, SECOND, THIRD])
+    assert weights == pytest.approx({FIRST: 1.0, SECOND: 0.54}, abs=0.12)
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_periods_of_one_class_leave_the_first_member_as_it_is(target: int) -> None:
+    tested = [
+        Scored(each.scores, np.full_like(each.y, target), each.group) for each in periods({FIRST: 1.0}, 2)
+    ]
+    assert fit_weights(tested, [FIRST, SECOND]) == ({FIRST: 1.0}, 0.0)
+    blend = choose(tested)
+    assert (blend.weights, blend.calibration) == ({FIRST: 1.0}, {"slope": 1.0, "intercept": 0.0})
+    assert {figure for each in blend.figures.values() for figure in each.values()} == {0.0}
+
+
+def test_members_that_know_different_things_are_blended() -> None:
+    tested = periods({FIRST: 1.0, SECOND: 0.8, THIRD: 0.6})
+    blend = choose(tested)
+    assert blend.weights == fit_weights(tested, [FIRST, SECOND, THIRD])[0]
+    assert blend.calibration["slope"] == 1.0
+    assert blend.calibration["intercept"] == pytest.approx(-2.0, abs=0.1)
+    alone = max(blend.figures[name]["value"] for name in (FIRST, SECOND, THIRD))
+    assert blend.figures["blend"]["value"] > alone + 0.02
+
+
+@pytest.mark.parametrize("best", [FIRST, SECOND, THIRD])
+def test_the_best_member_stands_alone_where_the_blend_is_not_better(best: str) -> None:
+    # What one period says of the other two members is wrong for the other period.
+    others = [name for name in (FIRST, SECOND, THIRD) if name != best]
+    first, second = periods({best: 1.0, **dict.fromkeys(others, 0.3)}, 2)
+    turned = {**second.scores, **{name: -second.scores[name] for name in others}}
+    tested = [
+        Scored({**scores, best: 2 * scores[best]}, each.y, each.group)
+        for scores, each in ((first.scores, first), (turned, second))
+    ]
+    blend = choose(tested)
+    assert blend.figures["blend"]["value"] < blend.figures[best]["value"]
+    # Alone it keeps its own scale: the score is about twice the log-odds, so the line's slope is a half.
+    assert blend.weights == {best: 1.0}
+    assert blend.calibration == pytest.approx({"slope": 0.5, "intercept": -2.0}, abs=0.1)
+
+
+def test_a_blend_that_orders_no_better_is_not_taken() -> None:
+    # The second and the third are the first: any blend of them orders like it.
+    tested = [
+        Scored({FIRST: each.scores[FIRST], SECOND: 3 * each.scores[FIRST]}, each.y, each.group)
+        for each in periods({FIRST: 1.0})
+    ]
+    blend = choose(tested)
+    assert blend.figures["blend"] == pytest.approx(blend.figures[FIRST])
+    # Of equal members the classifier is taken, whose score is log-odds already.
+    assert blend.weights == {FIRST: 1.0}
+
+
+def test_one_member_is_only_calibrated() -> None:
+    tested = only(periods({SECOND: 0.7}), SECOND)
+    blend = choose(tested)
+    assert blend.weights == {SECOND: 1.0}
+    assert blend.calibration == pytest.approx({"slope": 0.7, "intercept": -2.0}, abs=0.1)
+    assert list(blend.figures) == [SECOND]
+
+
+def test_one_period_is_enough_to_choose_by() -> None:
+    blend = choose(periods({FIRST: 1.0, SECOND: 0.8, THIRD: 0.6}, 1))
+    assert list(blend.weights) == [FIRST, SECOND, THIRD]
+
+
+def test_a_period_is_judged_with_the_weights_of_the_others() -> None:
+    first, second = periods({FIRST: 1.0, SECOND: 0.8}, 2)
+    # What the second period learns of SECOND is wrong for the first, and the other way round.
+    turned = Scored({**second.scores, SECOND: -second.scores[SECOND]}, second.y, second.group)
+    figures = choose(only([first, turned], FIRST, SECOND)).figures
+    expected = []
+    for judged, other in ((first, turned), (turned, first)):
+        weights, _ = fit_weights([other], [FIRST, SECOND])
+        score = sum(weight * judged.scores[name] for name, weight in weights.items())
+        expected.append(average_precision_score(judged.y, score))
+    assert figures["blend"]["average_precision"] == pytest.approx(np.mean(expected))
+
+
+def test_the_figures_are_means_over_periods_and_their_value_is_the_mean_of_both() -> None:
+    tested = periods({FIRST: 1.0})
+    figures = choose(tested).figures[FIRST]
+    precision = np.mean([average_precision_score(each.y, each.scores[FIRST]) for each in tested])
+    ndcg = np.mean([ndcg_by_list(each.y, each.scores[FIRST], each.group) for each in tested])
+    assert figures == pytest.approx(
+        {"average_precision": precision, "ndcg_at_10": ndcg, "value": (precision + ndcg) / 2}
+    )
+
+
+def test_ndcg_of_a_worked_example() -> None:
+    # First list: bought stand 1st and 3rd of three; second: bought stands 2nd; third: nothing bought.
+    y = np.array([1, 0, 1, 0, 1, 0, 0], np.int8)
+    score = np.array([0.9, 0.5, 0.1, 0.8, 0.2, 0.7, 0.3])
+    group = np.array([1, 1, 1, 4, 4, 9, 9])
+    second, third = 1 / np.log2(3), 1 / 2
+    assert ndcg_by_list(y, score, group) == pytest.approx(((1 + third) / (1 + second) + second) / 2)
+
+
+rows_of_lists = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1)), min_size=2, max_size=80).filter(
+    lambda rows: any(bought for _, bought in rows)
+)
+
+
+@settings(deadline=None)
+@given(rows_of_lists, st.integers(0, 1000))
+def test_ndcg_is_that_of_scikit_learn(rows: list[tuple[int, int]], seed: int) -> None:
+    table = pd.DataFrame(sorted(rows, key=lambda row: row[0]), columns=["group", "y"])
+    # No two scores are equal: scikit-learn takes the mean over ties.
+    table["score"] = np.random.default_rng(seed).permutation(len(rows)) / 7 - 3
+    expected = []
+    for _, own in table.groupby("group"):
+        if own["y"].any():
+            # scikit-learn refuses a list of one; a product that is never bought changes no figure.
+            y, score = np.append(own["y"], 0), np.append(own["score"], -100.0)
+            expected.append(ndcg_score([y], [score], k=10))
+    found = ndcg_by_list(table["y"].to_numpy(np.int8), table["score"].to_numpy(), table["group"].to_numpy())
+    assert found == pytest.approx(np.mean(expected))

@@ -1,0 +1,159 @@
+"""The blend on made data: what its members are fitted on, the options that choose it, the manifest."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from made_champion import SMALL_SEARCH, MadeWeek, featured_week, run_stage, trained_week
+from made_week import files_of
+from retrain_model import core_blend
+from retrain_model.core_rows import Fold, Rows, lists_of, rolling_folds
+from sodai.blend import CLASSIFIER, MEMBERS, MOMENTUM, MOMENTUM_FEATURE, RANKER
+from sodai.datasets import RETRAIN, RETRAINED_MODEL, SCORING, TRAINING
+from sodai.features import FEATURE_NAMES
+from sodai.model import features_frame, load_model
+from sodai.volume import Volume
+
+PARAMS = {"n_estimators": 8, "num_leaves": 7, "min_child_samples": 5, "learning_rate": 0.2}
+
+
+@pytest.fixture(scope="module")
+def featured(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
+    return featured_week(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
+    return trained_week(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def volume(featured: MadeWeek, tmp_path: Path) -> Volume:
+    return featured.copy(tmp_path / "volume")
+
+
+@pytest.fixture(scope="module")
+def folds(featured: MadeWeek) -> list[Fold]:
+    """The two newest closed periods of the training table, and what came before each."""
+    table = featured.volume.read(TRAINING, featured.as_of)
+    cutoff = pd.to_datetime(table["cutoff"].to_pandas())
+    group = lists_of(cutoff, table["customer_id"].to_numpy())
+    y = table["target"].to_numpy()
+    rng = np.random.default_rng(0)
+    return rolling_folds(features_frame(table), y, cutoff, group, 2, 7, 1_000_000, rng)
+
+
+def test_a_list_of_the_training_table_is_one_customer_in_one_period(featured: MadeWeek) -> None:
+    table = featured.volume.read(TRAINING, featured.as_of).select(["cutoff", "customer_id"]).to_pandas()
+    table["list"] = lists_of(pd.to_datetime(table["cutoff"]), table["customer_id"].to_numpy())
+    n_lists = len(table[["cutoff", "customer_id"]].drop_duplicates())
+    assert table["list"].nunique() == n_lists == len(table.drop_duplicates())
+
+
+def test_a_tested_period_is_scored_by_every_member(folds: list[Fold]) -> None:
+    tested = core_blend.tested_periods(folds, PARAMS, 0, MEMBERS)
+    assert len(tested) == len(folds)
+    for each, fold in zip(tested, folds, strict=True):
+        assert list(each.scores) == list(MEMBERS)
+        assert all(np.isfinite(score).all() and len(score) == len(each.y) for score in each.scores.values())
+        np.testing.assert_array_equal(each.y, fold.valid.y)
+        np.testing.assert_array_equal(each.group, fold.valid.group)
+        momentum = np.log(fold.valid.X[MOMENTUM_FEATURE] + 0.05)
+        np.testing.assert_allclose(each.scores[MOMENTUM], momentum, atol=1e-6)
+        for name in (CLASSIFIER, RANKER):
+            score = each.scores[name]
+            assert score[each.y == 1].mean() > score[each.y == 0].mean()
+
+
+def test_what_was_bought_in_a_tested_period_changes_no_score_of_it(folds: list[Fold]) -> None:
+    fold = folds[0]
+    valid = Rows(fold.valid.X, (1 - fold.valid.y).astype(np.int8), fold.valid.weight, fold.valid.group)
+    (before,) = core_blend.tested_periods([fold], PARAMS, 0, MEMBERS)
+    (after,) = core_blend.tested_periods([Fold(fold.cutoff, fold.train, valid)], PARAMS, 0, MEMBERS)
+    for name in MEMBERS:
+        np.testing.assert_array_equal(after.scores[name], before.scores[name])
+
+
+def test_a_member_that_is_not_wanted_is_not_fitted(folds: list[Fold]) -> None:
+    (tested,) = core_blend.tested_periods(folds[:1], PARAMS, 0, [RANKER, MOMENTUM])
+    assert list(tested.scores) == [RANKER, MOMENTUM]
+
+
+def test_the_manifest_says_what_was_blended_and_what_each_choice_was_worth(trained: MadeWeek) -> None:
+    model = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of))
+    blend = model.manifest["blend"]
+    assert set(blend) == {"weights", "figures"}
+    assert blend["weights"] == trained.newest.result["blend"] == model.blend.weights
+    assert set(blend["weights"]) <= set(MEMBERS)
+    assert set(blend["figures"]) == {*MEMBERS, "blend"}
+    for figures in blend["figures"].values():
+        assert figures["value"] == pytest.approx((figures["average_precision"] + figures["ndcg_at_10"]) / 2)
+        assert 0 < figures["value"] <= 1
+    best = max(blend["figures"].values(), key=lambda figures: figures["value"])
+    chosen = "blend" if len(blend["weights"]) > 1 else next(iter(blend["weights"]))
+    assert blend["figures"][chosen] == best
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_member_that_is_asked_for_alone_stands_alone(volume: Volume, featured: MadeWeek, name: str) -> None:
+    outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH, "--members", name)
+
+    assert outcome.code == 0, outcome.log
+    assert outcome.result["blend"] == {name: 1.0}
+    model = load_model(volume.path(RETRAINED_MODEL, featured.as_of))
+    assert list(model.blend.estimators_) == ([name] if name != MOMENTUM else [])
+    assert list(model.manifest["blend"]["figures"]) == [name]
+    X = features_frame(volume.read(SCORING, featured.as_of))
+    np.testing.assert_allclose(model.contributions(X).sum(axis=1), model.raw_score(X), atol=1e-8)
+    assert len(set(model.log_odds(X))) > 10
+
+
+def test_members_stand_in_one_order_whatever_order_they_are_asked_in(
+    volume: Volume, featured: MadeWeek, tmp_path: Path
+) -> None:
+    other = featured.copy(tmp_path / "other")
+    options = (*SMALL_SEARCH, "--blend-rows", "1000", "--members")
+    one = run_stage(RETRAIN, volume.root, featured.as_of, *options, "classifier,momentum")
+    two = run_stage(RETRAIN, other.root, featured.as_of, *options, " momentum , classifier,momentum")
+    assert one.code == two.code == 0
+    assert one.result == two.result
+    files = (v.path(RETRAINED_MODEL, featured.as_of) / "model.skops" for v in (volume, other))
+    assert len({file.read_bytes() for file in files}) == 1
+
+
+def test_rows_to_blend_by_change_neither_search_nor_features(
+    volume: Volume, trained: MadeWeek, featured: MadeWeek
+) -> None:
+    outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH, "--blend-rows", "1000")
+    assert outcome.code == 0, outcome.log
+    assert outcome.result["params"] == trained.newest.result["params"]
+    manifest = json.loads((volume.path(RETRAINED_MODEL, featured.as_of) / "model.json").read_text())
+    assert manifest["features"] == FEATURE_NAMES
+    # Fewer rows teach the members of the folds, so that the figures are others.
+    known = trained.volume.path(RETRAINED_MODEL, trained.as_of) / "model.json"
+    assert manifest["blend"]["figures"] != json.loads(known.read_text())["blend"]["figures"]
+
+
+@pytest.mark.parametrize(
+    ("members", "found"),
+    [
+        ("weather", "'weather'"),
+        ("classifier,weather,Ranker", "'weather, Ranker'"),
+        ("", "''"),
+        ("classifier,", "''"),
+    ],
+)
+def test_members_that_are_not_known_are_one_line_and_leave_no_output(
+    volume: Volume, featured: MadeWeek, members: str, found: str
+) -> None:
+    before = files_of(volume.root)
+    outcome = run_stage(RETRAIN, volume.root, featured.as_of, "--members", members)
+    assert outcome.code == 1
+    assert outcome.result["error"] == (
+        f"--members: found {found}, expected some of classifier, ranker, momentum"
+    )
+    assert len(outcome.log.strip().splitlines()) == 1
+    assert files_of(volume.root) == before
