@@ -1,5 +1,6 @@
 """Small volumes before and after training, made by real stages on made data once a session."""
 
+import json
 import os
 import shutil
 import warnings
@@ -14,8 +15,8 @@ from made_data import MadeRaw, make_raw
 from made_week import Outcome
 from made_week import run_stage as run_in_process
 from sodai.cli import ENV_TRACKING_URI
-from sodai.datasets import DRIFT, EVALUATE, EXTRACT, FEATURES_STAGE, RETRAIN
-from sodai.registry import Registry
+from sodai.datasets import DRIFT, EVALUATE, EXTRACT, FEATURES_STAGE, RETRAIN, RETRAINED_MODEL
+from sodai.registry import CHALLENGER, MODEL_NAME, Registry
 from sodai.volume import Volume
 
 with warnings.catch_warnings():
@@ -77,6 +78,17 @@ def trained_week(session: Path) -> MadeWeek:
 def champion_week(session: Path) -> MadeWeek:
     """Up to a champion, the registry's first version."""
     return _continued(trained_week(session), session / "champion", [EVALUATE])
+
+
+def register_again(volume: Volume, week: MadeWeek, **changes: object) -> None:
+    """The model of the week once more as version 2, its manifest changed, as retrain_model leaves it."""
+    client = Registry(volume).client
+    first = client.get_model_version(MODEL_NAME, "1")
+    second = client.create_model_version(MODEL_NAME, first.source, first.run_id, model_id=first.model_id)
+    client.set_registered_model_alias(MODEL_NAME, CHALLENGER, str(second.version))
+    manifest = volume.path(RETRAINED_MODEL, week.as_of) / "model.json"
+    record = {**json.loads(manifest.read_text()), "version": str(second.version), **changes}
+    manifest.write_text(json.dumps(record))
 
 
 def _continued(before: MadeWeek, root: Path, *commands: Sequence[str]) -> MadeWeek:

@@ -162,6 +162,7 @@ def write_verdict(volume: Volume, as_of: date, first: bool = True) -> None:
             "promoted": first,
             "reason": "first version: there was no champion" if first else "no challenger",
             "groups": [],
+            "last_retraining": None,
             "published": {"version": "1", "role": role},
             "calibration": [
                 {"n_rows": 50, "mean_probability": 0.1, "realised_share": 0.12},

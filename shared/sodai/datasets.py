@@ -205,7 +205,7 @@ DRIFT_TABLE = _weekly(
     "one tested column",
     Contract(
         (
-            Column("column", pa.string(), "feature tested"),
+            Column("column", pa.string(), "feature tested, or prediction: the champion's log-odds"),
             Column("unit", pa.string(), "what one row of the sample is: customer, product or pair"),
             Column("method", pa.string(), "distance or test"),
             Column("threshold", pa.float64(), "above (distances) or below (p-values) is drift"),
@@ -332,6 +332,12 @@ HISTORY = Dataset(
                 "realised_set_f1", pa.float64(), "of the published set, known a period later", nullable=True
             ),
             Column("realised_recall_at_k", pa.float64(), "of the published lists, same k", nullable=True),
+            Column(
+                "challenger_lead",
+                pa.float64(),
+                "NDCG of this week's challenger minus its champion's on this period, known a period later",
+                nullable=True,
+            ),
             Column("wall_seconds", pa.float64(), "sum over the stages", "seconds"),
             Column("peak_memory_mib", pa.float64(), "largest of the stages", "MiB"),
         ),
@@ -349,7 +355,7 @@ def run_record(stage: str) -> Dataset:
 
 ALL_DATASETS = (
     LEDGER, TRANSACTIONS, LINES, QUARANTINE, CUSTOMERS, PRODUCTS, QUALITY, QUALITY_PAGE, TRAINING,
-    SCORING, DECISION, DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE, RETRAINED_MODEL, LOADED_MODEL,
+    SCORING, FORECASTS, DECISION, DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE, RETRAINED_MODEL, LOADED_MODEL,
     PUBLISHED_MODEL, REFERENCE, TRIALS, EVALUATION, IMPORTANCE, REASONS, SHAP_PAGE, PREDICTIONS,
     RECOMMENDATIONS, PREDICTION_SUMMARY, HISTORY, RUN_PAGE,
 )  # fmt: skip

@@ -92,7 +92,12 @@ def features_frame(table: pa.Table) -> pd.DataFrame:
 
     A category that the business does not give is a category of its own, the empty text.
     """
-    X = table.select(FEATURE_NAMES).to_pandas()
+    return features_of(table.select(FEATURE_NAMES).to_pandas())
+
+
+def features_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same of rows that are a frame already, other columns left out."""
+    X = rows[FEATURE_NAMES].copy()
     for name in CATEGORICAL_NAMES:
         X[name] = X[name].fillna("").astype(object)
     return X
@@ -166,13 +171,18 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def load_model(folder: Path) -> TrainedModel:
+def load_model(folder: Path, called: str | None = None) -> TrainedModel:
     """The model of a model folder.
+
+    Args:
+        folder: with the two files.
+        called: what errors call it; the folder's path if left out.
 
     Raises:
         ModelError: it is missing, unreadable, holds a type that is not trusted, or was trained on
             other features than today's.
     """
+    name = called or str(folder)
     estimator, manifest_file = folder / ESTIMATOR_FILE, folder / MANIFEST_FILE
     for file in (estimator, manifest_file):
         if not file.exists():
@@ -192,9 +202,9 @@ def load_model(folder: Path) -> TrainedModel:
     ) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
-            f"{folder}: not readable as a model ({first_line}); retrain with --force-retrain"
+            f"{name}: not readable as a model ({first_line}); retrain with --force-retrain"
         ) from error
-    check_features(manifest, str(folder))
+    check_features(manifest, name)
     return TrainedModel(pipeline, manifest)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 CUSTOMER, PRODUCT = "customer", "product"
+# What the champion says of a row, in log-odds: tested beside the features.
+PREDICTION = "prediction"
 
 
 def one_row_a_unit(candidates: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -50,13 +50,14 @@ def detect_data_drift(
     thresholds = rules.Thresholds(max_age_weeks=max_age_weeks)
     registry = Registry(volume, tracking_uri)
     with volume.attempt(DRIFT, period.as_of) as attempt:
-        champion = records.champion_of(registry, attempt.scratch("champion"), lenient=force_retrain)
-        report = (
-            _report(volume, period, champion, seed) if champion and champion.reference is not None else None
-        )
-        signals = _signals(volume, period, champion, report, force_retrain, thresholds)
+        found = records.champion_of(registry, attempt.scratch("champion"), lenient=force_retrain)
+        champion = found.champion if found else None
+        report = _report(volume, period, champion, seed) if champion else None
+        version, share = found.version if found else None, report.share if report else None
+        signals = [rules.champion_missing(version), rules.forced(force_retrain)]
+        if champion and report:
+            signals += _signals(volume, period, champion, report, thresholds)
         decision = rules.decide(signals)
-        version, share = champion.version if champion else None, report.share if report else None
         more = {"as_of": period.as_of, "champion_version": version, "drift_share": share}
         attempt.write_json(DECISION, rules.record(decision, signals, more))
         table = report.table if report else records.empty_table()
@@ -68,51 +69,68 @@ def detect_data_drift(
             DRIFT_PAGE, report.html if report else records.page_without_report(decision.reason)
         )
     log.info("%s: %s", decision.branch, decision.reason)
-    drifted = int(table["drifted"].sum())
+    drifted = int(report.columns["drifted"].sum()) if report else 0
     return {
         "branch": decision.branch,
         "rule": decision.rule,
         "reason": decision.reason,
         "drift_share": share,
         "n_drifted": drifted,
-        "n_tested": len(table),
+        "n_tested": len(report.columns) if report else 0,
     }
 
 
 def _report(volume: "Volume", period: "Period", champion: "Champion", seed: int) -> "DriftReport":
     from detect_data_drift.core_columns import tested_columns
     from detect_data_drift.report import drift_report
-    from sodai.units import one_row_a_unit
+    from sodai.errors import InputError
+    from sodai.model import features_of
+    from sodai.units import PREDICTION, one_row_a_unit
 
-    current = one_row_a_unit(volume.read(SCORING, period.as_of).to_pandas(), seed)
-    if champion.reference is None:
-        raise ValueError("a champion without a reference cannot be compared with")
-    return drift_report(current, champion.reference.to_pandas(), tested_columns())
+    scoring = volume.read(SCORING, period.as_of)
+    if not scoring.num_rows:
+        raise InputError(
+            f"{volume.path(SCORING, period.as_of)}: found no candidate, expected some to compare with the "
+            "champion's reference; check the input of this week, or train again with --force-retrain"
+        )
+    current = one_row_a_unit(scoring.to_pandas(), seed)
+    current, reference = (
+        units.assign(**{PREDICTION: champion.model.log_odds(features_of(units))})
+        for units in (current, champion.reference.to_pandas())
+    )
+    return drift_report(current, reference, tested_columns())
 
 
 def _signals(
     volume: "Volume",
     period: "Period",
-    champion: "Champion | None",
-    report: "DriftReport | None",
-    force: bool,
+    champion: "Champion",
+    report: "DriftReport",
     thresholds: "Thresholds",
 ) -> "list[Signal]":
     from detect_data_drift import core_rules as rules
     from detect_data_drift import records
 
-    signals = [rules.champion_missing(champion.version if champion else None), rules.forced(force)]
-    if champion is None or report is None or champion.reference is None:
-        return signals
     age = champion.age_weeks(period)
     cooling = age < thresholds.cool_down_weeks
     newest, known = records.volumes(volume, period, champion.reference)
-    expected, realised = records.last_published(volume, period)
+    published = records.last_published(volume, period)
+    leads = [
+        rules.realised_lead(
+            name,
+            published.figures[metric] if published else None,
+            published.of_rules(metric) if published else {},
+            cooling,
+            thresholds,
+        )
+        for name, metric in (("realised_set_lead", "set_f1"), ("realised_list_lead", "ndcg"))
+    ]
     return [
-        *signals,
-        rules.other_horizon(champion.manifest["horizon_days"], period.horizon_days),
+        rules.other_horizon(champion.model.manifest["horizon_days"], period.horizon_days),
         rules.feature_drift(report.share, cooling, thresholds),
+        rules.prediction_drift(report.prediction_distance, cooling, thresholds),
         rules.volume_drift(newest, known, cooling, thresholds),
-        rules.realised_drift(expected, realised, cooling, thresholds),
+        rules.returned_ratio(records.weekly_quality(volume, period), cooling, thresholds),
+        *leads,
         rules.too_old(age, thresholds),
     ]

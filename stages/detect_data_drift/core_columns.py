@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from sodai.features import FEATURES
-from sodai.units import CUSTOMER, PRODUCT
+from sodai.units import CUSTOMER, PREDICTION, PRODUCT
 
 # Distances, not p-values: with a thousand customers a p-value finds differences that matter to nobody,
 # and 72 tests would each need a correction. Wasserstein is in standard deviations of the reference.
@@ -55,12 +55,19 @@ def beyond_chance(threshold: float, n_current: int, n_reference: int) -> float:
 
 
 def tested_columns() -> list[TestedColumn]:
-    """Every feature that is tested, in catalogue order.
+    """The champion's log-odds and every feature that is tested, in catalogue order.
 
     Product features are tested on one row a product, customer and pair features on one row a
     customer. Time features have one value a period, which no distance can be taken of; the volume
     signal reads them.
     """
+    return [
+        TestedColumn(PREDICTION, CUSTOMER, NUMERIC_METHOD, NUMERIC_THRESHOLD, False),
+        *_tested_features(),
+    ]
+
+
+def _tested_features() -> list[TestedColumn]:
     return [
         TestedColumn(
             feature.name,

@@ -13,6 +13,10 @@ RETRAIN, LOAD = "retrain_model", "load_existing_model"
 # Below this share of its median a volume's spread is taken for chance in a few quiet weeks.
 _SMALLEST_SPREAD = 0.08
 _TO_STANDARD_DEVIATION = 1.4826
+# What is usual for returns: the median share of so many weeks, and never less than this share.
+_USUAL_WEEKS = 8
+_USUAL_SALES = 300
+_SMALLEST_RETURNED = 0.005
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,10 @@ class Thresholds:
     """When each drift signal fires: chosen on SodAI's calm weeks of August to November 2024."""
 
     drift_share: float = 0.25
+    prediction_drift: float = 0.3
     volume_deviation: float = 4.0
-    realised_gap: float = 0.12
+    returned_ratio: float = 3.0
+    realised_lead: float = 0.0
     max_age_weeks: int = 8
     cool_down_weeks: int = 2
 
@@ -82,6 +88,22 @@ def feature_drift(share: float, cooling: bool, thresholds: Thresholds) -> Signal
     return _numeric("drift_share", share, thresholds.drift_share, cooling, "share of drifted columns")
 
 
+def prediction_drift(distance: float | None, cooling: bool, thresholds: Thresholds) -> Signal:
+    """The champion's answers of this week are not distributed like those on its reference.
+
+    Args:
+        distance: between the champion's log-odds on one candidate a customer now and then, in
+            standard deviations of then; None where nothing was compared.
+        cooling: as in `feature_drift`.
+        thresholds: in force.
+    """
+    if distance is None:
+        flip = "customers on both sides to compare"
+        return Signal("prediction_drift", DRIFT, None, thresholds.prediction_drift, False, flip)
+    what = "standard deviations between the champion's answers"
+    return _numeric("prediction_drift", distance, thresholds.prediction_drift, cooling, what)
+
+
 def volume_drift(newest: float, reference: Sequence[float], cooling: bool, thresholds: Thresholds) -> Signal:
     """The market of the newest week lies outside the weeks that the champion knows.
 
@@ -100,22 +122,51 @@ def volume_drift(newest: float, reference: Sequence[float], cooling: bool, thres
     )
 
 
-def realised_drift(
-    expected_f1: float | None, realised_f1: float | None, cooling: bool, thresholds: Thresholds
-) -> Signal:
-    """The last published set was worth less than it said.
+def returned_ratio(weeks: Sequence[Mapping[str, Any]], cooling: bool, thresholds: Thresholds) -> Signal:
+    """Far more of the newest week's sales were taken back than is usual.
+
+    As many sales of the usual kind as `_USUAL_SALES` are added to the newest week's, so that a few
+    returns in a quiet week are no spike.
 
     Args:
-        expected_f1: of the last published set; None if there is none.
-        realised_f1: of the same set, now that its purchases are known.
+        weeks: `purchases`, `cancelled` and `returned` of each week before the period, newest last.
         cooling: as in `feature_drift`.
         thresholds: in force.
     """
-    if expected_f1 is None or realised_f1 is None:
+    counts = [(week["cancelled"] + week["returned"], week["purchases"]) for week in weeks]
+    shares = [back / (back + kept) for back, kept in counts[-1 - _USUAL_WEEKS : -1] if back + kept]
+    if not shares:
+        flip = "sales in the weeks before the newest one"
+        return Signal("returned_ratio", DRIFT, None, thresholds.returned_ratio, False, flip)
+    usual = max(float(np.median(shares)), _SMALLEST_RETURNED)
+    back, kept = counts[-1]
+    newest = (back + usual * _USUAL_SALES) / (back + kept + _USUAL_SALES)
+    what = "times the usual share of sales taken back"
+    return _numeric("returned_ratio", newest / usual, thresholds.returned_ratio, cooling, what)
+
+
+def realised_lead(
+    name: str,
+    published: float | None,
+    baselines: Mapping[str, float],
+    cooling: bool,
+    thresholds: Thresholds,
+) -> Signal:
+    """What was published last was worth no more than the best rule that needs no model.
+
+    Args:
+        name: `realised_set_lead` for F1 of the predicted set, `realised_list_lead` for NDCG@10.
+        published: figure of the last published predictions, now that its purchases are known; None
+            if there are none.
+        baselines: the same figure of each rule on the same period.
+        cooling: as in `feature_drift`.
+        thresholds: in force.
+    """
+    if published is None or not baselines:
         flip = "predictions of the period before, whose purchases are known"
-        return Signal("realised_gap", DRIFT, None, thresholds.realised_gap, False, flip)
-    gap = expected_f1 - realised_f1
-    return _numeric("realised_gap", gap, thresholds.realised_gap, cooling, "expected minus realised set F1")
+        return Signal(name, DRIFT, None, thresholds.realised_lead, False, flip)
+    lead = published - max(baselines.values())
+    return _numeric(name, lead, thresholds.realised_lead, cooling, "lead over the best rule", below=True)
 
 
 def too_old(age_weeks: float, thresholds: Thresholds) -> Signal:
@@ -138,12 +189,14 @@ def record(decision: Decision, signals: Sequence[Signal], more: Mapping[str, Any
     return {**asdict(decision), **more, "signals": [asdict(signal) for signal in signals]}
 
 
-def _numeric(name: str, value: float, threshold: float, cooling: bool, what: str) -> Signal:
-    beyond = value >= threshold
+def _numeric(
+    name: str, value: float, threshold: float, cooling: bool, what: str, below: bool = False
+) -> Signal:
+    beyond = value <= threshold if below else value >= threshold
     if beyond and cooling:
         flip = "a champion older than the cool-down"
     else:
-        flip = f"{what} {'below' if beyond else 'of'} {threshold:g}"
+        flip = f"{what} {'above' if below and beyond else 'below' if beyond else 'of'} {threshold:g}"
     return Signal(name, DRIFT, round(value, 6), threshold, beyond and not cooling, flip)
 
 
@@ -156,9 +209,21 @@ _REASONS = {
         "the volume of the last week lies {value:.1f} robust deviations from the champion's weeks, "
         "{threshold:g} or more ask for training"
     ),
-    "realised_gap": (
-        "the last published set was worth {value:.2f} less than expected, "
+    "prediction_drift": (
+        "the champion's answers lie {value:.2f} standard deviations from those on its reference, "
         "{threshold:g} or more ask for training"
+    ),
+    "returned_ratio": (
+        "{value:.1f} times the usual share of the last week's sales was taken back, "
+        "{threshold:g} times or more ask for training"
+    ),
+    "realised_set_lead": (
+        "the last published set had an F1 of {value:+.3f} against the best rule, "
+        "{threshold:g} or less asks for training"
+    ),
+    "realised_list_lead": (
+        "the last published lists had an NDCG@10 of {value:+.3f} against the best rule, "
+        "{threshold:g} or less asks for training"
     ),
     "age_weeks": "the champion is {value:.0f} weeks old, {threshold:.0f} or more ask for training",
 }

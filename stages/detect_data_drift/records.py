@@ -1,7 +1,5 @@
-"""What the decision is made from: the champion's reference, volumes, and the last published set."""
+"""What the decision is made from: the champion, volumes, returns, and what was published last."""
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,35 +9,53 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sodai.datasets import DRIFT_TABLE, PREDICTION_SUMMARY, PREDICTIONS, REFERENCE, SCORING
+from sodai.baselines import baselines
+from sodai.datasets import DRIFT_TABLE, PREDICTIONS, QUALITY, REFERENCE, SCORING
 from sodai.errors import ContractError, ModelError
-from sodai.metrics import PAIR, set_metrics
-from sodai.model import MANIFEST_FILE, check_features
+from sodai.metrics import PAIR, ranking_metrics, set_metrics
+from sodai.model import TrainedModel, load_model
 from sodai.pages import page
 from sodai.periods import DAYS_PER_WEEK, Period
 from sodai.registry import Registry
 from sodai.volume import Volume
 from sodai.warehouse import read_transactions
 
+LIST_LENGTH = 10
+
 
 @dataclass(frozen=True)
 class Champion:
-    """The champion's version, its manifest and its drift reference.
+    """The champion as it stands in the registry: its model and its drift reference."""
 
-    `reference` is None where its features are not today's or its files are damaged, which only a
-    forced run gets past.
-    """
-
-    version: str
-    manifest: dict[str, Any]
-    reference: pa.Table | None
+    model: TrainedModel
+    reference: pa.Table
 
     def age_weeks(self, period: Period) -> float:
         """Weeks from the period that it was trained for to `period`."""
-        return (period.as_of - date.fromisoformat(self.manifest["as_of"])).days / DAYS_PER_WEEK
+        return (period.as_of - date.fromisoformat(self.model.manifest["as_of"])).days / DAYS_PER_WEEK
 
 
-def champion_of(registry: Registry, scratch: Path, lenient: bool) -> Champion | None:
+@dataclass(frozen=True)
+class Found:
+    """The champion's version, and the champion; None where only a forced run gets past its files."""
+
+    version: str
+    champion: Champion | None
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the predictions published last came to, and what the rules would have come to."""
+
+    figures: dict[str, float]
+    baselines: dict[str, dict[str, float]]
+
+    def of_rules(self, metric: str) -> dict[str, float]:
+        """One metric of every rule."""
+        return {name: figures[metric] for name, figures in self.baselines.items()}
+
+
+def champion_of(registry: Registry, scratch: Path, lenient: bool) -> Found | None:
     """The champion with its reference; None if there is none.
 
     Raises:
@@ -51,30 +67,26 @@ def champion_of(registry: Registry, scratch: Path, lenient: bool) -> Champion | 
         return None
     registry.download(found.version, scratch)
     try:
-        manifest = _read(_json, scratch / MANIFEST_FILE, found.version)
-        check_features(manifest, "champion")
-        reference = _read(pq.read_table, scratch / "reference.parquet", found.version)
-        REFERENCE.contract.check(reference, f"reference of version {found.version}")
+        model = load_model(scratch, "champion")
+        reference = _reference(scratch / "reference.parquet", found.version)
     except (ModelError, ContractError):
         if lenient:
-            return Champion(found.version, {}, None)
+            return Found(found.version, None)
         raise
-    return Champion(found.version, manifest, reference)
+    return Found(found.version, Champion(model, reference))
 
 
-def _read(reader: Callable[[Path], Any], file: Path, version: str) -> Any:
+def _reference(file: Path, version: str) -> pa.Table:
     try:
-        return reader(file)
+        reference = pq.read_table(file)
     except (ValueError, OSError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
             f"{file.name} of version {version}: not readable ({first_line}); "
             "run the pipeline with force_retrain"
         ) from error
-
-
-def _json(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="utf-8"))
+    REFERENCE.contract.check(reference, f"reference of version {version}")
+    return reference
 
 
 def volumes(volume: Volume, period: Period, reference: pa.Table) -> tuple[float, list[float]]:
@@ -86,15 +98,38 @@ def volumes(volume: Volume, period: Period, reference: pa.Table) -> tuple[float,
     return float(newest["market_pairs_1w"][0].as_py()), known["market_pairs_1w"].astype(float).tolist()
 
 
-def last_published(volume: Volume, period: Period) -> tuple[float | None, float | None]:
-    """Expected and realised F1 of the set published for the period before; None without one."""
+def last_published(volume: Volume, period: Period) -> Published | None:
+    """What was published for the period before, held against its purchases; None without it.
+
+    Raises:
+        VolumeError: the warehouse or the predictions cannot be read.
+    """
     before = period.back(1)
-    if not volume.exists(PREDICTIONS, before.as_of) or not volume.exists(PREDICTION_SUMMARY, before.as_of):
-        return None, None
-    predictions = volume.read(PREDICTIONS, before.as_of, columns=[*PAIR, "selected"]).to_pandas()
-    truth = read_transactions(volume, before.end, before.as_of).select(PAIR).to_pandas().drop_duplicates()
-    realised = set_metrics(predictions.loc[predictions["selected"], PAIR], truth)["set_f1"]
-    return float(volume.read_json(PREDICTION_SUMMARY, before.as_of)["expected_f1"]), realised
+    if not volume.exists(PREDICTIONS, before.as_of):
+        return None
+    names = [*PAIR, "rank", "selected"]
+    predictions = volume.read(PREDICTIONS, before.as_of, columns=names).to_pandas()
+    purchases = read_transactions(volume, before.end).to_pandas()
+    inside = pd.to_datetime(purchases["purchase_date"]) >= pd.Timestamp(before.as_of)
+    truth = purchases.loc[inside, PAIR].drop_duplicates()
+    return Published(
+        _realised(predictions, predictions.loc[predictions["selected"], PAIR], truth),
+        {
+            name: _realised(rule.ranked, rule.selected, truth)
+            for name, rule in baselines(purchases[~inside], before.as_of).items()
+        },
+    )
+
+
+def _realised(ranked: pd.DataFrame, selected: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
+    ndcg = ranking_metrics(ranked, truth, (LIST_LENGTH,))[f"ndcg_at_{LIST_LENGTH}"]
+    return {"set_f1": set_metrics(selected, truth)["set_f1"], "ndcg": ndcg}
+
+
+def weekly_quality(volume: Volume, period: Period) -> list[dict[str, Any]]:
+    """The figures of every week before `period`, oldest first, from the quality record."""
+    weeks: list[dict[str, Any]] = volume.read_json(QUALITY, period.as_of)["weeks"]
+    return weeks
 
 
 def empty_table() -> pd.DataFrame:

@@ -13,6 +13,7 @@ from evidently.metrics import ValueDrift
 
 from detect_data_drift.core_columns import TestedColumn, beyond_chance
 from sodai.errors import SodaiError
+from sodai.units import PREDICTION
 
 _STYLE = "<style>.MuiPaper-root{overflow-x:auto!important}</style>"
 _LINKS = '<p style="margin:1rem;font-family:sans-serif"><a href="index.html">The run</a></p>'
@@ -26,9 +27,20 @@ class DriftReport:
     table: pd.DataFrame
 
     @property
+    def columns(self) -> pd.DataFrame:
+        """The rows of the features."""
+        return self.table[self.table["column"] != PREDICTION]
+
+    @property
     def share(self) -> float:
-        """Share of the tested columns that drifted."""
-        return float(self.table["drifted"].mean())
+        """Share of the tested features that drifted."""
+        return float(self.columns["drifted"].mean())
+
+    @property
+    def prediction_distance(self) -> float | None:
+        """Distance of the champion's answers from those on its reference; None if not tested."""
+        found = self.table.loc[self.table["column"] == PREDICTION, "score"]
+        return float(found.iloc[0]) if len(found) else None
 
 
 def drift_report(current: pd.DataFrame, reference: pd.DataFrame, columns: list[TestedColumn]) -> DriftReport:

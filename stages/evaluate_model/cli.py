@@ -79,6 +79,9 @@ def evaluate_model(
             "baselines": records.baselines_of(closed, k),
             "calibration": figures[role].calibration,
             "published": published,
+            "last_retraining": records.last_retraining(
+                volume, registry, closed, attempt.scratch("retrained"), seed
+            ),
             **asdict(promotion),
         }
         attempt.write_json(EVALUATION, record)
@@ -123,8 +126,8 @@ def _promotion(
             f"{period.horizon_days}"
         )
     ndcg = figures[CHALLENGER].ndcg
-    types = closed.customer_type.reindex(ndcg.index)
-    return rules.compare(ndcg, figures[CHAMPION].ndcg, types, np.random.default_rng(seed))
+    groups = closed.groups.reindex(ndcg.index)
+    return rules.compare(ndcg, figures[CHAMPION].ndcg, groups, np.random.default_rng(seed))
 
 
 def _folders(volume: "Volume", period: "Period", registry: "Registry", scratch: Path) -> dict[str, Path]:

@@ -13,6 +13,10 @@ MARGIN = 0.01
 # A group needs this many buying customers before its own interval says anything.
 SMALLEST_GROUP = 30
 DRAWS = 2_000
+LIST_LENGTH = 10
+# A customer's volume is what it bought in so many days; customers fall into three equal parts by it.
+_VOLUME_DAYS = 56
+_VOLUMES = ("low", "middle", "high")
 CHALLENGER, CHAMPION = "challenger", "champion"
 
 
@@ -64,33 +68,65 @@ def paired_interval(difference: pd.Series, rng: np.random.Generator) -> dict[str
     return {"mean": float(values.mean()), "low": float(low), "high": float(high)}
 
 
+def customer_groups(customers: pd.DataFrame, purchases: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """The groups that a promotion is guarded for: customer_type and volume, indexed by customer_id.
+
+    Args:
+        customers: customer_id, customer_type.
+        purchases: customer_id, product_id, purchase_date, all before `as_of`.
+        as_of: first day of the period that models are compared on.
+    """
+    age = (pd.Timestamp(as_of) - pd.to_datetime(purchases["purchase_date"])).dt.days
+    recent = purchases.loc[age <= _VOLUME_DAYS, ["customer_id", "product_id", "purchase_date"]]
+    groups = customers.set_index("customer_id")[["customer_type"]].sort_index()
+    bought = recent.drop_duplicates().groupby("customer_id").size().reindex(groups.index, fill_value=0)
+    third = (bought.rank(method="first").astype(int) - 1) * len(_VOLUMES) // len(groups)
+    return groups.assign(volume=third.map(dict(enumerate(_VOLUMES))))
+
+
+def outcome(difference: pd.Series, seed: int) -> dict[str, Any]:
+    """What a training was worth on the period after it, and why that may not be known.
+
+    Args:
+        difference: NDCG of the challenger minus the champion's, one value a buying customer.
+        seed: of the resampling.
+    """
+    if difference.empty:
+        return {"difference": None, "reason": "nobody bought in the closed period"}
+    interval = paired_interval(difference, np.random.default_rng(seed))
+    verb = "beat" if interval["mean"] > 0 else "did not beat"
+    figures = f"{interval['mean']:+.4f}, 95 % {interval['low']:+.4f} to {interval['high']:+.4f}"
+    return {"difference": interval, "reason": f"the challenger {verb} the champion: NDCG {figures}"}
+
+
 def compare(
-    challenger: pd.Series, champion: pd.Series, customer_type: pd.Series, rng: np.random.Generator
+    challenger: pd.Series, champion: pd.Series, groups: pd.DataFrame, rng: np.random.Generator
 ) -> Promotion:
     """Promote unless the challenger is worse overall, or clearly worse for a group of customers.
 
     Args:
         challenger, champion: NDCG of every customer who bought, on one index.
-        customer_type: type of those customers, on the same index; missing types are a group.
+        groups: customer_type and volume of those customers, on the same index; missing is a group.
         rng: of the resampling.
     """
     if challenger.empty:
         return Promotion(False, "nobody bought in the closed period, so nothing can be compared", CHAMPION)
     difference = challenger - champion
     overall = paired_interval(difference, rng)
-    groups: tuple[dict[str, Any], ...] = tuple(
-        {"customer_type": str(name), "n_customers": len(part), **paired_interval(part, rng)}
-        for name, part in difference.groupby(customer_type.fillna("not known"))
+    judged: tuple[dict[str, Any], ...] = tuple(
+        {"by": str(by), "group": str(name), "n_customers": len(part), **paired_interval(part, rng)}
+        for by, column in groups.items()
+        for name, part in difference.groupby(column.fillna("not known"))
         if len(part) >= SMALLEST_GROUP
     )
     if overall["low"] < -MARGIN:
         interval = f"{overall['mean']:+.4f}, 95 % {overall['low']:+.4f} to {overall['high']:+.4f}"
         return Promotion(
-            False, f"worse overall: NDCG {interval}, margin {-MARGIN:+.2f}", CHAMPION, overall, groups
+            False, f"worse overall: NDCG {interval}, margin {-MARGIN:+.2f}", CHAMPION, overall, judged
         )
-    worse = [group for group in groups if group["high"] < -MARGIN]
+    worse = [group for group in judged if group["high"] < -MARGIN]
     if worse:
-        names = ", ".join(group["customer_type"] for group in worse)
-        return Promotion(False, f"clearly worse for customers of type {names}", CHAMPION, overall, groups)
+        names = ", ".join(f"{group['by'].replace('_', ' ')} {group['group']}" for group in worse)
+        return Promotion(False, f"clearly worse for customers of {names}", CHAMPION, overall, judged)
     reason = f"not worse: NDCG {overall['mean']:+.4f} on the closed period"
-    return Promotion(True, reason, CHALLENGER, overall, groups)
+    return Promotion(True, reason, CHALLENGER, overall, judged)

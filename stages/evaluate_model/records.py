@@ -1,5 +1,6 @@
 """The closed period that models are held against, and what MLflow keeps of the result."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -10,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evaluate_model import core
-from evaluate_model.core_baselines import baselines
-from sodai.datasets import CUSTOMERS, EVALUATE, TRAINING
-from sodai.errors import InputError, ModelError
+from evaluate_model import core, core_promotion
+from sodai.baselines import baselines
+from sodai.datasets import CUSTOMERS, DECISION, EVALUATE, EVALUATION, TRAINING
+from sodai.errors import InputError, ModelError, RegistryError
 from sodai.forecasts import ExpectedVolume, expected_volume
 from sodai.metrics import PAIR
 from sodai.model import TrainedModel, features_frame, load_model
@@ -22,6 +23,8 @@ from sodai.registry import Registry
 from sodai.volume import Volume
 from sodai.warehouse import read_transactions
 
+log = logging.getLogger("sodai")
+
 KS = (5, 10)
 
 
@@ -29,7 +32,8 @@ KS = (5, 10)
 class ClosedPeriod:
     """A period whose purchases are known: its candidates, its truth, and what came before it.
 
-    `expected_pairs` is the volume that was to be expected on its first day.
+    `groups` has customer_type and volume of each customer; `expected_pairs` is the volume that was to
+    be expected on the period's first day.
     """
 
     period: Period
@@ -37,7 +41,7 @@ class ClosedPeriod:
     pairs: pd.DataFrame
     truth: pd.DataFrame
     purchases_before: pd.DataFrame
-    customer_type: pd.Series
+    groups: pd.DataFrame
     expected_pairs: float
 
 
@@ -74,7 +78,7 @@ def closed_period(volume: Volume, period: Period) -> ClosedPeriod:
         rows.select([*PAIR, "target"]).to_pandas(),
         purchases.loc[inside, PAIR].drop_duplicates(ignore_index=True),
         purchases[~inside],
-        customers.set_index("customer_id")["customer_type"],
+        core_promotion.customer_groups(customers, purchases[~inside], closed.as_of),
         expected_volume(volume, period.as_of, closed.as_of, missing_share=0.0).pairs,
     )
 
@@ -108,6 +112,40 @@ def figures_of(model: TrainedModel, closed: ClosedPeriod, k: int) -> Figures:
     scored = core.score_frame(closed.pairs, expected.probabilities(model.log_odds(closed.X)))
     metrics = core.model_figures(scored, closed.truth, expected.missing_pairs, _ks(k))
     return Figures(metrics, core.calibration_rows(scored), core.by_customer(scored, closed.truth, k))
+
+
+def last_retraining(
+    volume: Volume, registry: Registry, closed: ClosedPeriod, scratch: Path, seed: int
+) -> dict[str, Any] | None:
+    """What the training of the period before was worth: its challenger against its champion.
+
+    The closed period is the first that neither of them was chosen on. None where that period's run
+    trained nothing or had no champion.
+    """
+    as_of = closed.period.as_of
+    if not volume.exists(EVALUATION, as_of):
+        return None
+    evaluation = volume.read_json(EVALUATION, as_of)
+    versions = evaluation["versions"]
+    if set(versions) != {"challenger", "champion"} or versions["challenger"] == versions["champion"]:
+        return None
+    record = {
+        "as_of": as_of,
+        "rule": volume.read_json(DECISION, as_of)["rule"],
+        "promoted": evaluation["promoted"],
+        "versions": versions,
+    }
+    ndcg = {}
+    try:
+        for role, version in versions.items():
+            registry.download(version, scratch / role)
+            model = load_model(scratch / role, f"version {version}")
+            scored = core.score_frame(closed.pairs, model.log_odds(closed.X))
+            ndcg[role] = core.by_customer(scored, closed.truth, core_promotion.LIST_LENGTH)
+    except (ModelError, RegistryError) as error:
+        log.warning("what the training of %s was worth stays unknown: %s", as_of, error)
+        return {**record, "difference": None, "reason": str(error)}
+    return {**record, **core_promotion.outcome(ndcg["challenger"] - ndcg["champion"], seed)}
 
 
 def baselines_of(closed: ClosedPeriod, k: int) -> dict[str, dict[str, float]]:

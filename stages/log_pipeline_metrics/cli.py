@@ -43,6 +43,7 @@ def log_pipeline_metrics(
     week = records.read_week(volume, day)
     history = core.with_row(records.read_history(volume), core.history_row(week))
     history = core.with_realised(history, records.read_outcomes(volume, history, day))
+    history = core.with_realised(history, core.challenger_lead(week.evaluation))
 
     registry = Registry(volume, tracking_uri)
     pages = [(dataset, title) for dataset, title in _PAGES if volume.exists(dataset, day)]

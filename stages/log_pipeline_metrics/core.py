@@ -62,6 +62,7 @@ def history_row(records: WeekRecords) -> dict[str, Any]:
         "realised_pairs": None,
         "realised_set_f1": None,
         "realised_recall_at_k": None,
+        "challenger_lead": None,
         "wall_seconds": sum(run["wall_seconds"] for run in runs),
         "peak_memory_mib": max(run["peak_memory_mib"] for run in runs),
     }
@@ -100,6 +101,14 @@ def realised(predictions: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]
 def with_realised(history: Sequence[Record], outcomes: Mapping[date, Record]) -> list[Record]:
     """The rows of HISTORY with the outcomes of closed periods filled in."""
     return [{**row, **outcomes.get(row["as_of"], {})} for row in history]
+
+
+def challenger_lead(evaluation: Record) -> dict[date, Record]:
+    """What the training of an earlier period was worth, as `with_realised` takes it; nothing if unknown."""
+    training = evaluation["last_retraining"]
+    if training is None or training["difference"] is None:
+        return {}
+    return {date.fromisoformat(training["as_of"]): {"challenger_lead": training["difference"]["mean"]}}
 
 
 def run_tags(records: WeekRecords) -> dict[str, str]:

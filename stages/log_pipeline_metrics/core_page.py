@@ -45,6 +45,7 @@ def run_page(
         history_plots=sections.history_plots(history),
         history=sections.history_table(history),
         outcome=sections.outcome(history),
+        trainings=sections.trainings(history),
         calibration=calibration_plot("calibration", evaluation["calibration"]),
         calibration_gap=100 * records.figures["calibration_error"],
         importance=sections.importance(records.importance),

@@ -8,7 +8,9 @@ from log_pipeline_metrics.core import Record, WeekRecords
 from log_pipeline_metrics.core_charts import trial_dots, weekly_bars, weekly_lines
 from log_pipeline_metrics.core_examples import Example
 from log_pipeline_metrics.core_words import BRANCHES, CONTENDERS, METRICS, duration, number, sentence
+from sodai.datasets import RETRAIN
 from sodai.pages import Bar, Heading
+from sodai.units import PREDICTION
 
 Section = dict[str, Any]
 
@@ -75,8 +77,8 @@ def decision(records: WeekRecords) -> Section:
 
 
 def promotion(evaluation: Record) -> Section:
-    """Whether the champion changed, and how its challenger does for each type of customer."""
-    headings = [Heading("type of customer"), Heading("customers", "number"), Heading("NDCG", "number")]
+    """Whether the champion changed, and how its challenger does for each group of customers."""
+    headings = [Heading("group"), Heading("customers", "number"), Heading("NDCG", "number")]
     headings += [Heading("95 % from", "number"), Heading("to", "number")]
     return {
         "promoted": evaluation["promoted"],
@@ -84,7 +86,7 @@ def promotion(evaluation: Record) -> Section:
         "columns": headings,
         "rows": [
             (
-                group["customer_type"],
+                f"{group['by'].replace('_', ' ')}: {group['group']}",
                 f"{group['n_customers']:,}",
                 *(number(group[name], "+.4f") for name in ("mean", "low", "high")),
             )
@@ -148,16 +150,17 @@ def drift(records: WeekRecords) -> Section | None:
     """The columns that moved most; None without a reference."""
     if records.drift is None:
         return None
+    tested = [row for row in records.drift if row["column"] != PREDICTION]
     by_ratio = sorted(
-        ((row["score"] / row["threshold"], row) for row in records.drift if row["score"] is not None),
+        ((row["score"] / row["threshold"], row) for row in tested if row["score"] is not None),
         key=lambda item: (-item[0], item[1]["column"]),
     )
     bars = [
         Bar(f"{row['column']}", min(ratio / 2, 1.0), f"{ratio:.2f}", "bad" if row["drifted"] else "", 0.5)
         for ratio, row in by_ratio[:N_DRIFT_BARS]
     ]
-    n_drifted = sum(row["drifted"] for row in records.drift)
-    return {"n_drifted": n_drifted, "n_tested": len(records.drift), "bars": bars}
+    n_drifted = sum(row["drifted"] for row in tested)
+    return {"n_drifted": n_drifted, "n_tested": len(tested), "bars": bars}
 
 
 def metrics(evaluation: Record) -> list[Section]:
@@ -241,6 +244,33 @@ def outcome(history: Sequence[Record]) -> str:
         f"brought {newest['realised_pairs']:,.0f}; its predicted set came to an F1 of "
         f"{newest['realised_set_f1']:.3f}."
     )
+
+
+def trainings(history: Sequence[Record]) -> Section:
+    """What every training was worth on the period after it: the precision of the gate's alarms."""
+    trained = [row for row in history if row["branch"] == RETRAIN]
+    judged = [row["challenger_lead"] for row in trained if row["challenger_lead"] is not None]
+    n_won = sum(lead > 0 for lead in judged)
+    headings = [Heading("week of"), Heading("rule"), Heading("promoted"), Heading("NDCG lead", "number")]
+    return {
+        "text": (
+            f"{n_won} of {len(judged)} trainings gave a challenger that beat the champion on the period "
+            f"after: a precision of {n_won / len(judged):.0%}."
+            if judged
+            else "What a training was worth is known once the period after it is over: no challenger has "
+            "stood beside a champion for a whole period yet."
+        ),
+        "columns": headings,
+        "rows": [
+            (
+                row["as_of"].isoformat(),
+                row["rule"].replace("_", " "),
+                "yes" if row["promoted"] else "no",
+                number(row["challenger_lead"], "+.4f"),
+            )
+            for row in reversed(trained[-N_HISTORY_ROWS:])
+        ],
+    }
 
 
 def importance(rows: Sequence[Record]) -> Section:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from benchmarks.replay import SIGNALS
 from sodai.charts import inline_svg
 from sodai.pages import environment, page
 
@@ -95,15 +96,7 @@ def render(
 
 
 def _decisions(decisions: pd.DataFrame) -> pd.DataFrame:
-    shown = [
-        "rule",
-        "promoted",
-        "drift_share",
-        "volume_deviation",
-        "realised_gap",
-        "age_weeks",
-        "expected_f1",
-    ]
+    shown = ["rule", "promoted", *SIGNALS, "challenger_lead"]
     return decisions.set_index("as_of")[shown].round(3)
 
 

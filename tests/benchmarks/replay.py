@@ -15,12 +15,21 @@ from typing import Any
 
 import pandas as pd
 
-from sodai.datasets import DECISION, DRIFT, EVALUATION, LOAD, PREDICTION_SUMMARY, RETRAIN, STAGES
+from sodai.datasets import DECISION, DRIFT, EVALUATION, HISTORY, LOAD, PREDICTION_SUMMARY, RETRAIN, STAGES
 from sodai.periods import DAYS_PER_WEEK, Period, parse_date
 from sodai.volume import Volume, sha256_of
 from sodai_arguments import branch_of, rendered_arguments
 
 ROOT = Path(__file__).parents[2]
+SIGNALS = (
+    "drift_share",
+    "prediction_drift",
+    "volume_deviation",
+    "returned_ratio",
+    "realised_set_lead",
+    "realised_list_lead",
+    "age_weeks",
+)
 
 
 class ReplayError(Exception):
@@ -104,9 +113,12 @@ def decisions(volume: Volume, periods: list[Period]) -> pd.DataFrame:
     """What the gate and the promotion decided, a row a period, with every signal's figure.
 
     Returns:
-        as_of, branch, rule, promoted, reason, one column a signal, expected_f1, expected_pairs.
+        as_of, rule, retrained, promoted, reason, one column a signal, challenger_lead (NDCG@10 of the
+        challenger minus the champion's on this period), expected_f1, expected_pairs.
     """
     rows = []
+    history = volume.read(HISTORY, columns=["as_of", "challenger_lead"]).to_pylist()
+    leads = {row["as_of"]: row["challenger_lead"] for row in history}
     for period in periods:
         decision = volume.read_json(DECISION, period.as_of)
         evaluation = volume.read_json(EVALUATION, period.as_of)
@@ -119,8 +131,8 @@ def decisions(volume: Volume, periods: list[Period]) -> pd.DataFrame:
                 "retrained": decision["branch"] == RETRAIN,
                 "promoted": evaluation["promoted"],
                 "reason": decision["reason"],
-                **{name: signals.get(name) for name in ("drift_share", "volume_deviation", "realised_gap")},
-                "age_weeks": signals.get("age_weeks"),
+                **{name: signals.get(name) for name in SIGNALS},
+                "challenger_lead": leads.get(period.as_of),
                 "expected_f1": summary["expected_f1"],
                 "expected_pairs": summary["expected_pairs"],
             }

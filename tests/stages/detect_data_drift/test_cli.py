@@ -42,7 +42,7 @@ def same_week(week: MadeWeek, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 def artifact(volume: Volume, name: str) -> Path:
     """A file of the only version, as MLflow stores it."""
-    (file,) = volume.root.glob(f"mlflow/artifacts/*/artifacts/pipeline/{name}")
+    (file,) = (volume.root / "mlflow" / "artifacts").rglob(name)
     return file
 
 
@@ -106,8 +106,11 @@ def test_on_the_week_that_it_was_trained_for_the_champion_is_loaded(
         ("force_retrain", False),
         ("horizon_days", False),
         ("drift_share", False),
+        ("prediction_drift", False),
         ("volume_deviation", False),
-        ("realised_gap", False),
+        ("returned_ratio", False),
+        ("realised_set_lead", False),
+        ("realised_list_lead", False),
         ("age_weeks", False),
     ]
     assert all(signal["would_flip"] for signal in decision["signals"])
@@ -119,11 +122,14 @@ def test_the_records_and_the_page_agree_on_the_figures(
     volume, outcome = same_week
     assert all(volume.exists(dataset, week.as_of) for dataset in OUTPUTS)
     table = volume.read(DRIFT_TABLE, week.as_of).to_pandas()
-    share = table["drifted"].mean()
-    assert outcome.result["n_tested"] == len(table) > 50
-    assert outcome.result["n_drifted"] == table["drifted"].sum()
+    features = table[table["column"] != "prediction"]
+    share = features["drifted"].mean()
+    assert outcome.result["n_tested"] == len(features) == len(table) - 1 > 50
+    assert outcome.result["n_drifted"] == features["drifted"].sum()
     assert outcome.result["drift_share"] == pytest.approx(share)
     assert volume.read_json(DECISION, week.as_of)["drift_share"] == pytest.approx(share)
+    heard = signals(volume.read_json(DECISION, week.as_of))["prediction_drift"]["value"]
+    assert heard == pytest.approx(table.set_index("column").loc["prediction", "score"], abs=1e-6)
     report = volume.read_json(DRIFT_REPORT, week.as_of)
     assert report["share"] == pytest.approx(share)
     assert report["columns"] == table.to_dict("records")
@@ -184,16 +190,23 @@ def test_a_missing_reference_is_an_error_and_no_drift(volume: Volume, week: Made
     assert "version 1 of sodai_purchase_model not available" in outcome.result["error"]
 
 
-@pytest.mark.parametrize("name", ["reference.parquet", "model.json"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("reference.parquet", "reference.parquet of version 1: not readable"),
+        ("model.json", "champion: not readable as a model"),
+        ("model.skops", "champion: not readable as a model"),
+    ],
+)
 def test_a_damaged_file_of_the_champion_is_an_error_and_no_drift(
-    volume: Volume, week: MadeWeek, name: str
+    volume: Volume, week: MadeWeek, name: str, message: str
 ) -> None:
     file = artifact(volume, name)
     file.write_bytes(file.read_bytes()[:200])
     before = files_of(volume.root)
     outcome = run_stage(DRIFT, volume.root, week.as_of)
     assert_is_one_line_and_no_decision(volume, outcome, before)
-    assert f"{name} of version 1: not readable" in outcome.result["error"]
+    assert message in outcome.result["error"]
 
     forced = run_stage(DRIFT, volume.root, week.as_of, "--force-retrain")
     assert (forced.code, forced.result["rule"]) == (0, "forced")

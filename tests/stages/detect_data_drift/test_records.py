@@ -1,4 +1,4 @@
-"""What the decision is made from: volumes of known weeks, and what the last published set was worth."""
+"""What the decision is made from: volumes of known weeks, and what was published last."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -6,11 +6,14 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.pipeline import Pipeline
 
-from detect_data_drift.records import Champion, last_published, volumes
+from detect_data_drift.records import Champion, Published, last_published, volumes, weekly_quality
 from made_champion import MadeWeek, featured_week
-from made_week import write_record
-from sodai.datasets import PREDICTION_SUMMARY, PREDICTIONS, TRAINING
+from sodai.baselines import baselines
+from sodai.datasets import PREDICTIONS, TRAINING
+from sodai.metrics import set_metrics
+from sodai.model import TrainedModel
 from sodai.periods import Period
 from sodai.volume import Volume
 from sodai.warehouse import read_transactions
@@ -26,17 +29,17 @@ def volume(week: MadeWeek, tmp_path: Path) -> Volume:
     return week.copy(tmp_path / "volume")
 
 
-def publish(volume: Volume, as_of: date, selected: pd.DataFrame, expected_f1: float) -> None:
-    """Predictions for a period: the selected pairs, and one pair that was left out."""
+def publish(volume: Volume, as_of: date, selected: pd.DataFrame) -> None:
+    """Predictions for a period: the selected pairs in their order, and one pair that was left out."""
     rows = selected.assign(selected=True)
     rows.loc[len(rows)] = [1001, 999_999, False]
-    rows = rows.assign(week=as_of, probability=0.5, rank=1, model_version="1")
+    rows["rank"] = rows.groupby("customer_id").cumcount() + 1
+    rows = rows.assign(week=as_of, probability=0.5, model_version="1")
     table = pa.Table.from_pandas(
         rows[PREDICTIONS.contract.names], PREDICTIONS.contract.schema, preserve_index=False
     )
     with volume.attempt("test", as_of) as attempt:
         attempt.write(PREDICTIONS, table)
-    write_record(volume, PREDICTION_SUMMARY, as_of, {"expected_f1": expected_f1})
 
 
 def bought(volume: Volume, first: date, end: date) -> pd.DataFrame:
@@ -53,45 +56,75 @@ def test_a_volume_is_what_was_bought_in_the_last_seven_days(week: MadeWeek) -> N
     assert known == [len(bought(volume, cutoff - timedelta(weeks=1), cutoff)) for cutoff in cutoffs]
 
 
+def published(volume: Volume, period: Period) -> Published:
+    found = last_published(volume, period)
+    assert found is not None
+    return found
+
+
 def test_a_published_set_is_held_against_what_was_bought_in_its_period(
     volume: Volume, week: MadeWeek
 ) -> None:
     before = week.as_of - timedelta(weeks=1)
     truth = bought(volume, before, week.as_of)
-    right = truth.head(30)
     wrong = pd.DataFrame({"customer_id": 1001, "product_id": range(900_000, 900_010)})
-    publish(volume, before, pd.concat([right, wrong], ignore_index=True), expected_f1=0.75)
+    publish(volume, before, pd.concat([truth.head(30), wrong], ignore_index=True))
 
-    expected, realised = last_published(volume, Period(week.as_of, 7))
+    found = published(volume, Period(week.as_of, 7))
 
-    assert expected == 0.75
-    assert realised == pytest.approx(2 * 30 / (40 + len(truth)))
+    assert found.figures["set_f1"] == pytest.approx(2 * 30 / (40 + len(truth)))
+
+
+def test_the_rules_are_held_against_the_same_period_from_what_came_before_it(
+    volume: Volume, week: MadeWeek
+) -> None:
+    before = week.as_of - timedelta(weeks=1)
+    truth = bought(volume, before, week.as_of)
+    publish(volume, before, truth)
+    rules = baselines(read_transactions(volume, before).to_pandas(), before)
+
+    found = published(volume, Period(week.as_of, 7))
+
+    assert found.of_rules("set_f1") == {
+        name: pytest.approx(set_metrics(rule.selected, truth)["set_f1"]) for name, rule in rules.items()
+    }
+    # The lists hold what was bought and nothing else, and no list holds more than ten products.
+    assert truth.groupby("customer_id").size().max() <= 10
+    assert found.figures["ndcg"] == pytest.approx(1.0)
+    assert max(found.of_rules("ndcg").values()) < 1.0
 
 
 def test_a_shorter_period_is_held_against_its_own_days_alone(volume: Volume, week: MadeWeek) -> None:
     before = week.as_of - timedelta(weeks=1)
     truth = bought(volume, before, before + timedelta(days=5))
     assert len(truth) < len(bought(volume, before, week.as_of))
-    publish(volume, before, truth, expected_f1=0.5)
-    assert last_published(volume, Period(week.as_of, 5)) == (0.5, 1.0)
+    publish(volume, before, truth)
+    assert published(volume, Period(week.as_of, 5)).figures["set_f1"] == 1.0
 
 
 def test_a_set_in_which_nothing_was_right_was_worth_nothing(volume: Volume, week: MadeWeek) -> None:
     before = week.as_of - timedelta(weeks=1)
-    publish(volume, before, pd.DataFrame({"customer_id": [1], "product_id": [1]}), expected_f1=0.5)
-    assert last_published(volume, Period(week.as_of, 7)) == (0.5, 0.0)
+    publish(volume, before, pd.DataFrame({"customer_id": [1], "product_id": [1]}))
+    assert published(volume, Period(week.as_of, 7)).figures == {"set_f1": 0.0, "ndcg": 0.0}
 
 
 def test_without_predictions_of_the_period_before_nothing_is_known(volume: Volume, week: MadeWeek) -> None:
-    assert last_published(volume, Period(week.as_of, 7)) == (None, None)
+    assert last_published(volume, Period(week.as_of, 7)) is None
     two_before = week.as_of - timedelta(weeks=2)
-    publish(volume, two_before, bought(volume, two_before, week.as_of), expected_f1=0.5)
-    assert last_published(volume, Period(week.as_of, 7)) == (None, None)
+    publish(volume, two_before, bought(volume, two_before, week.as_of))
+    assert last_published(volume, Period(week.as_of, 7)) is None
+
+
+def test_the_weeks_of_the_quality_record_end_with_the_newest(week: MadeWeek) -> None:
+    weeks = weekly_quality(week.volume, Period(week.as_of, 7))
+    assert weeks[-1]["week"] == str(week.as_of - timedelta(weeks=1))
+    assert all({"purchases", "cancelled", "returned"} <= set(each) for each in weeks)
 
 
 @pytest.mark.parametrize(("days", "weeks"), [(0, 0.0), (7, 1.0), (10, 10 / 7), (-7, -1.0)])
 def test_the_age_of_a_champion_counts_from_the_period_that_it_was_trained_for(
     days: int, weeks: float
 ) -> None:
-    champion = Champion("1", {"as_of": "2024-04-15"}, None)
+    manifest = {"as_of": "2024-04-15"}
+    champion = Champion(TrainedModel(Pipeline([("none", "passthrough")]), manifest), pa.table({}))
     assert champion.age_weeks(Period(date(2024, 4, 15) + timedelta(days=days), 7)) == pytest.approx(weeks)

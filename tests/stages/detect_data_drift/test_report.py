@@ -11,7 +11,7 @@ from detect_data_drift.core_columns import NOT_TESTED
 from detect_data_drift.report import DriftReport, drift_report
 from sodai.errors import SodaiError
 from sodai.features import FEATURES
-from sodai.units import one_row_a_unit
+from sodai.units import PREDICTION, one_row_a_unit
 
 N_CUSTOMERS, N_PRODUCTS = 400, 200
 NUMBER = partial(core_columns.TestedColumn, method="wasserstein", threshold=0.2, categorical=False)
@@ -151,14 +151,15 @@ def test_every_feature_is_tested_or_named_with_the_reason_why_not() -> None:
     names = [feature.name for feature in FEATURES]
     time = {feature.name for feature in FEATURES if feature.group == "time"}
     assert set(NOT_TESTED) <= set(names)
-    assert sorted([*tested, *NOT_TESTED, *time]) == sorted(names)
+    assert sorted([*tested, *NOT_TESTED, *time]) == sorted([PREDICTION, *names])
     assert all(reason.strip() for reason in NOT_TESTED.values())
 
 
 def test_product_features_are_tested_on_products_and_all_others_on_customers() -> None:
     groups = {feature.name: feature.group for feature in FEATURES}
     for column in core_columns.tested_columns():
-        assert column.unit == ("product" if groups[column.name] == "product" else "customer")
+        of_product = groups.get(column.name) == "product"
+        assert column.unit == ("product" if of_product else "customer")
 
 
 def pairs() -> pd.DataFrame:

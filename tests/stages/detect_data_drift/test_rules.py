@@ -19,17 +19,34 @@ from detect_data_drift.core_rules import (
     feature_drift,
     forced,
     other_horizon,
-    realised_drift,
+    prediction_drift,
+    realised_lead,
     record,
+    returned_ratio,
     too_old,
     volume_drift,
 )
 
 LIMITS = Thresholds(
-    drift_share=0.25, volume_deviation=4.0, realised_gap=0.125, max_age_weeks=8, cool_down_weeks=2
+    drift_share=0.25,
+    prediction_drift=0.3,
+    volume_deviation=4.0,
+    returned_ratio=3.0,
+    realised_lead=0.0,
+    max_age_weeks=8,
+    cool_down_weeks=2,
 )
+SET, LISTS = "realised_set_lead", "realised_list_lead"
+RULES = {"bought_last_week": 0.4, "decayed_frequency": 0.5}
 # Median 100, median distance from it 10: one robust deviation is 14.826 pairs.
 KNOWN_WEEKS = [80.0, 90.0, 100.0, 110.0, 120.0]
+
+
+def sold_weeks(n_back: int, n_sold: int = 1000, n_weeks: int = 9) -> list[dict[str, int]]:
+    """Weeks in which 40 of 1,000 sales were taken back, and a newest one of its own."""
+    usual = {"purchases": 960, "cancelled": 30, "returned": 10}
+    newest = {"purchases": n_sold - n_back, "cancelled": n_back, "returned": 0}
+    return [*[usual] * (n_weeks - 1), newest]
 
 
 def quiet() -> list[Signal]:
@@ -39,8 +56,11 @@ def quiet() -> list[Signal]:
         forced(False),
         other_horizon(7, 7),
         feature_drift(0.0, False, LIMITS),
+        prediction_drift(0.0, False, LIMITS),
         volume_drift(100.0, KNOWN_WEEKS, False, LIMITS),
-        realised_drift(0.5, 0.5, False, LIMITS),
+        returned_ratio(sold_weeks(40), False, LIMITS),
+        realised_lead(SET, 0.6, RULES, False, LIMITS),
+        realised_lead(LISTS, 0.6, RULES, False, LIMITS),
         too_old(3.0, LIMITS),
     ]
 
@@ -52,8 +72,11 @@ def loud() -> list[Signal]:
         forced(True),
         other_horizon(5, 7),
         feature_drift(1.0, False, LIMITS),
+        prediction_drift(1.5, False, LIMITS),
         volume_drift(1000.0, KNOWN_WEEKS, False, LIMITS),
-        realised_drift(0.9, 0.1, False, LIMITS),
+        returned_ratio(sold_weeks(400), False, LIMITS),
+        realised_lead(SET, 0.4, RULES, False, LIMITS),
+        realised_lead(LISTS, 0.4, RULES, False, LIMITS),
         too_old(9.0, LIMITS),
     ]
 
@@ -73,15 +96,33 @@ def test_a_quiet_week_loads_the_champion() -> None:
         (
             4,
             DRIFT,
-            "the volume of the last week lies 60.7 robust deviations from the champion's weeks, "
-            "4 or more ask for training",
+            "the champion's answers lie 1.50 standard deviations from those on its reference, "
+            "0.3 or more ask for training",
         ),
         (
             5,
             DRIFT,
-            "the last published set was worth 0.80 less than expected, 0.125 or more ask for training",
+            "the volume of the last week lies 60.7 robust deviations from the champion's weeks, "
+            "4 or more ask for training",
         ),
-        (6, AGE, "the champion is 9 weeks old, 8 or more ask for training"),
+        (
+            6,
+            DRIFT,
+            "7.9 times the usual share of the last week's sales was taken back, "
+            "3 times or more ask for training",
+        ),
+        (
+            7,
+            DRIFT,
+            "the last published set had an F1 of -0.100 against the best rule, 0 or less asks for training",
+        ),
+        (
+            8,
+            DRIFT,
+            "the last published lists had an NDCG@10 of -0.100 against the best rule, "
+            "0 or less asks for training",
+        ),
+        (9, AGE, "the champion is 9 weeks old, 8 or more ask for training"),
     ],
 )
 def test_each_rule_alone_asks_for_training_and_says_why(position: int, rule: str, reason: str) -> None:
@@ -94,7 +135,7 @@ def test_the_rules_are_heard_in_a_fixed_order() -> None:
     heard = []
     for first in range(len(loud())):
         heard.append(decide([*quiet()[:first], *loud()[first:]]).rule)
-    assert heard == [NO_CHAMPION, FORCED, HORIZON, DRIFT, DRIFT, DRIFT, AGE]
+    assert heard == [NO_CHAMPION, FORCED, HORIZON, *[DRIFT] * 6, AGE]
 
 
 @pytest.mark.parametrize(("share", "fired"), [(0.249999, False), (0.25, True), (0.250001, True)])
@@ -145,24 +186,67 @@ def test_one_known_week_is_enough_to_measure_a_volume() -> None:
     assert volume_drift(132.0, [100.0], False, LIMITS).value == pytest.approx(4.0)
 
 
-@pytest.mark.parametrize(
-    ("expected", "realised", "fired"),
-    [(0.625, 0.5, True), (0.624, 0.5, False), (0.5, 0.625, False)],
-)
-def test_a_published_set_fires_when_it_was_worth_less_not_when_it_was_worth_more(
-    expected: float, realised: float, fired: bool
-) -> None:
-    signal = realised_drift(expected, realised, False, LIMITS)
-    assert signal.fired is fired
-    assert signal.value == pytest.approx(expected - realised)
+@pytest.mark.parametrize(("distance", "fired"), [(0.0, False), (0.299, False), (0.3, True)])
+def test_answers_far_from_those_on_the_reference_fire(distance: float, fired: bool) -> None:
+    signal = prediction_drift(distance, False, LIMITS)
+    assert (signal.value, signal.fired) == (distance, fired)
 
 
-@pytest.mark.parametrize(("expected", "realised"), [(None, None), (0.5, None), (None, 0.5)])
-def test_without_a_published_set_its_worth_is_heard_but_never_fires(
-    expected: float | None, realised: float | None
-) -> None:
-    signal = realised_drift(expected, realised, False, LIMITS)
+def test_answers_that_were_not_compared_never_fire() -> None:
+    signal = prediction_drift(None, False, LIMITS)
     assert (signal.value, signal.fired) == (None, False)
+    assert signal.would_flip == "customers on both sides to compare"
+
+
+@pytest.mark.parametrize(("n_back", "fired"), [(40, False), (143, False), (145, True), (0, False)])
+def test_returns_are_measured_in_times_of_what_is_usual(n_back: int, fired: bool) -> None:
+    # 300 sales with the usual .04 of returns stand beside the 1,000 of the week.
+    signal = returned_ratio(sold_weeks(n_back), False, LIMITS)
+    assert signal.value == pytest.approx((n_back + 12) / 1300 / 0.04, abs=1e-6)
+    assert signal.fired is fired
+
+
+def test_three_returns_in_a_week_of_twenty_sales_are_no_spike() -> None:
+    assert not returned_ratio(sold_weeks(3, n_sold=20), False, LIMITS).fired
+
+
+def test_one_week_of_returns_among_those_before_does_not_change_what_is_usual() -> None:
+    weeks = sold_weeks(145)
+    weeks[2] = {"purchases": 500, "cancelled": 500, "returned": 0}
+    assert returned_ratio(weeks, False, LIMITS) == returned_ratio(sold_weeks(145), False, LIMITS)
+
+
+def test_only_the_eight_weeks_before_say_what_is_usual() -> None:
+    old = [{"purchases": 1, "cancelled": 999, "returned": 0}] * 30
+    assert returned_ratio([*old, *sold_weeks(145)], False, LIMITS).fired
+
+
+def test_where_nothing_was_ever_taken_back_a_small_share_is_no_spike() -> None:
+    calm = [{"purchases": 1000, "cancelled": 0, "returned": 0}] * 8
+    few, many = ({"purchases": 1000 - n, "cancelled": n, "returned": 0} for n in (17, 19))
+    assert not returned_ratio([*calm, few], False, LIMITS).fired
+    assert returned_ratio([*calm, many], False, LIMITS).fired
+
+
+@pytest.mark.parametrize("n_weeks", [1, 2])
+def test_returns_need_a_week_before_to_be_measured_by(n_weeks: int) -> None:
+    signal = returned_ratio(sold_weeks(400, n_weeks=n_weeks), False, LIMITS)
+    assert (signal.value is None, signal.fired) == (n_weeks == 1, n_weeks == 2)
+
+
+@pytest.mark.parametrize(("published", "fired"), [(0.4, True), (0.5, True), (0.501, False), (0.9, False)])
+def test_what_was_published_fires_when_it_was_not_better_than_the_best_rule(
+    published: float, fired: bool
+) -> None:
+    signal = realised_lead(SET, published, RULES, False, LIMITS)
+    assert signal.value == pytest.approx(published - 0.5)
+    assert signal.fired is fired
+    assert signal.would_flip == f"lead over the best rule {'above' if fired else 'of'} 0"
+
+
+def test_without_published_predictions_their_lead_is_heard_but_never_fires() -> None:
+    signal = realised_lead(LISTS, None, {}, False, LIMITS)
+    assert (signal.name, signal.value, signal.fired) == (LISTS, None, False)
     assert signal.would_flip == "predictions of the period before, whose purchases are known"
 
 
@@ -183,7 +267,9 @@ def test_the_age_that_replaces_a_champion_can_be_set() -> None:
     [
         feature_drift(1.0, True, LIMITS),
         volume_drift(1000.0, KNOWN_WEEKS, True, LIMITS),
-        realised_drift(0.9, 0.1, True, LIMITS),
+        prediction_drift(1.5, True, LIMITS),
+        returned_ratio(sold_weeks(400), True, LIMITS),
+        realised_lead(SET, 0.4, RULES, True, LIMITS),
     ],
     ids=lambda signal: signal.name,
 )

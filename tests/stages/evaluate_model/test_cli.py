@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from made_champion import MadeWeek, champion_week, run_stage, trained_week
+from made_champion import MadeWeek, champion_week, register_again, run_stage, trained_week
 from made_week import files_of, write_record
 from sodai.datasets import (
     DECISION,
     EVALUATE,
     EVALUATION,
+    FORECASTS,
     LOAD,
     LOADED_MODEL,
     PUBLISHED_MODEL,
@@ -26,7 +27,7 @@ from sodai.datasets import (
 )
 from sodai.metrics import set_metrics
 from sodai.model import features_frame, load_model
-from sodai.registry import CHALLENGER, MODEL_NAME, Registry
+from sodai.registry import MODEL_NAME, Registry
 from sodai.volume import Volume
 from sodai.warehouse import read_transactions
 
@@ -51,17 +52,6 @@ def volume(week: MadeWeek, tmp_path: Path) -> Volume:
 def champion_version(volume: Volume) -> str | None:
     champion = Registry(volume).champion()
     return champion.version if champion else None
-
-
-def register_again(volume: Volume, week: MadeWeek, **changes: object) -> None:
-    """The model of the week once more as version 2, its manifest changed, as retrain_model leaves it."""
-    client = Registry(volume).client
-    first = client.get_model_version(MODEL_NAME, "1")
-    second = client.create_model_version(MODEL_NAME, first.source, first.run_id, model_id=first.model_id)
-    client.set_registered_model_alias(MODEL_NAME, CHALLENGER, str(second.version))
-    manifest = volume.path(RETRAINED_MODEL, week.as_of) / "model.json"
-    record = {**json.loads(manifest.read_text()), "version": str(second.version), **changes}
-    manifest.write_text(json.dumps(record))
 
 
 def stored_manifest(volume: Volume) -> Path:
@@ -104,21 +94,32 @@ def test_the_figures_are_those_of_the_model_on_that_period(week: MadeWeek) -> No
     volume, closed = week.volume, week.as_of - timedelta(weeks=1)
     rows = volume.read(TRAINING, week.as_of)
     rows = rows.filter(pc.equal(rows["cutoff"], closed))
-    probability = load_model(volume.path(PUBLISHED_MODEL, week.as_of)).predict_proba(features_frame(rows))
+    log_odds = load_model(volume.path(PUBLISHED_MODEL, week.as_of)).log_odds(features_frame(rows))
     target = rows["target"].to_numpy()
     truth = bought(volume, closed, week.as_of)
-    table = rows.select(["customer_id", "product_id"]).to_pandas().assign(probability=probability)
-    table["place"] = table.groupby("customer_id")["probability"].rank(ascending=False, method="first")
+    table = rows.select(["customer_id", "product_id"]).to_pandas().assign(log_odds=log_odds)
+    table["place"] = table.groupby("customer_id")["log_odds"].rank(ascending=False, method="first")
     hits = table[table["place"] <= 5].merge(truth).groupby("customer_id").size()
     n_bought = truth.groupby("customer_id").size()
 
     figures = volume.read_json(EVALUATION, week.as_of)["models"]["challenger"]
-    assert figures["roc_auc"] == pytest.approx(roc_auc_score(target, probability), abs=1e-6)
+    assert figures["roc_auc"] == pytest.approx(roc_auc_score(target, log_odds), abs=1e-6)
     assert figures["recall_at_5"] == pytest.approx(
         hits.reindex(n_bought.index, fill_value=0).div(n_bought).mean(), abs=1e-6
     )
     assert figures["n_bought"] == len(truth)
-    assert figures["expected_pairs"] >= probability.sum() - 1e-6
+
+
+def test_the_expected_pairs_are_the_forecast_of_that_period(week: MadeWeek) -> None:
+    volume, closed = week.volume, week.as_of - timedelta(weeks=1)
+    forecasts = volume.read(FORECASTS, week.as_of).to_pylist()
+    (forecast,) = [each["expected_pairs"] for each in forecasts if each["cutoff"] == closed]
+    record = volume.read_json(EVALUATION, week.as_of)
+    assert record["models"]["challenger"]["expected_pairs"] == pytest.approx(forecast, abs=1e-5)
+    # Quantiles of the calibration table are of all candidates, whose probabilities are what is not missing.
+    manifest = load_model(volume.path(PUBLISHED_MODEL, week.as_of)).manifest
+    among_candidates = sum(row["n_rows"] * row["mean_probability"] for row in record["calibration"])
+    assert among_candidates == pytest.approx(forecast * (1 - manifest["missing_share"]), rel=1e-4)
 
 
 def test_the_baselines_stand_beside_the_model_on_the_same_truth(week: MadeWeek) -> None:
@@ -275,6 +276,10 @@ def no_model(volume: Volume, week: MadeWeek) -> None:
     volume.path(RETRAINED_MODEL, week.as_of).rename(volume.root / "elsewhere")
 
 
+def no_forecast(volume: Volume, week: MadeWeek) -> None:
+    volume.path(FORECASTS, week.as_of).unlink()
+
+
 def no_closed_period(volume: Volume, week: MadeWeek) -> None:
     file = volume.path(TRAINING, week.as_of)
     table = pq.read_table(file)
@@ -293,6 +298,7 @@ def other_features(volume: Volume, week: MadeWeek) -> None:
         (no_decision, "run detect_data_drift for this period first"),
         (no_model, "run retrain_model for this period first"),
         (no_closed_period, "found no candidates of 2024-04-15, the newest closed period"),
+        (no_forecast, "forecasts.parquet is missing; run create_features for this period first"),
         (other_features, "was trained on other features (their order changed)"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -13,9 +13,11 @@ from evaluate_model.core_promotion import (
     SMALLEST_GROUP,
     Promotion,
     compare,
+    customer_groups,
     is_backfill,
     no_challenger,
     on_backfill,
+    outcome,
     paired_interval,
     without_comparison,
 )
@@ -24,11 +26,13 @@ N = 400
 CUSTOMERS = pd.RangeIndex(1, N + 1, name="customer_id")
 BEFORE = pd.Series(np.linspace(0.2, 0.8, N), CUSTOMERS)
 TYPES = pd.Series(np.where(np.arange(N) < 100, "KIOSCO", "ABARROTES"), CUSTOMERS)
+VOLUMES = pd.Series(np.resize(["low", "middle", "high"], N), CUSTOMERS)
 
 
-def held_against(change: object, types: pd.Series = TYPES) -> Promotion:
+def held_against(change: object, types: pd.Series = TYPES, volumes: pd.Series = VOLUMES) -> Promotion:
     """The comparison of a challenger whose NDCG is the champion's and `change`."""
-    return compare(BEFORE + change, BEFORE, types, np.random.default_rng(0))
+    groups = pd.DataFrame({"customer_type": types, "volume": volumes})
+    return compare(BEFORE + change, BEFORE, groups, np.random.default_rng(0))
 
 
 def test_a_challenger_like_the_champion_is_promoted() -> None:
@@ -70,12 +74,21 @@ def test_a_challenger_that_may_be_much_worse_is_not_promoted_for_an_equal_mean()
 def test_a_challenger_better_overall_but_worse_for_one_type_of_customer_is_not_promoted() -> None:
     promotion = held_against(np.where(TYPES == "KIOSCO", -0.05, 0.1))
     assert (promotion.promoted, promotion.role) == (False, CHAMPION)
-    assert promotion.reason == "clearly worse for customers of type KIOSCO"
-    assert [(group["customer_type"], group["n_customers"]) for group in promotion.groups] == [
+    assert promotion.reason == "clearly worse for customers of customer type KIOSCO"
+    types = [group for group in promotion.groups if group["by"] == "customer_type"]
+    assert [(group["group"], group["n_customers"]) for group in types] == [
         ("ABARROTES", 300),
         ("KIOSCO", 100),
     ]
-    assert [group["mean"] for group in promotion.groups] == pytest.approx([0.1, -0.05])
+    assert [group["mean"] for group in types] == pytest.approx([0.1, -0.05])
+
+
+def test_a_challenger_worse_for_customers_of_one_volume_is_not_promoted() -> None:
+    promotion = held_against(np.where(VOLUMES == "low", -0.05, 0.1))
+    assert (promotion.promoted, promotion.role) == (False, CHAMPION)
+    assert promotion.reason == "clearly worse for customers of volume low"
+    volumes = {group["group"]: group["n_customers"] for group in promotion.groups if group["by"] == "volume"}
+    assert volumes == {"high": 133, "low": 134, "middle": 133}
 
 
 @pytest.mark.parametrize(("size", "promoted"), [(SMALLEST_GROUP - 1, True), (SMALLEST_GROUP, False)])
@@ -84,20 +97,53 @@ def test_a_type_with_few_customers_stops_no_challenger(size: int, promoted: bool
     types = pd.Series(np.where(few, "RESTAURANT", "ABARROTES"), CUSTOMERS)
     promotion = held_against(np.where(few, -0.05, 0.1), types)
     assert promotion.promoted is promoted
-    assert len(promotion.groups) == (1 if promoted else 2)
+    named = [group["group"] for group in promotion.groups if group["by"] == "customer_type"]
+    assert named == (["ABARROTES"] if promoted else ["ABARROTES", "RESTAURANT"])
 
 
 def test_customers_without_a_type_are_a_group_of_their_own() -> None:
     unknown = TYPES.where(TYPES != "KIOSCO", None)
     promotion = held_against(np.where(unknown.isna(), -0.05, 0.1), unknown)
-    assert promotion.reason == "clearly worse for customers of type not known"
+    assert promotion.reason == "clearly worse for customers of customer type not known"
 
 
 def test_a_period_in_which_nobody_bought_promotes_nothing() -> None:
-    promotion = compare(BEFORE[:0], BEFORE[:0], TYPES[:0], np.random.default_rng(0))
+    promotion = compare(
+        BEFORE[:0], BEFORE[:0], pd.DataFrame({"customer_type": TYPES[:0]}), np.random.default_rng(0)
+    )
     assert promotion == Promotion(
         False, "nobody bought in the closed period, so nothing can be compared", CHAMPION
     )
+
+
+def test_customers_fall_into_three_equal_parts_by_what_they_bought_of_late() -> None:
+    as_of = date(2024, 6, 3)
+    bought = [(customer, product) for customer in range(2, 7) for product in range(customer)]
+    recent = pd.DataFrame(bought, columns=["customer_id", "product_id"]).assign(
+        purchase_date=date(2024, 5, 6)
+    )
+    # Customer 1 bought much, but 57 days before; a line twice on a day counts once.
+    old = pd.DataFrame({"customer_id": 1, "product_id": range(9), "purchase_date": date(2024, 4, 7)})
+    customers = pd.DataFrame({"customer_id": range(6, 0, -1), "customer_type": "KIOSCO"})
+    groups = customer_groups(customers, pd.concat([recent, recent, old]), as_of)
+    assert groups["volume"].to_dict() == {
+        1: "low", 2: "low", 3: "middle", 4: "middle", 5: "high", 6: "high"
+    }  # fmt: skip
+    assert (groups["customer_type"] == "KIOSCO").all()
+
+
+@pytest.mark.parametrize(("change", "verb"), [(0.02, "beat"), (0.0, "did not beat"), (-0.02, "did not beat")])
+def test_the_record_of_a_training_says_whether_its_challenger_beat_the_champion(
+    change: float, verb: str
+) -> None:
+    record = outcome(pd.Series(change, CUSTOMERS), seed=0)
+    assert record["difference"] == pytest.approx({"mean": change, "low": change, "high": change})
+    assert record["reason"].startswith(f"the challenger {verb} the champion: NDCG {change:+.4f}")
+
+
+def test_a_training_before_a_period_in_which_nobody_bought_stays_unjudged() -> None:
+    record = outcome(pd.Series([], dtype=float), seed=0)
+    assert record == {"difference": None, "reason": "nobody bought in the closed period"}
 
 
 def test_an_interval_repeats_for_a_seed_and_covers_the_mean() -> None:

@@ -103,6 +103,26 @@ def test_last_weeks_predictions_are_held_against_what_was_bought(volume: Volume,
     assert f"The week of {before} was expected to bring" in volume.path(RUN_PAGE, as_of).read_text()
 
 
+def test_what_last_weeks_training_was_worth_is_kept_and_shown(volume: Volume, as_of: date) -> None:
+    before = as_of - timedelta(days=7)
+    run_stage(METRICS, volume.root, str(as_of))
+    (row,) = volume.read(HISTORY).to_pylist()
+    with volume.attempt(METRICS, before) as attempt:
+        rows = [{**row, "as_of": before, "rule": "age"}, row]
+        attempt.write(HISTORY, pa.Table.from_pylist(rows, HISTORY.contract.schema))
+    training = {"as_of": before.isoformat(), "difference": {"mean": 0.0125, "low": 0.01, "high": 0.02}}
+    record = volume.read_json(EVALUATION, as_of)
+    write_record(volume, EVALUATION, as_of, {**record, "last_retraining": training})
+
+    run_stage(METRICS, volume.root, str(as_of))
+
+    last, this = volume.read(HISTORY).to_pylist()
+    assert (last["challenger_lead"], this["challenger_lead"]) == (0.0125, None)
+    page = volume.path(RUN_PAGE, as_of).read_text()
+    assert "1 of 1 trainings gave a challenger that beat the champion" in page
+    assert "+0.0125" in page
+
+
 def test_a_second_run_of_a_week_keeps_one_row(volume: Volume, as_of: date) -> None:
     run_stage(METRICS, volume.root, str(as_of))
     run_stage(METRICS, volume.root, str(as_of))

@@ -1,6 +1,6 @@
 """History rows, outcomes and examples, worked out by hand."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -8,6 +8,7 @@ import pytest
 
 from log_pipeline_metrics import core
 from log_pipeline_metrics.core_examples import choose_examples, product_name
+from log_pipeline_metrics.core_sections import trainings
 
 FIRST, SECOND = date(2024, 12, 30), date(2025, 1, 6)
 
@@ -36,6 +37,41 @@ def test_a_period_is_closed_on_the_day_after_its_last() -> None:
 def test_outcomes_fill_their_own_week() -> None:
     history = core.with_realised([row(FIRST), row(SECOND)], {FIRST: {"realised_pairs": 12.0}})
     assert [week["realised_pairs"] for week in history] == [12.0, None]
+
+
+def test_what_a_training_was_worth_stands_in_the_row_of_its_own_week() -> None:
+    training = {"as_of": str(FIRST), "difference": {"mean": 0.02, "low": 0.01, "high": 0.03}}
+    leads = core.challenger_lead({"last_retraining": training})
+    history = core.with_realised([row(FIRST, challenger_lead=None), row(SECOND, challenger_lead=None)], leads)
+    assert [week["challenger_lead"] for week in history] == [0.02, None]
+
+
+@pytest.mark.parametrize("training", [None, {"as_of": str(FIRST), "difference": None}])
+def test_a_training_that_was_not_compared_leaves_the_history_as_it_is(training: object) -> None:
+    assert core.challenger_lead({"last_retraining": training}) == {}
+
+
+def test_the_precision_of_alarms_counts_the_trainings_whose_next_period_is_known() -> None:
+    leads = [None, 0.02, -0.01, 0.004, None]
+    history = [
+        row(
+            FIRST + timedelta(weeks=week),
+            branch="retrain_model",
+            rule="drift",
+            promoted=True,
+            challenger_lead=lead,
+        )
+        for week, lead in enumerate(leads)
+    ]
+    kept = row(FIRST - timedelta(weeks=1), branch="load_existing_model", challenger_lead=None)
+    section = trainings([kept, *history])
+    assert section["text"].startswith("2 of 3 trainings gave a challenger that beat the champion")
+    assert "precision of 67%" in section["text"]
+    assert [line[-1] for line in section["rows"]] == ["–", "+0.0040", "-0.0100", "+0.0200", "–"]
+
+
+def test_before_any_training_was_judged_nothing_is_said_of_its_worth() -> None:
+    assert "is known once the period after it is over" in trainings([])["text"]
 
 
 def test_what_a_published_set_came_to() -> None:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 
-from evaluate_model.core_baselines import Baseline, baselines
+from sodai.baselines import Baseline, baselines
 
 AS_OF = date(2024, 4, 22)
 

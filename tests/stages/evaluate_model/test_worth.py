@@ -1,0 +1,63 @@
+"""What a training was worth: its challenger against its champion on the period after it."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from made_champion import MadeWeek, champion_week, register_again, run_stage
+from made_week import write_record
+from sodai.datasets import DECISION, EVALUATE, EVALUATION
+from sodai.volume import Volume
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
+    return champion_week(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def volume(week: MadeWeek, tmp_path: Path) -> Volume:
+    return week.copy(tmp_path / "volume")
+
+
+def last_week_trained(volume: Volume, week: MadeWeek, **versions: str) -> None:
+    """The records of a training in the week before, with a champion and a challenger."""
+    before = week.as_of - timedelta(weeks=1)
+    write_record(volume, DECISION, before, {"branch": "retrain_model", "rule": "age"})
+    write_record(volume, EVALUATION, before, {"versions": versions, "promoted": True})
+
+
+def test_what_last_weeks_training_was_worth_is_told_from_the_period_that_neither_has_seen(
+    volume: Volume, week: MadeWeek
+) -> None:
+    register_again(volume, week)
+    last_week_trained(volume, week, challenger="2", champion="1")
+    assert run_stage(EVALUATE, volume.root, week.as_of).code == 0
+    training = volume.read_json(EVALUATION, week.as_of)["last_retraining"]
+    assert training["as_of"] == str(week.as_of - timedelta(weeks=1))
+    assert (training["rule"], training["promoted"]) == ("age", True)
+    # Version 2 is version 1 once more.
+    assert training["difference"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
+    assert training["reason"].startswith("the challenger did not beat the champion: NDCG +0.0000")
+
+
+def test_a_version_that_is_gone_leaves_the_worth_of_its_training_unknown(
+    volume: Volume, week: MadeWeek
+) -> None:
+    last_week_trained(volume, week, challenger="9", champion="1")
+    outcome = run_stage(EVALUATE, volume.root, week.as_of)
+    assert outcome.code == 0, outcome.log
+    training = volume.read_json(EVALUATION, week.as_of)["last_retraining"]
+    assert training["difference"] is None
+    assert "version 9 of sodai_purchase_model" in training["reason"]
+    assert "stays unknown" in outcome.log
+
+
+@pytest.mark.parametrize("versions", [{"champion": "1"}, {"challenger": "1", "champion": "1"}])
+def test_a_week_without_two_models_leaves_nothing_to_tell(
+    volume: Volume, week: MadeWeek, versions: dict[str, str]
+) -> None:
+    last_week_trained(volume, week, **versions)
+    assert run_stage(EVALUATE, volume.root, week.as_of).code == 0
+    assert volume.read_json(EVALUATION, week.as_of)["last_retraining"] is None
