@@ -46,8 +46,8 @@ backtest: env ## Replay periods in order: DATA=folder WEEKS="2025-01-01:5 2025-0
 	    --out "$(OUT)" --trials $(TRIALS)
 
 .PHONY: bench
-bench: env ## The backtest on the example data, the last four weeks of 2017
-	@PYTHONPATH=shared:dags:tests .venv/bin/python -m benchmarks
+bench: env ## The backtest on Complete Journey: [ONLY="beverages product_type product_id"] [TRIALS=50]
+	@PYTHONPATH=shared:dags:tests .venv/bin/python -m benchmarks --trials $(TRIALS) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: up
 up: env images ## Start the full stack and load [DATA=folder]: Airflow on port 8080, MLflow on 5000

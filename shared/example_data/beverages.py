@@ -35,11 +35,22 @@ def write_raw(folder: Path) -> list[Path]:
     tables = get_data(["transactions", "products", "demographics"])
     products = productos(tables["products"])
     lines = transacciones(tables["transactions"], products["product_id"])
-    files = {
-        "clientes.parquet": clientes(tables["transactions"], tables["demographics"]),
-        "productos.parquet": products,
-        **dict(_drops(lines)),
-    }
+    return write_files(folder, clientes(tables["transactions"], tables["demographics"]), products, lines)
+
+
+def write_files(
+    folder: Path, customers: pd.DataFrame, products: pd.DataFrame, lines: pd.DataFrame
+) -> list[Path]:
+    """Write the tables of a folder laid out like raw/, the lines in one file and four weekly drops.
+
+    Args:
+        folder: made if missing; each file is replaced whole.
+        customers, products, lines: as `clientes`, `productos` and `transacciones` give them.
+
+    Returns:
+        the files written.
+    """
+    files = {"clientes.parquet": customers, "productos.parquet": products, **dict(_drops(lines))}
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in files.items():
         unfinished = folder / f".{name}.unfinished"

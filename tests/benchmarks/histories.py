@@ -1,7 +1,9 @@
 """Purchase histories as sparse weekly baskets, the input of every rule and peer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,14 +11,18 @@ import pandas as pd
 from scipy import sparse
 
 DAYS_PER_WEEK = 7
+_BLOCK = 256
+
+# Positions of customers -> their scores of every product, as a matrix of either kind.
+Scores = Callable[[slice], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class History:
     """Everything bought before `as_of`, one row a customer, product and week with a purchase.
 
     `purchases` has customer and product (positions in `customers` and `products`) and `age`, whole
-    weeks before `as_of`: 0 is the last seven days.
+    weeks before `as_of`: 0 is the last seven days. A history equals itself alone.
     """
 
     as_of: date
@@ -55,11 +61,12 @@ class History:
         joined = self.purchases.merge(baskets.assign(position=position), on=["customer", "age"], how="left")
         return joined["position"].to_numpy()
 
-    def top(self, scores: sparse.csr_array, fill: npt.NDArray[np.float64], k: int) -> pd.DataFrame:
+    def top(self, scores: Scores, fill: npt.NDArray[np.float64], k: int) -> pd.DataFrame:
         """The k best products of each customer, filled with the globally best where the scores end.
 
         Args:
-            scores: (n customers, n products), zero where there is no score.
+            scores: of some customers by their positions: (n of them, n products), zero where there is
+                no score; asked for block by block, because all of them may not fit into memory.
             fill: (n products,) order of the products that a customer has no score for.
             k: list length.
 
@@ -69,11 +76,11 @@ class History:
         fallback = fill / (2 * fill.max())
         k = min(k, len(self.products))
         lists = []
-        for start in range(0, len(self.customers), 256):
-            dense = scores[start : start + 256].toarray()
+        for start in range(0, len(self.customers), _BLOCK):
+            block = scores(slice(start, min(start + _BLOCK, len(self.customers))))
+            dense = block.toarray() if sparse.issparse(block) else np.asarray(block)
             smallest = dense[dense > 0].min() if (dense > 0).any() else 1.0
-            dense = np.where(dense > 0, dense, fallback * smallest)
-            lists.append(np.argsort(-dense, axis=1, kind="stable")[:, :k])
+            lists.append(_best(np.where(dense > 0, dense, fallback * smallest), k))
         best = np.vstack(lists)
         return pd.DataFrame(
             {
@@ -82,3 +89,12 @@ class History:
                 "rank": np.tile(np.arange(1, k + 1), len(self.customers)),
             }
         )
+
+
+def _best(scores: npt.NDArray[np.float64], k: int) -> npt.NDArray[np.int64]:
+    """Columns of the k largest of each row, largest first, ties in the order of the columns: (n, k)."""
+    smallest = -np.partition(-scores, k - 1, axis=1)[:, k - 1]
+    row, column = np.nonzero(scores >= smallest[:, None])
+    order = np.lexsort((column, -scores[row, column], row))
+    starts = np.searchsorted(row, np.arange(len(scores)))
+    return column[order][starts[:, None] + np.arange(k)]

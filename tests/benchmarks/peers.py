@@ -1,6 +1,7 @@
 """Published next-basket recommenders, as their papers describe them, over weekly baskets."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,21 @@ def tifu_knn(
         alpha: weight of the customer's own vector against the mean of the neighbours.
         neighbours: nearest customers by Euclidean distance.
     """
+    vectors, distance = _tifu_space(history, group_size, within, between)
+    near = _nearest(-distance, min(neighbours, len(history.customers) - 1))
+    if not near.nnz:
+        return history.top(lambda rows: vectors[rows], popularity(history), k)
+    return history.top(
+        lambda rows: alpha * vectors[rows] + (1 - alpha) * (near[rows] @ vectors), popularity(history), k
+    )
+
+
+# Tuning asks for the same space of four periods with several weights of the neighbours.
+@lru_cache(maxsize=4)
+def _tifu_space(
+    history: History, group_size: int, within: float, between: float
+) -> tuple[sparse.csr_array, np.ndarray]:
+    """The vectors of the customers, and their squared distances with nobody near himself."""
     position = history.basket_positions()
     baskets = pd.Series(position).groupby(history.purchases["customer"].to_numpy()).transform("max") + 1
     groups = np.ceil(baskets / group_size).to_numpy()
@@ -53,9 +69,7 @@ def tifu_knn(
     squares = np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel()
     distance = squares[:, None] + squares[None, :] - 2 * (vectors @ vectors.T).toarray()
     np.fill_diagonal(distance, np.inf)
-    near = _nearest(-distance, min(neighbours, len(history.customers) - 1))
-    scores = alpha * vectors + (1 - alpha) * (near @ vectors) if near.nnz else vectors
-    return history.top(sparse.csr_array(scores), popularity(history), k)
+    return vectors, distance
 
 
 def up_cf(history: History, k: int, recency: int, alpha: float, locality: float) -> pd.DataFrame:
@@ -77,7 +91,7 @@ def up_cf(history: History, k: int, recency: int, alpha: float, locality: float)
     overlap = (wise @ wise.T).toarray()
     scale = norms[:, None] ** alpha * norms[None, :] ** (1 - alpha)
     similarity = np.divide(overlap, scale, out=np.zeros_like(overlap), where=scale > 0) ** locality
-    return history.top(sparse.csr_array(similarity @ wise.toarray()), popularity(history), k)
+    return history.top(lambda rows: similarity[rows] @ wise, popularity(history), k)
 
 
 def bm25_item_item(history: History, k: int, k1: float, b: float) -> pd.DataFrame:
@@ -97,8 +111,7 @@ def bm25_item_item(history: History, k: int, k1: float, b: float) -> pd.DataFram
     saturation = k1 * (1 - b + b * length[entry.row] / length.mean())
     value = entry.data * (k1 + 1) / (saturation + entry.data) * rarity[entry.col]
     weighted = sparse.csr_array(sparse.coo_array((value, (entry.row, entry.col)), counts.shape))
-    scores = counts @ (weighted.T @ weighted)
-    return history.top(sparse.csr_array(scores), popularity(history), k)
+    return history.top(lambda rows: (counts[rows] @ weighted.T) @ weighted, popularity(history), k)
 
 
 PEERS: dict[str, Callable[..., pd.DataFrame]] = {

@@ -21,17 +21,19 @@ def popularity(history: History) -> npt.NDArray[np.float64]:
 def global_frequency(history: History, k: int) -> pd.DataFrame:
     """The same list for everybody: the products bought in most customer-weeks."""
     nothing = sparse.csr_array((len(history.customers), len(history.products)))
-    return history.top(nothing, popularity(history), k)
+    return history.top(lambda rows: nothing[rows], popularity(history), k)
 
 
 def personal_frequency(history: History, k: int) -> pd.DataFrame:
     """Weeks with a purchase, filled with the global order."""
-    return history.top(history.matrix(np.ones(len(history.purchases))), popularity(history), k)
+    weeks = history.matrix(np.ones(len(history.purchases)))
+    return history.top(lambda rows: weeks[rows], popularity(history), k)
 
 
 def decayed_frequency(history: History, k: int) -> pd.DataFrame:
     """Weeks with a purchase, each worth .9 of the week after it, filled with the global order."""
-    return history.top(history.matrix(DECAY ** history.purchases["age"]), popularity(history), k)
+    decayed = history.matrix(DECAY ** history.purchases["age"])
+    return history.top(lambda rows: decayed[rows], popularity(history), k)
 
 
 def decayed_frequency_with_momentum(history: History, k: int) -> pd.DataFrame:
@@ -40,8 +42,8 @@ def decayed_frequency_with_momentum(history: History, k: int) -> pd.DataFrame:
     last_week, mean = buyers[:, 0], buyers.mean(axis=1)
     momentum = ((last_week + 1) / (mean + 1)) ** MOMENTUM_POWER
     share = MOMENTUM_SHARE * last_week / max(last_week.sum(), 1.0)
-    personal = history.matrix(DECAY ** history.purchases["age"]).toarray()
-    return history.top(sparse.csr_array(personal * momentum + share), popularity(history), k)
+    decayed = history.matrix(DECAY ** history.purchases["age"])
+    return history.top(lambda rows: decayed[rows].toarray() * momentum + share, popularity(history), k)
 
 
 def bought_last_week(history: History) -> pd.DataFrame:

@@ -47,7 +47,7 @@ def test_other_data_are_another_replay(tmp_path: Path) -> None:
 def test_a_backtest_resumes_and_gives_the_same_figures(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    made = make_raw(tmp_path / "raw", 24, 14, 16)
+    made = make_raw(tmp_path / "raw", 24, 14, 13)
     monday = made.as_of - timedelta(weeks=1)
     given = ["--data", str(tmp_path / "raw"), "--out", str(tmp_path / "out"), "--trials", "2"]
     assert backtest.main([*given, "--weeks", str(monday)]) == 0

@@ -5,6 +5,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks import peers, rules
 from benchmarks.histories import History
@@ -122,3 +124,26 @@ def test_every_peer_ranks_each_customer_once_and_never_sees_the_period(name: str
     assert (
         alone.groupby("customer_id")["rank"].apply(list).map(lambda ranks: ranks == [1, 2, 3, 4, 5])
     ).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12))
+def test_the_best_of_a_list_are_those_of_a_stable_sort(seed: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    bought = purchases(*((customer, product, 1) for customer in range(7) for product in range(12)))
+    history = History.of(bought, AS_OF)
+    scores = rng.integers(0, 4, (7, 12)).astype(float)  # many ties
+    fill = rng.integers(1, 4, 12).astype(float)
+    ranked = history.top(lambda rows: scores[rows], fill, k)
+    filled = np.where(scores > 0, scores, fill / (2 * fill.max()))
+    expected = np.argsort(-filled, axis=1, kind="stable")[:, :k]
+    assert ranked["product_id"].to_numpy().reshape(7, k).tolist() == expected.tolist()
+
+
+def test_a_large_history_is_ranked_block_by_block_like_a_small_one() -> None:
+    rows = [(customer, product, 1) for customer in range(600) for product in (customer % 5, 5)]
+    history = History.of(purchases(*rows), AS_OF)
+    ranked = rules.personal_frequency(history, 2)
+    assert ranked.groupby("customer_id")["product_id"].agg(sorted).tolist() == [
+        sorted({customer % 5, 5}) for customer in range(600)
+    ]
