@@ -62,7 +62,9 @@ def features_of(sources: Sources, forecast: Forecast, bounds: Bounds) -> Table:
         .drop("customer_id_right", "product_id_right")
     )
     joined = _with_type(joined, by_type)
-    joined = with_families(joined, history, sources.products)
+    # Held, because what follows names it many times, and each time it would be built and compiled anew.
+    joined = with_families(sources.hold("typed", joined), history, sources.products)
+    joined = sources.hold("with_families", joined)
     joined = with_ratios(joined.cross_join(market_features(history, forecast)))
     return joined.select(
         *PAIR,
