@@ -16,7 +16,8 @@ from made_data import make_raw
 from made_week import files_of
 from run_pipeline import ROOT
 
-N_CUSTOMERS, N_PRODUCTS, N_WEEKS, N_TRIALS = 30, 16, 20, 3
+# Every week beyond the twelfth is one more period to learn from, which each run makes features of.
+N_CUSTOMERS, N_PRODUCTS, N_WEEKS, N_TRIALS = 30, 16, 14, 3
 DROP = "transacciones_{monday}.parquet"
 PROCESS, DOCKER = "process", "docker"
 

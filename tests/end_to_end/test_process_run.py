@@ -26,6 +26,7 @@ from sodai.datasets import (
     DECISION,
     DRIFT_PAGE,
     DRIFT_TABLE,
+    FORECASTS,
     HISTORY,
     LEDGER,
     LOAD,
@@ -42,10 +43,12 @@ from sodai.datasets import (
     STAGES,
     TRAINING,
 )
+from sodai.units import PREDICTION
 from sodai.volume import Volume
 
 AROUND = ["start_pipeline", "join_model_paths", "pipeline_complete"]
 PAIR = ["customer_id", "product_id"]
+FEATURE_TABLES = (TRAINING, SCORING, FORECASTS)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +137,10 @@ def test_the_next_run_takes_the_branch_that_it_recorded(two_weeks: TwoWeeks, vol
     assert states == {**dict.fromkeys((*AROUND, *STAGES), "success"), other: "skipped"}
     assert decision["champion_version"] == "1"
     drift = volume.read(DRIFT_TABLE, two_weeks.history.next_as_of).to_pandas()
-    assert decision["drift_share"] == pytest.approx(drift["drifted"].mean())
+    # The share is of features; the champion's answers stand beside them in the table.
+    features = drift[drift["column"] != PREDICTION]
+    assert len(features) == len(drift) - 1
+    assert decision["drift_share"] == pytest.approx(features["drifted"].mean())
     assert f"{decision['branch']} ({decision['rule']})" in two_weeks.second.stdout
 
 
@@ -187,7 +193,7 @@ def differences(root: Path, two_weeks: TwoWeeks) -> list[str]:
     """
     names = [
         dataset.relative_path(two_weeks.history.as_of)
-        for dataset in (SCORING, TRAINING, REFERENCE, DECISION, PREDICTIONS, RECOMMENDATIONS, REASONS)
+        for dataset in (*FEATURE_TABLES, REFERENCE, DECISION, PREDICTIONS, RECOMMENDATIONS, REASONS)
     ]
     names += [RETRAINED_MODEL.relative_path(two_weeks.history.as_of) / "model.skops"]
     manifest = RETRAINED_MODEL.relative_path(two_weeks.history.as_of) / "model.json"

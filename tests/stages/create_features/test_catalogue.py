@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +24,8 @@ from sodai.warehouse import read_transactions
 # days after it: nothing in eight weeks, nothing in four, nothing in the last, and as usual.
 SILENCE = timedelta(weeks=10)
 PAIR = ["customer_id", "product_id"]
+FAMILY, BRAND_SIZE = ["brand", "sub_category", "segment", "package", "size"], ["brand", "size"]
+OF_A_KIND = {"product_family_share_1w": FAMILY, "product_brand_size_share_1w": BRAND_SIZE}
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +33,8 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> tuple[Volume, date]:
     """A volume whose customers and products lack some attributes, with its features made."""
     made = make_raw(tmp_path_factory.mktemp("catalogue") / "raw", n_customers=16, n_products=12, n_weeks=16)
     _blank(made.folder / "clientes.parquet", ["customer_type", "Y", "X", "num_deliver_per_week"])
-    _blank(
-        made.folder / "productos.parquet", ["brand", "sub_category", "segment", "package", "size", "category"]
-    )
+    _make_alike(made.folder / "productos.parquet")
+    _blank(made.folder / "productos.parquet", [*FAMILY, "category"])
     as_of = made.as_of + SILENCE
     root = made.folder.parent
     assert run_stage(EXTRACT, root, str(as_of)).code == 0
@@ -41,7 +44,15 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> tuple[Volume, date]:
     return Volume(root), as_of
 
 
-def _blank(file: Any, names: list[str]) -> None:
+def _make_alike(file: Path) -> None:
+    """Give a product that sells seldom the family of one that sells often, and another its brand and size."""
+    table = pd.read_parquet(file)
+    for row, names in ((10, FAMILY), (9, BRAND_SIZE)):
+        table.loc[row, names] = table.loc[0, names]
+    table.to_parquet(file, index=False)
+
+
+def _blank(file: Path, names: list[str]) -> None:
     # Row 2 buys and is sold, as nearly all are.
     table = pd.read_parquet(file)
     table.loc[2, names] = None
@@ -110,8 +121,8 @@ def _named(features: list[Feature]) -> Any:
 
 def test_there_are_72_features_in_four_groups() -> None:
     assert Counter(feature.group for feature in FEATURES) == {
-        "customer": 21,
-        "product": 22,
+        "customer": 19,
+        "product": 24,
         "pair": 26,
         "time": 3,
     }
@@ -157,11 +168,39 @@ def test_a_feature_without_a_meaning_of_null_is_never_null(rows: pd.DataFrame, f
     assert rows[feature.name].notna().all()
 
 
-@_named([feature for feature in FEATURES if feature.null_means and feature.null_means not in UNKNOWN])
+@_named(
+    [
+        feature
+        for feature in FEATURES
+        if feature.null_means and feature.null_means not in UNKNOWN and feature.name not in OF_A_KIND
+    ]
+)
 def test_a_feature_is_null_exactly_where_the_catalogue_says(rows: pd.DataFrame, feature: Feature) -> None:
     expected = NULL_WHERE[feature.null_means](rows)
     assert 0 < expected.sum() < len(rows)
     assert list(rows[feature.name].isna()) == list(expected)
+
+
+@_named([feature for feature in FEATURES if feature.name in OF_A_KIND])
+def test_a_share_of_a_kind_is_its_part_of_the_buyers_and_null_where_the_kind_had_none(
+    week: tuple[Volume, date], rows: pd.DataFrame, feature: Feature
+) -> None:
+    assert feature.null_means == "nothing of the kind was bought in the last week"
+    products = week[0].read(PRODUCTS, week[1]).to_pandas().set_index("product_id")
+    # A missing attribute is a value of its own.
+    kind = products[OF_A_KIND[feature.name]].astype("string").fillna("").agg("|".join, axis=1)
+    purchases = read_transactions(*week).to_pandas()
+    for cutoff, own in rows.groupby("cutoff"):
+        age = pd.Series([(cutoff - day).days for day in purchases["purchase_date"]], index=purchases.index)
+        newest = purchases[age.between(1, 7)]
+        of_kind = newest.groupby(newest["product_id"].map(kind))["customer_id"].nunique()
+        of_product = newest.groupby("product_id")["customer_id"].nunique()
+        bought = own["product_id"].map(of_product).fillna(0)
+        expected = bought / own["product_id"].map(kind).map(of_kind)
+        np.testing.assert_allclose(own[feature.name], expected, rtol=1e-6)
+    # Some products share their kind's buyers with another.
+    assert rows[feature.name].between(0, 1, inclusive="neither").any()
+    assert 0 < rows[feature.name].isna().sum() < len(rows)
 
 
 @_named([feature for feature in FEATURES if feature.null_means in UNKNOWN])
@@ -190,6 +229,6 @@ def test_every_number_is_finite_and_only_a_balance_is_negative(rows: pd.DataFram
 
 def test_shares_lie_between_0_and_1(rows: pd.DataFrame) -> None:
     shares = [name for name in FEATURE_NAMES if "_share" in name or name == "product_repeat_rate"]
-    assert len(shares) == 8
+    assert len(shares) == 10
     for name in shares:
         assert rows[name].dropna().between(0, 1).all()

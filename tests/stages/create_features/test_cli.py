@@ -1,6 +1,7 @@
 """The stage on a volume: candidates of everyone, options, and what it refuses in one line."""
 
 import shutil
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,15 +11,36 @@ import pytest
 
 from made_data import FIRST_CUSTOMER, FIRST_PRODUCT, make_raw
 from made_week import Outcome, files_of, run_stage
-from sodai.datasets import CUSTOMERS, EXTRACT, FEATURES_STAGE, LEDGER, PRODUCTS, SCORING, TRAINING, Dataset
+from sodai.datasets import (
+    CUSTOMERS,
+    EXTRACT,
+    FEATURES_STAGE,
+    FORECASTS,
+    LEDGER,
+    PRODUCTS,
+    SCORING,
+    TRAINING,
+    Dataset,
+)
 from sodai.volume import Volume
-from sodai.warehouse import transaction_files
+from sodai.warehouse import read_transactions, transaction_files
 
 N_CUSTOMERS, N_PRODUCTS, N_WEEKS = 12, 10, 12
 NEVER_BUYS, NEVER_SOLD = FIRST_CUSTOMER + N_CUSTOMERS - 1, FIRST_PRODUCT + N_PRODUCTS - 1
 MAX_BOUGHT, N_POPULAR = 2, 3
+PAIR = ["customer_id", "product_id"]
 # The oldest purchase lies 84 days before the cutoff, 63 before the third period to learn from.
 MIN_HISTORY_DAYS = 63
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a run ended, and the tables that it left."""
+
+    outcome: Outcome
+    training: pd.DataFrame
+    scoring: pd.DataFrame
+    forecasts: pd.DataFrame
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +62,8 @@ def volume(extracted: tuple[Volume, date], tmp_path: Path) -> Volume:
 
 
 @pytest.fixture(scope="module")
-def done(
-    extracted: tuple[Volume, date], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Outcome, pd.DataFrame, pd.DataFrame]:
-    """A run with few candidates and as few periods as may be: how it ended, training, scoring."""
+def done(extracted: tuple[Volume, date], tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """A run with few candidates and as few periods as may be."""
     root = shutil.copytree(extracted[0].root, tmp_path_factory.mktemp("done") / "volume")
     outcome = _run(
         Volume(root),
@@ -52,8 +72,8 @@ def done(
         *("--min-history-days", str(MIN_HISTORY_DAYS)),
     )
     assert outcome.code == 0, outcome.log
-    training, scoring = (Volume(root).read(dataset, extracted[1]) for dataset in (TRAINING, SCORING))
-    return outcome, training.to_pandas(), scoring.to_pandas()
+    tables = (Volume(root).read(dataset, extracted[1]) for dataset in (TRAINING, SCORING, FORECASTS))
+    return Done(outcome, *(table.to_pandas() for table in tables))
 
 
 def _run(volume: Volume, as_of: date, *options: str) -> Outcome:
@@ -70,44 +90,64 @@ def _refused(volume: Volume, as_of: date, *options: str) -> str:
     return str(outcome.result["error"])
 
 
-def test_the_result_line_counts_what_was_written(
-    done: tuple[Outcome, pd.DataFrame, pd.DataFrame], as_of: date
-) -> None:
-    outcome, training, scoring = done
+def test_the_result_line_counts_what_was_written(done: Done, as_of: date) -> None:
     cutoffs = [as_of - timedelta(weeks=back) for back in (3, 2, 1)]
-    assert outcome.result == {
+    assert done.outcome.result == {
         "stage": FEATURES_STAGE,
         "status": "done",
         "as_of": str(as_of),
-        "training_rows": len(training),
+        "training_rows": len(done.training),
         "training_periods": [str(cutoffs[0]), str(cutoffs[-1])],
-        "scoring_rows": len(scoring),
+        "scoring_rows": len(done.scoring),
+        "expected_pairs": round(done.forecasts["expected_pairs"].iloc[-1], 1),
     }
-    assert list(training["cutoff"].unique()) == cutoffs
+    assert list(done.training["cutoff"].unique()) == cutoffs
+
+
+def test_every_period_of_the_two_tables_has_a_forecast_and_closed_ones_what_came_true(
+    done: Done, extracted: tuple[Volume, date]
+) -> None:
+    volume, as_of = extracted
+    forecasts = done.forecasts
+    assert list(forecasts["cutoff"]) == [*done.training["cutoff"].unique(), as_of]
+    purchases = read_transactions(volume, as_of).to_pandas()
+    for row in forecasts.iloc[:-1].itertuples():
+        inside = purchases["purchase_date"].between(row.cutoff, row.cutoff + timedelta(days=6))
+        assert row.realised_pairs == len(purchases.loc[inside, PAIR].drop_duplicates()) > 0
+    assert pd.isna(forecasts["realised_pairs"].iloc[-1])
+    assert (forecasts["expected_pairs"] == forecasts["level"] * forecasts["calendar"]).all()
+    # Every week sells about the same.
+    closed = forecasts.dropna()
+    assert closed["expected_pairs"].div(closed["realised_pairs"]).between(0.7, 1.4).all()
+
+
+def test_the_calendar_of_the_forecast_is_a_feature_of_its_period(done: Done, as_of: date) -> None:
+    calendar = done.forecasts.set_index("cutoff")["calendar"].astype("float32")
+    for cutoff, rows in done.training.groupby("cutoff"):
+        assert set(rows["period_calendar"]) == {calendar[cutoff]}
+    assert set(done.scoring["period_calendar"]) == {calendar[as_of]}
 
 
 def test_a_customer_without_history_gets_as_many_candidates_as_are_offered(
-    done: tuple[Outcome, pd.DataFrame, pd.DataFrame],
+    done: Done,
 ) -> None:
-    own = done[2][done[2]["customer_id"] == NEVER_BUYS]
+    own = done.scoring[done.scoring["customer_id"] == NEVER_BUYS]
     assert len(own) == N_POPULAR
     assert own["pair_recency_days"].isna().all()
     assert (own["pair_weeks"] == 0).all()
 
 
-def test_a_product_without_sales_is_nobodys_candidate(
-    done: tuple[Outcome, pd.DataFrame, pd.DataFrame], extracted: tuple[Volume, date]
-) -> None:
+def test_a_product_without_sales_is_nobodys_candidate(done: Done, extracted: tuple[Volume, date]) -> None:
     products = extracted[0].read(PRODUCTS, extracted[1])["product_id"].to_pylist()
     assert NEVER_SOLD in products
-    for rows in done[1:]:
+    for rows in (done.training, done.scoring):
         assert set(rows["product_id"]) < set(products) - {NEVER_SOLD}
 
 
 def test_every_customer_has_candidates_within_the_bounds(
-    done: tuple[Outcome, pd.DataFrame, pd.DataFrame],
+    done: Done,
 ) -> None:
-    for rows in (done[1].drop(columns="target"), done[2].assign(cutoff=None)):
+    for rows in (done.training, done.scoring.assign(cutoff=None)):
         for _, period in rows.groupby("cutoff", dropna=False):
             counts = period.groupby("customer_id").size()
             assert len(counts) == N_CUSTOMERS

@@ -16,10 +16,9 @@ from ibis.expr.types import Table
 
 from create_features.core import training_periods
 from create_features.core_candidates import candidates
-from create_features.core_time import n_holidays
 from made_data import MadeRaw, make_raw, write_transactions
 from made_week import run_stage
-from sodai.datasets import EXTRACT, FEATURES_STAGE, LEDGER, SCORING, TRAINING, TRANSACTIONS
+from sodai.datasets import EXTRACT, FEATURES_STAGE, FORECASTS, LEDGER, SCORING, TRAINING, TRANSACTIONS
 from sodai.features import FEATURE_NAMES
 from sodai.periods import Period
 from sodai.resources import available_cpus
@@ -78,8 +77,8 @@ def _make_features(volume: Volume, as_of: date, *options: str) -> None:
     assert outcome.code == 0, outcome.log
 
 
-def _tables(volume: Volume, as_of: date) -> tuple[bytes, bytes]:
-    return volume.path(TRAINING, as_of).read_bytes(), volume.path(SCORING, as_of).read_bytes()
+def _tables(volume: Volume, as_of: date) -> list[bytes]:
+    return [volume.path(dataset, as_of).read_bytes() for dataset in (TRAINING, SCORING, FORECASTS)]
 
 
 def _fresh(root: Path, made: MadeRaw, *drops: pd.DataFrame) -> Volume:
@@ -96,7 +95,7 @@ def _raw_lines(made: MadeRaw) -> pd.DataFrame:
     return pd.read_parquet(made.folder / "transacciones.parquet")
 
 
-def test_without_the_purchases_from_the_cutoff_on_both_tables_are_the_same_to_the_byte(
+def test_without_the_purchases_from_the_cutoff_on_all_tables_are_the_same_to_the_byte(
     volume: Volume, made: MadeRaw, as_of: date, tmp_path: Path
 ) -> None:
     lines = _raw_lines(made)
@@ -161,6 +160,10 @@ def test_a_training_row_is_the_scoring_row_of_its_period(volume: Volume, copied:
     assert len(then) == len(scored) > 50
     assert list(scored.columns) == [*PAIR, *FEATURE_NAMES]
     pd.testing.assert_frame_equal(then.reset_index(drop=True), scored, check_exact=True)
+    forecasts = volume.read(FORECASTS, as_of).to_pandas().set_index("cutoff")
+    made_then = copied.read(FORECASTS, earlier.as_of).to_pandas().set_index("cutoff")
+    told = ["level", "calendar", "expected_pairs"]
+    assert made_then.loc[earlier.as_of, told].equals(forecasts.loc[earlier.as_of, told])
 
 
 @pytest.fixture(params=[7, 5])
@@ -248,7 +251,7 @@ def test_rows_stand_in_order_of_cutoff_customer_and_product(volume: Volume, as_o
         assert rows == sorted(set(rows))
 
 
-def test_dates_moved_by_whole_weeks_move_nothing_but_the_holidays(
+def test_dates_moved_by_whole_weeks_move_nothing_but_the_calendar(
     volume: Volume, made: MadeRaw, as_of: date, tmp_path: Path
 ) -> None:
     weeks = timedelta(weeks=30)
@@ -257,22 +260,5 @@ def test_dates_moved_by_whole_weeks_move_nothing_but_the_holidays(
 
     _make(moved, as_of + weeks)
 
-    there = moved.read(SCORING, as_of + weeks).drop_columns(["period_holidays"])
-    assert there.equals(volume.read(SCORING, as_of).drop_columns(["period_holidays"]))
-
-
-@pytest.mark.parametrize(
-    ("first_day", "horizon_days", "holidays"),
-    [
-        (date(2024, 3, 25), 7, 2),  # Good Friday and Holy Saturday
-        (date(2025, 4, 14), 7, 2),
-        (date(2024, 3, 25), 4, 0),  # ends on Thursday
-        (date(2024, 3, 30), 1, 1),
-        (date(2024, 12, 25), 7, 1),  # ends on 31 December
-        (date(2024, 12, 25), 8, 2),
-        (date(2024, 9, 9), 7, 0),
-        (date(2024, 9, 16), 28, 3),  # 18 and 19 September, 12 October
-    ],
-)
-def test_holidays_of_a_period(first_day: date, horizon_days: int, holidays: int) -> None:
-    assert n_holidays(Period(first_day, horizon_days)) == holidays
+    there = moved.read(SCORING, as_of + weeks).drop_columns(["period_calendar"])
+    assert there.equals(volume.read(SCORING, as_of).drop_columns(["period_calendar"]))

@@ -18,7 +18,7 @@ from made_week import run_stage
 from sodai.datasets import EXTRACT, FEATURES_STAGE, SCORING, TRAINING
 from sodai.volume import Volume
 
-AS_OF = date(2024, 9, 16)  # the week of 18 and 19 September
+AS_OF = date(2024, 9, 16)
 A, B, C = (FIRST_CUSTOMER + number for number in range(3))
 P1, P2, P3, P4 = (FIRST_PRODUCT + number for number in range(4))
 
@@ -115,8 +115,6 @@ def test_a_regular_customer(scoring: Table) -> None:
             "customer_recency_days": 2,
             "customer_tenure_days": 65,
             "customer_order_days": 5,
-            "customer_order_days_4w": 3,
-            "customer_active_weeks_8w": 4,
             "customer_activity": ACTIVITY_A,
             "customer_gap_mean_days": 63 / 4,
             "customer_gap_median_days": (7 + 14) / 2,
@@ -192,6 +190,8 @@ def test_a_product_that_sells_every_week_to_one_type(scoring: Table) -> None:
         "product_peak_ratio": 1 / 2,
         "product_customers": 2,
         "product_repeat_rate": 1 / 2,
+        "product_family_share_1w": 1,
+        "product_brand_size_share_1w": 1,
     }
     same_type = {
         "product_type_share_1w": 1 / 2,
@@ -221,6 +221,8 @@ def test_a_product_that_nobody_bought_in_four_weeks(scoring: Table) -> None:
             "product_repeat_rate": None,
             "product_type_share_4w": 0,
             "product_type_lift_4w": None,
+            "product_family_share_1w": None,
+            "product_brand_size_share_1w": None,
         },
     )
 
@@ -250,7 +252,6 @@ def test_a_pair_with_a_habit(scoring: Table) -> None:
             "pair_weight_90": WEIGHT_A_P1,
             "pair_weight_75": 1 + 0.75 + 0.5625 + 0.31640625,
             "pair_weight_50": 1 + 0.5 + 0.25 + 0.0625,
-            "pair_weeks_4w": 3,
             "pair_weeks_8w": 4,
             "pair_weeks_13w": 4,
             "pair_recency_days": 2,
@@ -268,11 +269,12 @@ def test_a_pair_with_a_habit(scoring: Table) -> None:
             "pair_share_of_activity": WEIGHT_A_P1 / ACTIVITY_A,
             "pair_share_since_first": 4 / 5,
             "pair_position": 1,
-            "pair_in_last_order": 1,
-            # P2 is of the same brand, nothing else in cans was bought, P4 looks alike but was not bought.
-            "pair_brand_weight": WEIGHT_A_P1 + 0.9,
-            "pair_package_weight": WEIGHT_A_P1,
-            "pair_look_alike_weight": WEIGHT_A_P1,
+            # P2 is of the same brand but was bought in a week with P1; no other product is of its size.
+            "pair_brand_weight": WEIGHT_A_P1,
+            "pair_family_weight": WEIGHT_A_P1,
+            "pair_family_score": WEIGHT_A_P1 * 1,
+            "pair_brand_size_weight": WEIGHT_A_P1,
+            "pair_brand_size_score": WEIGHT_A_P1 * 1,
         },
     )
 
@@ -283,7 +285,6 @@ def test_a_pair_that_has_gone_quiet(scoring: Table) -> None:
         {
             "pair_weeks": 2,
             "pair_weight_90": WEIGHT_A_P3,
-            "pair_weeks_4w": 0,
             "pair_weeks_13w": 2,
             "pair_recency_days": 30,
             "pair_gap_std_days": 0,
@@ -295,8 +296,9 @@ def test_a_pair_that_has_gone_quiet(scoring: Table) -> None:
             "pair_share_since_first": 2 / 10,
             # P1 weighs more, P2 (once, in week 1: 0.9) less.
             "pair_position": 2,
-            "pair_in_last_order": 0,
-            "pair_package_weight": WEIGHT_A_P3 + 0.9,
+            # The wish is there, but nobody bought anything of the family in the last week.
+            "pair_family_weight": WEIGHT_A_P3,
+            "pair_family_score": 0,
         },
     )
     assert scoring.loc[(A, P2), "pair_position"] == 3
@@ -318,19 +320,18 @@ def test_a_pair_that_was_never_bought(scoring: Table) -> None:
             "pair_share_of_activity": 0,
             "pair_share_since_first": None,
             "pair_position": None,
-            "pair_in_last_order": 0,
-            # No brand is a brand of its own, of which A bought nothing; P1 looks alike.
+            # No brand is a brand of its own, of which A bought nothing.
             "pair_brand_weight": 0,
-            "pair_package_weight": WEIGHT_A_P1,
-            "pair_look_alike_weight": WEIGHT_A_P1,
+            "pair_family_weight": 0,
+            "pair_brand_size_weight": 0,
         },
     )
 
 
-def test_the_period_and_the_market_are_the_same_on_every_row(scoring: Table) -> None:
+def test_the_market_is_the_same_on_every_row(scoring: Table) -> None:
     for _, row in scoring.iterrows():
         # Ten pairs in the last eight weeks, three of them in the last.
-        _check(row, {"period_holidays": 2, "market_pairs_1w": 3, "market_trend_8w": 3 / (10 / 8)})
+        _check(row, {"market_pairs_1w": 3, "market_trend_8w": 3 / (10 / 8)})
 
 
 def test_training_periods_reach_back_as_far_as_40_days_of_purchases_lie_before_them(training: Table) -> None:

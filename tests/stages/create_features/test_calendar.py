@@ -1,0 +1,79 @@
+"""The calendar: Easter against a table, days of rest, and what is known of a day."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from create_features.core_calendar import N_TRAITS, easter, is_eve, is_ordinary, is_rest, traits
+
+# From the table of the United States Naval Observatory.
+EASTER = {
+    2015: (4, 5), 2016: (3, 27), 2017: (4, 16), 2018: (4, 1), 2019: (4, 21), 2020: (4, 12),
+    2021: (4, 4), 2022: (4, 17), 2023: (4, 9), 2024: (3, 31), 2025: (4, 20), 2026: (4, 5),
+    2027: (3, 28), 2028: (4, 16), 2029: (4, 1), 2030: (4, 21),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("year", EASTER)
+def test_easter_is_on_the_day_of_the_table(year: int) -> None:
+    assert easter(year) == date(year, *EASTER[year])
+
+
+# The earliest and the latest that there can be.
+@pytest.mark.parametrize("day", [date(1818, 3, 22), date(1943, 4, 25), date(2038, 4, 25)])
+def test_easter_at_its_bounds(day: date) -> None:
+    assert easter(day.year) == day
+
+
+def test_a_year_has_four_days_of_rest_and_two_eves() -> None:
+    days = [date(2024, 1, 1) + timedelta(days=number) for number in range(366)]
+    rest = [date(2024, 1, 1), date(2024, 3, 29), date(2024, 5, 1), date(2024, 12, 25)]
+    eves = [date(2024, 12, 24), date(2024, 12, 31)]
+    assert [day for day in days if is_rest(day)] == rest
+    assert [day for day in days if is_eve(day)] == eves
+    assert [day for day in days if not is_ordinary(day)] == sorted([*rest, *eves])
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        date(2024, 3, 30),  # Holy Saturday
+        date(2024, 3, 31),  # Easter Sunday
+        date(2024, 9, 18),  # national holidays of Chile
+        date(2024, 9, 19),
+        date(2024, 12, 26),
+    ],
+)
+def test_shops_sell_as_on_any_day_on_other_feasts(day: date) -> None:
+    assert is_ordinary(day)
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        # Rest, eve, after a rest, then the four weeks of a month.
+        (date(2024, 6, 7), [0, 0, 0, 1, 0, 0, 0]),
+        (date(2024, 6, 8), [0, 0, 0, 0, 1, 0, 0]),
+        (date(2024, 6, 21), [0, 0, 0, 0, 0, 1, 0]),
+        (date(2024, 6, 28), [0, 0, 0, 0, 0, 0, 1]),
+        (date(2024, 6, 29), [0, 0, 0, 0, 0, 0, 0]),
+        (date(2024, 1, 1), [1, 0, 0, 1, 0, 0, 0]),
+        (date(2024, 1, 2), [0, 0, 1, 1, 0, 0, 0]),
+        (date(2024, 3, 30), [0, 0, 1, 0, 0, 0, 0]),
+        (date(2024, 12, 24), [0, 1, 0, 0, 0, 0, 1]),
+        (date(2024, 12, 31), [0, 1, 0, 0, 0, 0, 0]),
+    ],
+)
+def test_what_is_known_of_a_day(day: date, expected: list[int]) -> None:
+    assert traits([day]).tolist() == [expected]
+
+
+@pytest.mark.parametrize("n_days", [0, 1, 400])
+def test_traits_are_a_row_a_day_and_seven_columns_of_0_and_1(n_days: int) -> None:
+    found = traits([date(2024, 1, 1) + timedelta(days=number) for number in range(n_days)])
+    assert found.shape == (n_days, N_TRAITS) == (n_days, 7)
+    assert found.dtype == np.float64
+    assert set(np.unique(found)) <= {0.0, 1.0}
+    # A day is in one week of its month at most.
+    assert set(found[:, 3:].sum(axis=1)) <= {0.0, 1.0}
