@@ -71,15 +71,16 @@ class Figures:
         return calibration_table(scored["bought"].to_numpy(), scored["probability"].to_numpy())
 
     def differences(self) -> pd.DataFrame:
-        """model, metric, difference, low, high of the pipeline minus each other model."""
+        """model, metric, difference, low, high, relative (percent) of the pipeline minus each other model."""
+        means = self.metrics().groupby(["model", "metric"])["value"].mean()
         others = sorted(set.intersection(*(set(period) for period in self.by_customer)) - {OURS})
         rows = []
         for model in others:
             for metric in COMPARED:
                 difference, low, high = scoring.paired_bootstrap(self.by_customer, OURS, model, metric)
-                rows.append(
-                    {"model": model, "metric": metric, "difference": difference, "low": low, "high": high}
-                )
+                relative = 100 * difference / means[model, metric]
+                interval = {"difference": difference, "low": low, "high": high, "relative": relative}
+                rows.append({"model": model, "metric": metric, **interval})
         return pd.DataFrame(rows)
 
 
@@ -167,10 +168,11 @@ def write(folder: Path, figures: Figures, command: str) -> None:
     metrics.to_parquet(folder / "metrics.parquet", index=False)
     differences.to_parquet(folder / "differences.parquet", index=False)
     figures.decisions.to_parquet(folder / "decisions.parquet", index=False)
-    page = backtest_page.render(metrics, differences, figures.decisions, figures.reliability(), command)
+    reliability = figures.reliability()
+    page = backtest_page.render(metrics, differences, figures.decisions, reliability, command)
     (folder / "index.html").write_text(page, encoding="utf-8")
     with pd.option_context("display.width", 220, "display.max_columns", 40, "display.max_rows", 200):
-        for title, note, table in backtest_page.tables(metrics, differences, figures.decisions):
+        for title, note, table in backtest_page.tables(metrics, differences, figures.decisions, reliability):
             print(f"\n{title} ({note})\n{table}")
     print(f"\nbacktest: {command}\nbacktest: tables and index.html in {folder}")
 

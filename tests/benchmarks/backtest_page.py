@@ -7,6 +7,7 @@ from sodai.charts import inline_svg
 from sodai.pages import environment, page
 
 QUALITY = ["recall_at_5", "ndcg_at_5", "recall_at_10", "ndcg_at_10", "precision_at_10", "hit_rate_at_10"]
+_NEWEST = 16
 SET = ["set_f1", "set_precision", "set_recall", "set_f1_as_dropped", "n_predicted", "n_bought"]
 
 _BODY = """
@@ -35,14 +36,16 @@ def mean_table(metrics: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 
 def tables(
-    metrics: pd.DataFrame, differences: pd.DataFrame, decisions: pd.DataFrame
+    metrics: pd.DataFrame, differences: pd.DataFrame, decisions: pd.DataFrame, reliability: pd.DataFrame
 ) -> list[tuple[str, str, pd.DataFrame]]:
     """Title, note and table of everything the backtest says, ready to print.
 
     Args:
         metrics: as_of, model, metric, value.
-        differences: model, metric, difference, low, high of the pipeline against each other model.
+        differences: model, metric, difference, low, high, relative of the pipeline against each other
+            model.
         decisions: a row a period, see `replay.decisions`.
+        reliability: mean_probability, realised_share, n_rows by decile of probability over all periods.
     """
     ours = metrics[metrics["model"] == "pipeline"].pivot(index="as_of", columns="metric", values="value")
     ours["volume_ratio"] = ours["expected_pairs_in_all"] / ours["n_bought"]
@@ -62,11 +65,17 @@ def tables(
         ("What the lists are like", "Mean over periods.", mean_table(metrics, lists).round(4)),
         (
             "Pipeline minus the others",
-            "95 % interval by paired bootstrap over customers.",
-            differences.set_index(["model", "metric"]).unstack("metric").round(4).pipe(_flat),
+            "95 % interval by paired bootstrap over customers; relative in percent of the other.",
+            _by_model_and_metric(differences),
         ),
         ("By period", "The pipeline alone; expected pairs beside those that came true.", ours[[
             *by_period, *SET[4:]]].round(4)),
+        ("Volume", "Expected pairs against those that came true.", volume_table(ours["volume_ratio"])),
+        (
+            "Reliability",
+            "By decile of probability, all periods together; error is probability minus share.",
+            _with_error(reliability),
+        ),
         ("Decisions", "What the gate and the promotion said, with every signal.", _decisions(decisions)),
         ("Probabilities", "The pipeline alone.", ours[[name for name in rest if name in ours]].round(4)),
     ]  # fmt: skip
@@ -91,18 +100,47 @@ def render(
         ("Set F1 by period", _lines(metrics, "set_f1")),
         ("Reliability", _reliability(reliability)),
     ]
-    body = environment.from_string(_BODY).render(tables=tables(metrics, differences, decisions), plots=plots)
+    shown = tables(metrics, differences, decisions, reliability)
+    body = environment.from_string(_BODY).render(tables=shown, plots=plots)
     return page("Backtest of the SodAI weekly pipeline", body, subtitle)
+
+
+def _by_model_and_metric(differences: pd.DataFrame) -> pd.DataFrame:
+    labels = differences["model"] + ", " + differences["metric"]
+    shown = differences[["difference", "low", "high", "relative"]].round({"relative": 1}).round(4)
+    return shown.set_axis(labels.to_list())
+
+
+def volume_table(ratio: pd.Series) -> pd.DataFrame:
+    """How far the expected volume was from the one that came true.
+
+    Args:
+        ratio: expected over realised pairs, by period in order.
+
+    Returns:
+        a row for all periods and one for the last sixteen: periods, median_miss (percent), within_7
+        and within_15 (periods that miss by at most so many percent).
+    """
+    rows = {}
+    for label, part in (("all periods", ratio), (f"last {_NEWEST}", ratio.tail(_NEWEST))):
+        miss = 100 * (part - 1).abs()
+        rows[label] = {
+            "periods": len(part),
+            "median_miss": round(float(miss.median()), 1),
+            "within_7": int((miss <= 7).sum()),
+            "within_15": int((miss <= 15).sum()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _with_error(reliability: pd.DataFrame) -> pd.DataFrame:
+    error = reliability["mean_probability"] - reliability["realised_share"]
+    return reliability.assign(error=error).round(4)
 
 
 def _decisions(decisions: pd.DataFrame) -> pd.DataFrame:
     shown = ["rule", "promoted", *SIGNALS, "challenger_lead"]
     return decisions.set_index("as_of")[shown].round(3)
-
-
-def _flat(table: pd.DataFrame) -> pd.DataFrame:
-    table.columns = [f"{metric} {part}" for part, metric in table.columns]
-    return table[sorted(table.columns)]
 
 
 def _lines(metrics: pd.DataFrame, name: str) -> str:

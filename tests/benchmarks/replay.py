@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -59,17 +59,26 @@ class Settings:
 def periods_of(text: str) -> list[Period]:
     """The periods of `WEEKS`: first days in order, each with `:days` where it is no week.
 
+    `first..last` stands for every seventh day from the first to the last, both counted in.
+
     Raises:
         ReplayError: a word is no date, or the periods overlap or stand in no order.
     """
     periods = []
     for word in text.split():
-        found = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(?::(\d{1,2}))?", word)
+        found = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(?::(\d{1,2})|\.\.(\d{4}-\d{2}-\d{2}))?", word)
         if not found:
             raise ReplayError(
-                f"WEEKS: found {word!r}, expected first days such as 2025-01-01:5 or 2025-01-06"
+                f"WEEKS: found {word!r}, expected first days such as 2025-01-01:5 or 2025-01-06, or "
+                "2024-09-02..2024-12-30 for every week from one to the other"
             )
-        periods.append(Period(parse_date(found[1], "WEEKS"), int(found[2] or DAYS_PER_WEEK)))
+        first = parse_date(found[1], "WEEKS")
+        last = parse_date(found[3], "WEEKS") if found[3] else first
+        if (last - first).days % DAYS_PER_WEEK or last < first:
+            raise ReplayError(f"WEEKS: found {word!r}, expected whole weeks from the first day to the last")
+        for step in range((last - first).days // DAYS_PER_WEEK + 1):
+            first_day = first + timedelta(weeks=step)
+            periods.append(Period(first_day, int(found[2] or DAYS_PER_WEEK)))
     for earlier, later in pairwise(periods):
         if later.as_of < earlier.end:
             raise ReplayError(

@@ -19,6 +19,13 @@ def test_periods_are_weeks_unless_told() -> None:
     ]
 
 
+def test_two_days_with_dots_between_stand_for_every_week_from_one_to_the_other() -> None:
+    assert periods_of("2024-12-16..2024-12-30 2025-01-06") == [
+        Period(date(2024, 12, 16) + timedelta(weeks=step), 7) for step in range(4)
+    ]
+    assert periods_of("2025-01-06..2025-01-06") == periods_of("2025-01-06")
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -27,6 +34,9 @@ def test_periods_are_weeks_unless_told() -> None:
         ("6.1.2025", "expected first days"),
         ("2025-01-01 2025-01-06", "put them in order"),
         ("2025-01-06 2024-12-30", "put them in order"),
+        ("2025-01-06..2025-01-14", "expected whole weeks"),
+        ("2025-01-13..2025-01-06", "expected whole weeks"),
+        ("2024-12-30..2025-01-06 2025-01-06", "put them in order"),
     ],
 )
 def test_other_words_are_refused(text: str, reason: str) -> None:
