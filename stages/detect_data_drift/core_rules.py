@@ -23,8 +23,8 @@ _SMALLEST_RETURNED = 0.005
 class Thresholds:
     """When each drift signal fires: chosen on SodAI's calm weeks of August to November 2024."""
 
-    drift_share: float = 0.25
-    prediction_drift: float = 0.3
+    drift_share: float = 0.28
+    prediction_drift: float = 0.2
     volume_deviation: float = 4.0
     returned_ratio: float = 3.0
     realised_lead: float = 0.0
