@@ -18,15 +18,20 @@ from sodai.cli import (
 from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, STUDIES, TRAINING, TRIALS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import optuna
     import pyarrow as pa
 
+    from retrain_model.core_search import Finalist
     from sodai.model import TrainedModel
     from sodai.periods import Period
     from sodai.registry import Registry
     from sodai.volume import Volume
 
 log = logging.getLogger("sodai")
+
+FINAL_FOLDS = 2
 
 
 @stage_command(RETRAIN)
@@ -46,7 +51,7 @@ def retrain_model(
     ] = 1_000_000,
     blend_rows: Annotated[
         int, typer.Option(min=1000, help="Rows that a fold of the blend learns from, about.")
-    ] = 100_000,
+    ] = 250_000,
     members: Annotated[
         str, typer.Option(help="What may be blended: of classifier, ranker, momentum, with commas.")
     ] = "classifier,ranker,momentum",
@@ -73,24 +78,29 @@ def retrain_model(
     group = core_rows.lists_of(cutoff, table["customer_id"].to_numpy())
     training_sha256 = sha256_of(volume.existing(TRAINING, period.as_of))
 
-    def rolling(n_rows: int) -> list[core_rows.Fold]:
+    def rolling(n_rows: int, n_folds: int = folds) -> list[core_rows.Fold]:
         rng = np.random.default_rng(seed)
-        return core_rows.rolling_folds(X, y, cutoff, group, folds, period.step_days, n_rows, rng)
+        return core_rows.rolling_folds(X, y, cutoff, group, n_folds, period.step_days, n_rows, rng)
 
     encoder = purchase_pipeline({}, seed)["encode"].fit(X)
-    prepared = [
-        core_search.prepare(fold, lambda rows: encoder.transform(rows.X)) for fold in rolling(search_rows)
-    ]
+
+    def prepared(rolled: list[core_rows.Fold]) -> list[core_search.PreparedFold]:
+        return [core_search.prepare(fold, lambda rows: encoder.transform(rows.X)) for fold in rolled]
+
     key = core.study_key(training_sha256, seed=seed, folds=folds, rows=search_rows)
     found = study.run_study(
         volume.path(STUDIES, period.as_of) / f"{key}.journal",
         key,
         trials,
         seed,
-        core_search.objective(prepared, seed, available_cpus()),
+        core_search.objective(prepared(rolling(search_rows)), seed, available_cpus()),
     )
-    params = core_search.final_params(found.best_trial)
-    log.info("best trial %d: %.5f, %s", found.best_trial.number, found.best_value, params)
+    final = prepared(rolling(fit_rows // 2, min(folds, FINAL_FOLDS)))
+    finalists = core_search.finalists(found.trials, final, seed, available_cpus())
+    del final
+    params = finalists[0].params
+    for each in finalists:
+        log.info("trial %d on many rows: %.5f, %s", each.number, each.average_precision, each.params)
 
     blend = core_blend.choose(core_blend.tested_periods(rolling(blend_rows), params, seed, wanted))
     log.info("blend %s of %s", blend.weights, blend.figures)
@@ -108,10 +118,10 @@ def retrain_model(
             blend={"weights": blend.weights, "figures": blend.figures},
             calibration=blend.calibration,
             missing_share=_missing_share(volume, period, table),
-            average_precision=found.best_value,
+            average_precision=finalists[0].average_precision,
         ),
     )
-    return _publish(volume, period, registry, model, found, table)
+    return _publish(volume, period, registry, model, found, finalists, table)
 
 
 def _members(text: str) -> list[str]:
@@ -161,6 +171,7 @@ def _publish(
     registry: "Registry",
     model: "TrainedModel",
     found: "optuna.Study",
+    finalists: "Sequence[Finalist]",
     table: "pa.Table",
 ) -> dict[str, Any]:
     from retrain_model import records
@@ -170,7 +181,7 @@ def _publish(
 
     with volume.attempt(RETRAIN, period.as_of) as attempt:
         attempt.write(REFERENCE, records.reference(table, model.manifest["seed"]))
-        attempt.write_json(TRIALS, records.study_record(found))
+        attempt.write_json(TRIALS, records.study_record(found, finalists))
         plots = records.study_plots(found, attempt.scratch("plots"))
         with registry.run(
             f"retrain {period.as_of}", {"stage": RETRAIN, "as_of": str(period.as_of)}
@@ -178,7 +189,7 @@ def _publish(
             registry.log(
                 run_id,
                 params={**model.manifest["params"], "n_training_rows": model.manifest["n_training_rows"]},
-                metrics={"average_precision": found.best_value},
+                metrics={"average_precision": model.manifest["average_precision"]},
                 files={"study": plots},
             )
             registry.log_trials(run_id, records.trials(found), "average_precision")
@@ -188,7 +199,7 @@ def _publish(
     return {
         "version": model.manifest["version"],
         "trials": len(finished(found)),
-        "average_precision": round(found.best_value, 6),
+        "average_precision": round(model.manifest["average_precision"], 6),
         "params": model.manifest["params"],
         "blend": model.manifest["blend"]["weights"],
         "calibration": model.manifest["calibration"],

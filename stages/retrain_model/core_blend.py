@@ -1,7 +1,8 @@
 """Which members a challenger is made of, and how much each counts, learnt on periods its fits never saw."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 from retrain_model.core_rows import Floats, Fold
-from sodai.blend import CLASSIFIER
 from sodai.model import TrainedModel, fit_pipeline, purchase_pipeline
 
 _LIST_LENGTH = 10
+# Shares of a member beside one of the first, in standard deviations of the scores.
+_SHARES = (0.0, 0.1, 0.2, 0.35, 0.6, 1.0)
+# Less than this is noise of few periods, and one member is simpler than three.
+_SMALLEST_GAIN = 0.001
+_MOST_ROWS = 150_000
+_AS_IT_IS = {"slope": 1.0, "intercept": 0.0}
 
 
 @dataclass(frozen=True)
@@ -49,73 +55,110 @@ def tested_periods(
 
 
 def choose(tested: Sequence[Tested]) -> Blend:
-    """The blend of all members, or the best member alone where the blend is not better.
+    """The blend of the members that is worth most, or the best member alone where none is better.
 
-    Each period is judged with weights from the other periods. What counts is the mean of average
-    precision, which the predicted set is cut from, and NDCG@10, which is the lists.
+    Weights are tried on a grid, in standard deviations of each score, and what counts is the mean of
+    average precision, which the predicted set is cut from, and NDCG@10, which is the lists: a
+    likelihood sees no lists, and left a ranker out that improved them. A blend is judged on each
+    period with the weights that are best on the others.
     """
     members = list(tested[0].scores)
-    figures = {name: _figures(tested, [each.scores[name] for each in tested]) for name in members}
-    best = max(members, key=lambda name: (figures[name]["value"], name == CLASSIFIER))
-    if len(members) > 1:
-        blended = []
-        for number, each in enumerate(tested):
-            others = [other for place, other in enumerate(tested) if place != number] or [each]
-            weights, _ = fit_weights(others, members)
-            blended.append(_sum(each, weights))
-        figures["blend"] = _figures(tested, blended)
-    chosen = members if figures.get("blend", {"value": -1.0})["value"] > figures[best]["value"] else [best]
-    weights, intercept = fit_weights(tested, chosen)
-    if len(chosen) == 1:
-        # Alone a member keeps its own scale, and the slope is that of its calibration.
-        slope = weights[best]
-        return Blend({best: 1.0}, {"slope": slope, "intercept": intercept}, figures)
-    return Blend(weights, {"slope": 1.0, "intercept": intercept}, figures)
+    judged = [_some_lists(each) for each in tested if each.y.min() != each.y.max()]
+    if not judged:
+        nothing = dict.fromkeys(("average_precision", "ndcg_at_10", "value"), 0.0)
+        return Blend({members[0]: 1.0}, _AS_IT_IS, dict.fromkeys(members, nothing))
+    spreads = {name: _spread(tested, name) for name in members}
+    mixtures = _mixtures(members)
+    worth = np.array([[_worth(each, _scaled(mixture, spreads)) for mixture in mixtures] for each in judged])
+    value = worth.mean(axis=2)
+
+    alone = {name: mixtures.index({name: 1.0}) for name in members}
+    figures = {name: _figures(worth[:, place]) for name, place in alone.items()}
+    best = max(members, key=lambda name: figures[name]["value"])
+    blends = [place for place, mixture in enumerate(mixtures) if len(mixture) > 1]
+    if blends:
+        figures["blend"] = _figures(worth[np.arange(len(judged)), _best_on_others(value, blends)])
+    if figures.get("blend", figures[best])["value"] < figures[best]["value"] + _SMALLEST_GAIN:
+        return Blend({best: 1.0}, calibrate(tested, {best: 1.0}), figures)
+    mixture = mixtures[blends[int(np.argmax(value[:, blends].mean(axis=0)))]]
+    weights = _scaled(mixture, spreads)
+    line = calibrate(tested, weights)
+    weights = {name: weight * line["slope"] for name, weight in weights.items()}
+    return Blend(weights, {"slope": 1.0, "intercept": line["intercept"]}, figures)
 
 
-def fit_weights(tested: Sequence[Tested], members: Sequence[str]) -> tuple[dict[str, float], float]:
-    """Weights and intercept that turn the members' scores into log-odds of a purchase.
+def _best_on_others(value: Floats, blends: Sequence[int]) -> list[int]:
+    """The blend worth most on the other periods, for each period; on itself where it is the only one.
 
-    A logistic regression over several periods together (Platt, 1999, with more than one score): a
-    free-form curve on few periods would copy their volume. A member that would count against itself
-    is left out, the one that stands most against first.
+    Args:
+        value: (n periods, n mixtures).
+        blends: columns to choose from.
+    """
+    n = len(value)
+    on_others = (value.sum(axis=0) - value) / (n - 1) if n > 1 else value
+    return [blends[int(place)] for place in on_others[:, blends].argmax(axis=1)]
 
-    Returns:
-        weight by member, of those kept; intercept. The first member as it is where the rows hold
-        one class only.
+
+def calibrate(tested: Sequence[Tested], weights: Mapping[str, float]) -> dict[str, float]:
+    """Slope and intercept of the line from a weighted sum of scores to log-odds (Platt, 1999).
+
+    Over several periods together: a free-form curve on few periods would copy their volume. A sum
+    that says nothing of these rows keeps its order, at the share that was bought.
     """
     y = np.concatenate([each.y for each in tested])
-    if y.min() == y.max():
-        return {members[0]: 1.0}, 0.0
-    kept = list(members)
-    while True:
-        X = np.column_stack([np.concatenate([each.scores[name] for each in tested]) for name in kept])
-        line = LogisticRegression(C=np.inf, max_iter=500).fit(X, y)
-        against = int(np.argmin(line.coef_[0]))
-        if len(kept) == 1 and line.coef_[0, 0] <= 0:
-            # It says nothing of these rows, or less: its order stands, at the share that was bought.
-            return {kept[0]: 1.0}, float(np.log(y.mean() / (1 - y.mean())) - X.mean())
-        if line.coef_[0, against] > 0:
-            weights = {name: float(weight) for name, weight in zip(kept, line.coef_[0], strict=True)}
-            return weights, float(line.intercept_[0])
-        kept.pop(against)
+    score = np.concatenate([_sum(each, weights) for each in tested])
+    line = LogisticRegression(C=np.inf, max_iter=500).fit(score[:, None], y)
+    slope, intercept = float(line.coef_[0, 0]), float(line.intercept_[0])
+    if slope <= 0:
+        slope, intercept = 1.0, float(np.log(y.mean() / (1 - y.mean())) - score.mean())
+    return {"slope": slope, "intercept": intercept}
 
 
-def _sum(period: Tested, weights: dict[str, float]) -> Floats:
+def _mixtures(members: Sequence[str]) -> list[dict[str, float]]:
+    """The first member with each share of the others, and each of the others alone; no weight is 0."""
+    first, *others = members
+    grid = [
+        {first: 1.0, **{name: share for name, share in zip(others, shares, strict=True) if share}}
+        for shares in product(_SHARES, repeat=len(others))
+    ]
+    return [*grid, *({name: 1.0} for name in others)]
+
+
+def _scaled(mixture: Mapping[str, float], spreads: Mapping[str, float]) -> dict[str, float]:
+    return {name: share / spreads[name] for name, share in mixture.items()}
+
+
+def _spread(tested: Sequence[Tested], name: str) -> float:
+    return float(np.std(np.concatenate([each.scores[name] for each in tested]))) or 1.0
+
+
+def _some_lists(period: Tested) -> Tested:
+    """A period with at most about `_MOST_ROWS` rows: more say no more of a weight, and cost time."""
+    lists, place = np.unique(period.group, return_inverse=True)
+    kept = (np.random.default_rng(0).random(len(lists)) < _MOST_ROWS / len(place))[place]
+    if kept.all() or period.y[kept].min(initial=1) == period.y[kept].max(initial=0):
+        return period
+    return Tested(
+        {name: score[kept] for name, score in period.scores.items()}, period.y[kept], period.group[kept]
+    )
+
+
+def _sum(period: Tested, weights: Mapping[str, float]) -> Floats:
     total = np.zeros(len(period.y))
     for name, weight in weights.items():
         total += weight * period.scores[name]
     return total
 
 
-def _figures(tested: Sequence[Tested], scores: Sequence[Floats]) -> dict[str, float]:
-    """Means over the periods that hold both classes; all 0 where none does."""
-    pairs = [
-        (average_precision_score(each.y, score), ndcg_by_list(each.y, score, each.group))
-        for each, score in zip(tested, scores, strict=True)
-        if each.y.min() != each.y.max()
-    ]
-    precision, ndcg = np.mean(pairs, axis=0) if pairs else (0.0, 0.0)
+def _worth(period: Tested, weights: Mapping[str, float]) -> tuple[float, float]:
+    """Average precision and NDCG@10 of a weighted sum."""
+    score = _sum(period, weights)
+    return float(average_precision_score(period.y, score)), ndcg_by_list(period.y, score, period.group)
+
+
+def _figures(worth: Floats) -> dict[str, float]:
+    """Means over the periods: (n periods, 2) of average precision and NDCG@10."""
+    precision, ndcg = worth.mean(axis=0)
     value = (precision + ndcg) / 2
     return {"average_precision": float(precision), "ndcg_at_10": float(ndcg), "value": float(value)}
 

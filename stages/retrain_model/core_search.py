@@ -1,19 +1,24 @@
 """The search space, and what one set of parameters is worth on the folds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import lightgbm
 import numpy as np
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from retrain_model.core_rows import Fold, Rows
 from sodai.features import CATEGORICAL_NAMES
 
 MAX_ROUNDS = 200
 PATIENCE = 15
+# A sample of rows asks for fewer trees than all of them: the best trials are held against each other
+# once more on many rows, and get their number of trees there.
+N_FINALISTS = 3
+FINAL_ROUNDS = 500
+FINAL_PATIENCE = 25
 _FIXED = {
     "objective": "binary",
     "metric": "average_precision",
@@ -35,11 +40,6 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
         "subsample": trial.suggest_float("subsample", 0.5, 1.0),
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
     }
-
-
-def final_params(trial: FrozenTrial) -> dict[str, Any]:
-    """Parameters of the final fit: those of the best trial, with the trees that its folds stopped at."""
-    return {**trial.params, "n_estimators": trial.user_attrs["n_estimators"], "subsample_freq": 1}
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,22 @@ def prepare(fold: Fold, encode: Callable[[Rows], Any]) -> PreparedFold:
     return PreparedFold(train, valid.construct())
 
 
-def evaluate_fold(fold: PreparedFold, params: dict[str, Any], seed: int, threads: int) -> tuple[float, int]:
+def evaluate_fold(
+    fold: PreparedFold,
+    params: dict[str, Any],
+    seed: int,
+    threads: int,
+    rounds: int = MAX_ROUNDS,
+    patience: int = PATIENCE,
+) -> tuple[float, int]:
     """Average precision on the tested period, and the number of trees that gave it."""
     booster = lightgbm.train(
         {**_FIXED, **params, "seed": seed, "num_threads": threads},
         fold.train,
-        MAX_ROUNDS,
+        rounds,
         valid_sets=[fold.valid],
         valid_names=["valid"],
-        callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
+        callbacks=[lightgbm.early_stopping(patience, verbose=False)],
     )
     return float(booster.best_score["valid"]["average_precision"]), int(booster.best_iteration)
 
@@ -93,15 +100,45 @@ def objective(folds: list[PreparedFold], seed: int, threads: int) -> Callable[[o
 
     def value(trial: optuna.Trial) -> float:
         params = suggest(trial)
-        scores, trees = [], []
+        scores: list[float] = []
         for step, fold in enumerate(folds):
-            score, rounds = evaluate_fold(fold, params, seed, threads)
+            score, _ = evaluate_fold(fold, params, seed, threads)
             scores.append(score)
-            trees.append(rounds)
             trial.report(float(np.mean(scores)), step)
             if trial.should_prune():
                 raise optuna.TrialPruned
-        trial.set_user_attr("n_estimators", int(np.median(trees)))
         return float(np.mean(scores))
 
     return value
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """One of the best trials, held against the others on many rows: its value there and its trees."""
+
+    number: int
+    average_precision: float
+    params: dict[str, Any]
+
+
+def finalists(
+    trials: Sequence[FrozenTrial], folds: Sequence[PreparedFold], seed: int, threads: int
+) -> list[Finalist]:
+    """The best completed trials on folds of many rows, best first.
+
+    Args:
+        trials: of a study, at least one completed.
+        folds: to test on, prepared.
+        seed, threads: of LightGBM.
+    """
+    completed = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    best = sorted(completed, key=lambda trial: (-(trial.value or 0.0), trial.number))[:N_FINALISTS]
+    found = []
+    for trial in best:
+        results = [
+            evaluate_fold(fold, trial.params, seed, threads, FINAL_ROUNDS, FINAL_PATIENCE) for fold in folds
+        ]
+        scores, trees = zip(*results, strict=True)
+        params = {**trial.params, "n_estimators": int(np.median(trees)), "subsample_freq": 1}
+        found.append(Finalist(trial.number, float(np.mean(scores)), params))
+    return sorted(found, key=lambda each: -each.average_precision)

@@ -1,5 +1,7 @@
 """What is kept of a training beside the model: the drift reference, the trials and their plots."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from optuna.trial import TrialState
 
+from retrain_model.core_search import Finalist
 from sodai.datasets import REFERENCE
 from sodai.registry import Trial
 from sodai.units import one_row_a_unit
@@ -51,12 +54,18 @@ def trials(study: optuna.Study) -> list[Trial]:
     ]
 
 
-def study_record(study: optuna.Study) -> dict[str, Any]:
-    """The record TRIALS."""
+def study_record(study: optuna.Study, finalists: Sequence[Finalist]) -> dict[str, Any]:
+    """The record TRIALS.
+
+    Args:
+        study: with its trials, each with its value on the rows of the search.
+        finalists: the best of them on many rows, best first; the first gave the model its parameters.
+    """
     return {
-        "best_trial": study.best_trial.number,
-        "best_value": study.best_value,
+        "best_trial": finalists[0].number,
+        "best_value": finalists[0].average_precision,
         "metric": "average_precision",
+        "finalists": [asdict(each) for each in finalists],
         "trials": [
             {"number": trial.number, "state": trial.state, "value": trial.value, "params": trial.params}
             for trial in trials(study)

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, ndcg_score
 
 # Under its own name pytest would take it for tests.
 from retrain_model.core_blend import Tested as Scored
-from retrain_model.core_blend import choose, fit_weights, ndcg_by_list
+from retrain_model.core_blend import calibrate, choose, ndcg_by_list
 
 ROWS_A_LIST = 20
 FIRST, SECOND, THIRD = "classifier", "ranker", "momentum"
@@ -36,52 +36,41 @@ def only(tested: Sequence[Scored], *names: str) -> list[Scored]:
     return [Scored({name: each.scores[name] for name in names}, each.y, each.group) for each in tested]
 
 
-def test_the_weights_that_the_targets_were_drawn_with_are_found() -> None:
-    drawn = {FIRST: 1.0, SECOND: 0.5, THIRD: 0.25}
-    weights, intercept = fit_weights(periods(drawn), list(drawn))
-    # A weight's standard error is about 1 / sqrt(18000 rows * .12), the variance of a target: .022.
-    assert weights == pytest.approx(drawn, abs=0.1)
-    assert list(weights) == list(drawn)
-    assert intercept == pytest.approx(-2.0, abs=0.1)
-
-
-def test_weighted_scores_add_up_to_what_was_bought() -> None:
+def test_a_line_through_the_score_that_targets_were_drawn_with_is_found() -> None:
     tested = periods({FIRST: 0.8, SECOND: 0.4})
-    weights, intercept = fit_weights(tested, [FIRST, SECOND])
+    line = calibrate(tested, {FIRST: 1.6, SECOND: 0.8})
+    # A slope's standard error is about 1 / sqrt(18000 rows * .1 * variance 3.2), of a half of it .01.
+    assert line == pytest.approx({"slope": 0.5, "intercept": -2.0}, abs=0.08)
     y = np.concatenate([each.y for each in tested])
-    log_odds = intercept + sum(
-        weight * np.concatenate([each.scores[name] for each in tested]) for name, weight in weights.items()
-    )
+    score = np.concatenate([1.6 * each.scores[FIRST] + 0.8 * each.scores[SECOND] for each in tested])
     # The score equation of logistic regression: exact where it was fitted.
-    assert (1 / (1 + np.exp(-log_odds))).sum() == pytest.approx(y.sum(), rel=1e-3)
+    odds = line["intercept"] + line["slope"] * score
+    assert (1 / (1 + np.exp(-odds))).sum() == pytest.approx(y.sum(), rel=1e-3)
 
 
-def test_a_member_alone_that_counts_against_itself_keeps_its_order_and_the_share_that_was_bought() -> None:
+def test_a_score_that_counts_against_itself_keeps_its_order_at_the_share_that_was_bought() -> None:
     tested = only(periods({FIRST: -1.0}), FIRST)
     y = np.concatenate([each.y for each in tested])
     score = np.concatenate([each.scores[FIRST] for each in tested])
-    weights, intercept = fit_weights(tested, [FIRST])
-    assert weights == {FIRST: 1.0}
-    assert intercept + score.mean() == pytest.approx(np.log(y.mean() / (1 - y.mean())))
-    assert choose(tested).calibration["slope"] == 1.0
+    blend = choose(tested)
+    assert (blend.weights, blend.calibration["slope"]) == ({FIRST: 1.0}, 1.0)
+    assert blend.calibration["intercept"] + score.mean() == pytest.approx(np.log(y.mean() / (1 - y.mean())))
 
 
 def test_a_member_that_would_count_against_itself_is_left_out() -> None:
-    weights, _ = fit_weights(periods({FIRST: 1.0, SECOND: -0.5, THIRD: 0.5}), [FIRST, SECOND, THIRD])
-    assert list(weights) == [FIRST, THIRD]
-    assert weights == pytest.approx({FIRST: 1.0, THIRD: 0.5}, abs=0.1)
+    blend = choose(periods({FIRST: 1.0, SECOND: -0.5, THIRD: 0.5}))
+    assert list(blend.weights) == [FIRST, THIRD]
 
 
-def test_without_the_member_most_against_itself_another_may_count_for_itself() -> None:
-    # The third is mostly the second turned round: log-odds of first - .1 second - .8 third.
-    tested = [
-        Scored(
-            {**each.scores, THIRD: 0.6 * each.scores[THIRD] - 0.8 * each.scores[SECOND]}, each.y, each.group
-        )
-        for each in periods({FIRST: 1.0, SECOND: 0.54, THIRD: -0.48})
+def test_the_scale_of_a_score_does_not_matter() -> None:
+    tested = periods({FIRST: 1.0, SECOND: 0.6})
+    larger = [
+        Scored({**each.scores, SECOND: 50 * each.scores[SECOND]}, each.y, each.group) for each in tested
     ]
-    weights, _ = fit_weights(tested, [FIRST, SECOND, THIRD])
-    assert weights == pytest.approx({FIRST: 1.0, SECOND: 0.54}, abs=0.12)
+    one, other = choose(tested), choose(larger)
+    assert other.weights[SECOND] == pytest.approx(one.weights[SECOND] / 50)
+    assert other.weights[FIRST] == pytest.approx(one.weights[FIRST])
+    assert other.figures["blend"] == pytest.approx(one.figures["blend"])
 
 
 @pytest.mark.parametrize("target", [0, 1])
@@ -89,7 +78,6 @@ def test_periods_of_one_class_leave_the_first_member_as_it_is(target: int) -> No
     tested = [
         Scored(each.scores, np.full_like(each.y, target), each.group) for each in periods({FIRST: 1.0}, 2)
     ]
-    assert fit_weights(tested, [FIRST, SECOND]) == ({FIRST: 1.0}, 0.0)
     blend = choose(tested)
     assert (blend.weights, blend.calibration) == ({FIRST: 1.0}, {"slope": 1.0, "intercept": 0.0})
     assert {figure for each in blend.figures.values() for figure in each.values()} == {0.0}
@@ -98,7 +86,8 @@ def test_periods_of_one_class_leave_the_first_member_as_it_is(target: int) -> No
 def test_members_that_know_different_things_are_blended() -> None:
     tested = periods({FIRST: 1.0, SECOND: 0.8, THIRD: 0.6})
     blend = choose(tested)
-    assert blend.weights == fit_weights(tested, [FIRST, SECOND, THIRD])[0]
+    # The nearest shares on the grid, and the line that turns their sum into log-odds.
+    assert blend.weights == pytest.approx({FIRST: 1.0, SECOND: 0.8, THIRD: 0.6}, abs=0.25)
     assert blend.calibration["slope"] == 1.0
     assert blend.calibration["intercept"] == pytest.approx(-2.0, abs=0.1)
     alone = max(blend.figures[name]["value"] for name in (FIRST, SECOND, THIRD))
@@ -152,12 +141,21 @@ def test_a_period_is_judged_with_the_weights_of_the_others() -> None:
     # What the second period learns of SECOND is wrong for the first, and the other way round.
     turned = Scored({**second.scores, SECOND: -second.scores[SECOND]}, second.y, second.group)
     figures = choose(only([first, turned], FIRST, SECOND)).figures
-    expected = []
-    for judged, other in ((first, turned), (turned, first)):
-        weights, _ = fit_weights([other], [FIRST, SECOND])
-        score = sum(weight * judged.scores[name] for name, weight in weights.items())
-        expected.append(average_precision_score(judged.y, score))
-    assert figures["blend"]["average_precision"] == pytest.approx(np.mean(expected))
+    shares = (0.1, 0.2, 0.35, 0.6, 1.0)
+
+    def worth(each: Scored, share: float) -> float:
+        score = each.scores[FIRST] + share * each.scores[SECOND] * spread[FIRST] / spread[SECOND]
+        ndcg = ndcg_by_list(each.y, score, each.group)
+        return float((average_precision_score(each.y, score) + ndcg) / 2)
+
+    spread = {
+        name: np.std(np.concatenate([first.scores[name], turned.scores[name]])) for name in (FIRST, SECOND)
+    }
+    expected = [
+        worth(judged, max(shares, key=lambda share: worth(other, share)))
+        for judged, other in ((first, turned), (turned, first))
+    ]
+    assert figures["blend"]["value"] == pytest.approx(np.mean(expected))
 
 
 def test_the_figures_are_means_over_periods_and_their_value_is_the_mean_of_both() -> None:

@@ -1,0 +1,65 @@
+"""The best trials once more on many rows, with LightGBM on made rows."""
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+
+from retrain_model.core_rows import Fold, Rows
+from retrain_model.core_search import N_FINALISTS, PreparedFold, evaluate_fold, finalists, prepare
+from sodai.features import CATEGORICAL_NAMES
+
+PARAMS = {"learning_rate": 0.1, "num_leaves": 7, "min_child_samples": 20}
+
+
+def made_rows(seed: int, n: int = 2_000) -> Rows:
+    """Rows whose target depends on two of three numbers."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(rng.normal(size=(n, 3)).astype(np.float32), columns=["a", "b", "c"])
+    X = X.assign(**dict.fromkeys(CATEGORICAL_NAMES, np.float32(0)))
+    y = (rng.random(n) < 1 / (1 + np.exp(1 - 2 * X["a"] + X["b"]))).astype(np.int8)
+    return Rows(X, y.to_numpy(), np.ones(n), np.arange(n) // 10)
+
+
+@pytest.fixture(scope="module")
+def folds() -> list[PreparedFold]:
+    rolled = [Fold(pd.Timestamp("2024-04-01"), made_rows(seed), made_rows(seed + 10)) for seed in range(2)]
+    return [prepare(fold, lambda rows: rows.X) for fold in rolled]
+
+
+def trial(number: int, value: float | None, **params: float) -> optuna.trial.FrozenTrial:
+    return optuna.trial.FrozenTrial(
+        number=number,
+        trial_id=number,
+        state=optuna.trial.TrialState.PRUNED if value is None else optuna.trial.TrialState.COMPLETE,
+        value=value,
+        values=None,
+        datetime_start=None,
+        datetime_complete=None,
+        params={**PARAMS, **params},
+        distributions=dict.fromkeys({**PARAMS, **params}, optuna.distributions.FloatDistribution(0, 1e3)),
+        user_attrs={},
+        system_attrs={},
+        intermediate_values={},
+    )
+
+
+def test_the_best_completed_trials_are_finalists(folds: list[PreparedFold]) -> None:
+    trials = [trial(0, 0.5), trial(1, None), trial(2, 0.7), trial(3, 0.6), trial(4, 0.7), trial(5, 0.1)]
+    found = finalists(trials, folds, 0, 2)
+    assert {each.number for each in found} == {2, 3, 4}
+    assert len(found) == N_FINALISTS
+
+
+def test_what_counts_for_finalists_is_their_value_on_many_rows(folds: list[PreparedFold]) -> None:
+    # Said to be best by the search, and next to blind: a tree of two leaves hardly learns.
+    trials = [trial(0, 0.9, learning_rate=1e-4, num_leaves=2), trial(1, 0.1)]
+    best, last = finalists(trials, folds, 0, 2)
+    assert (best.number, last.number) == (1, 0)
+    results = [evaluate_fold(fold, trials[1].params, 0, 2, 500, 25) for fold in folds]
+    assert best.average_precision == pytest.approx(np.mean([score for score, _ in results]))
+    assert best.params == {
+        **trials[1].params,
+        "n_estimators": int(np.median([trees for _, trees in results])),
+        "subsample_freq": 1,
+    }
