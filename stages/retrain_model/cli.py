@@ -1,6 +1,7 @@
 """The command of retrain_model: training table in, registered challenger out."""
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import optuna
     import pyarrow as pa
 
+    from retrain_model.core_rows import Lessons
     from retrain_model.core_search import Finalist
     from sodai.model import TrainedModel
     from sodai.periods import Period
@@ -59,59 +61,34 @@ def retrain_model(
     tracking_uri: TrackingUri = None,
 ) -> dict[str, Any]:
     """Search parameters with Optuna, fit, calibrate and register a challenger."""
-    import numpy as np
-    import pandas as pd
-
-    from retrain_model import core, core_blend, core_rows, core_search, study
-    from sodai.model import TrainedModel, features_frame, purchase_pipeline
+    from retrain_model import core, core_blend
+    from sodai.model import TrainedModel
     from sodai.periods import Period, parse_date
     from sodai.registry import Registry
-    from sodai.resources import available_cpus
     from sodai.volume import Volume, sha256_of
 
     wanted = _members(members)
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
     registry = Registry(volume, tracking_uri)
     table = _rows_to_learn_from(volume, period)
-    X, y = features_frame(table), table["target"].to_numpy()
-    cutoff = pd.to_datetime(table["cutoff"].to_pandas())
-    group = core_rows.lists_of(cutoff, table["customer_id"].to_numpy())
+    lessons = _lessons(table, period, seed)
     training_sha256 = sha256_of(volume.existing(TRAINING, period.as_of))
 
-    def rolling(n_rows: int, n_folds: int = folds) -> list[core_rows.Fold]:
-        rng = np.random.default_rng(seed)
-        return core_rows.rolling_folds(X, y, cutoff, group, n_folds, period.step_days, n_rows, rng)
-
-    encoder = purchase_pipeline({}, seed)["encode"].fit(X)
-
-    def prepared(rolled: list[core_rows.Fold]) -> list[core_search.PreparedFold]:
-        return [core_search.prepare(fold, lambda rows: encoder.transform(rows.X)) for fold in rolled]
-
     key = core.study_key(training_sha256, seed=seed, folds=folds, rows=search_rows)
-    found = study.run_study(
-        volume.path(STUDIES, period.as_of) / f"{key}.journal",
-        key,
-        trials,
-        seed,
-        core_search.objective(prepared(rolling(search_rows)), seed, available_cpus()),
-    )
-    final = prepared(rolling(fit_rows // 2, min(folds, FINAL_FOLDS)))
-    finalists = core_search.finalists(found.trials, final, seed, available_cpus())
-    del final
+    journal = volume.path(STUDIES, period.as_of) / f"{key}.journal"
+    found, finalists = _search(journal, lessons, trials, folds, search_rows, fit_rows)
     params = finalists[0].params
-    for each in finalists:
-        log.info("trial %d on many rows: %.5f, %s", each.number, each.average_precision, each.params)
 
-    blend = core_blend.choose(core_blend.tested_periods(rolling(blend_rows), params, seed, wanted))
+    tested = core_blend.tested_periods(lessons.folds(folds, blend_rows), params, seed, wanted)
+    blend = core_blend.choose(tested)
     log.info("blend %s of %s", blend.weights, blend.figures)
-    rows = core_rows.Rows(X, y, np.ones(len(y)), group)
-    pipeline = core.fit_final(rows, cutoff, period.step_days, params, blend.weights, fit_rows, seed)
+    pipeline = core.fit_final(lessons, params, blend.weights, fit_rows)
     model = TrainedModel(
         pipeline,
         core.manifest_of(
             period.as_of,
             horizon_days,
-            cutoff,
+            lessons.cutoff,
             training_sha256,
             params=params,
             seed=seed,
@@ -151,6 +128,39 @@ def _rows_to_learn_from(volume: "Volume", period: "Period") -> "pa.Table":
             "give a later --as-of"
         )
     return table
+
+
+def _lessons(table: "pa.Table", period: "Period", seed: int) -> "Lessons":
+    import numpy as np
+    import pandas as pd
+
+    from retrain_model.core_rows import Lessons, Rows, lists_of
+    from sodai.model import features_frame
+
+    cutoff = pd.to_datetime(table["cutoff"].to_pandas())
+    group = lists_of(cutoff, table["customer_id"].to_numpy())
+    rows = Rows(features_frame(table), table["target"].to_numpy(), np.ones(table.num_rows), group)
+    return Lessons(rows, cutoff, period.step_days, seed)
+
+
+def _search(
+    journal: Path, lessons: "Lessons", trials: int, folds: int, search_rows: int, fit_rows: int
+) -> "tuple[optuna.Study, list[Finalist]]":
+    """The study, and its best trials once more on half of the rows of the final fit."""
+    from retrain_model import core_search, study
+    from sodai.resources import available_cpus
+
+    encoder, cpus = core_search.encoder_of(lessons), available_cpus()
+    small = [core_search.prepare(fold, encoder) for fold in lessons.folds(folds, search_rows)]
+    objective = core_search.objective(small, lessons.seed, cpus)
+    found = study.run_study(journal, journal.stem, trials, lessons.seed, objective)
+    large = [
+        core_search.prepare(fold, encoder) for fold in lessons.folds(min(folds, FINAL_FOLDS), fit_rows // 2)
+    ]
+    finalists = core_search.finalists(found.trials, large, lessons.seed, cpus)
+    for each in finalists:
+        log.info("trial %d on many rows: %.5f, %s", each.number, each.average_precision, each.params)
+    return found, finalists
 
 
 def _missing_share(volume: "Volume", period: "Period", table: "pa.Table") -> float:

@@ -1,41 +1,27 @@
 """From training rows and chosen parameters to a challenger: final fit, missing share, manifest."""
 
 import hashlib
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from retrain_model.core_rows import Rows, faded, sampled
+from retrain_model.core_rows import Lessons
 from sodai.features import FEATURE_NAMES
 from sodai.model import fit_pipeline, purchase_pipeline
 
 
-def fit_final(
-    rows: Rows,
-    cutoff: pd.Series,
-    step_days: int,
-    params: dict[str, Any],
-    weights: dict[str, float],
-    max_rows: int,
-    seed: int,
-) -> Any:
+def fit_final(lessons: Lessons, params: dict[str, Any], weights: dict[str, float], max_rows: int) -> Any:
     """Fit the pipeline on all training periods, newer ones counting more.
 
     Args:
-        rows: every training row; its weights are not used.
-        cutoff: of each row.
-        step_days: days between two cutoffs.
+        lessons: every training row.
         params: of LightGBM.
         weights: of the members of the blend.
         max_rows: to learn from, see `sampled`.
-        seed: of the sampling.
     """
-    weighted = replace(rows, weight=faded(cutoff, cutoff.max(), step_days))
-    learnt = sampled(weighted, max_rows, np.random.default_rng(seed))
-    pipeline = purchase_pipeline(params, seed, weights)
+    learnt = lessons.sample(max_rows)
+    pipeline = purchase_pipeline(params, lessons.seed, weights)
     return fit_pipeline(pipeline, learnt.X, learnt.y, learnt.weight, learnt.group)
 
 

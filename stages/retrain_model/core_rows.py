@@ -1,6 +1,6 @@
 """Which rows a model learns from, how much each counts, and which closed periods test it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,30 @@ class Fold:
     cutoff: pd.Timestamp
     train: Rows
     valid: Rows
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """All that a training learns from: rows of closed periods, and what folds and fits are cut by.
+
+    `cutoff` is the first day of the period of each row (n,), `step_days` lies between two of them,
+    `seed` is that of every draw. The weights of `rows` are not used.
+    """
+
+    rows: Rows
+    cutoff: pd.Series
+    step_days: int
+    seed: int
+
+    def folds(self, n_folds: int, max_rows: int) -> list[Fold]:
+        """See `rolling_folds`."""
+        rng, rows = np.random.default_rng(self.seed), self.rows
+        return rolling_folds(rows.X, rows.y, self.cutoff, rows.group, n_folds, self.step_days, max_rows, rng)
+
+    def sample(self, max_rows: int) -> Rows:
+        """Rows of all periods, newer ones counting more, about `max_rows` of them."""
+        weight = faded(self.cutoff, self.cutoff.max(), self.step_days)
+        return sampled(replace(self.rows, weight=weight), max_rows, np.random.default_rng(self.seed))
 
 
 def periods_back(cutoff: pd.Series, newest: pd.Timestamp, step_days: int) -> npt.NDArray[np.int64]:

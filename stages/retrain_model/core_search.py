@@ -9,8 +9,9 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from retrain_model.core_rows import Fold, Rows
+from retrain_model.core_rows import Fold, Lessons
 from sodai.features import CATEGORICAL_NAMES
+from sodai.model import purchase_pipeline
 
 MAX_ROUNDS = 200
 PATIENCE = 15
@@ -50,15 +51,15 @@ class PreparedFold:
     valid: lightgbm.Dataset
 
 
-def prepare(fold: Fold, encode: Callable[[Rows], Any]) -> PreparedFold:
+def prepare(fold: Fold, encoder: Any) -> PreparedFold:
     """Bin a fold.
 
     Args:
         fold: to bin.
-        encode: from rows to a numeric frame.
+        encoder: of `encoder_of`.
     """
     train = lightgbm.Dataset(
-        encode(fold.train),
+        encoder.transform(fold.train.X),
         fold.train.y,
         weight=fold.train.weight,
         categorical_feature=list(CATEGORICAL_NAMES),
@@ -66,9 +67,14 @@ def prepare(fold: Fold, encode: Callable[[Rows], Any]) -> PreparedFold:
         free_raw_data=False,
     ).construct()
     valid = lightgbm.Dataset(
-        encode(fold.valid), fold.valid.y, reference=train, params=_FIXED, free_raw_data=False
+        encoder.transform(fold.valid.X), fold.valid.y, reference=train, params=_FIXED, free_raw_data=False
     )
     return PreparedFold(train, valid.construct())
+
+
+def encoder_of(lessons: Lessons) -> Any:
+    """What makes numbers of the categories, fitted on every training row."""
+    return purchase_pipeline({}, lessons.seed)["encode"].fit(lessons.rows.X)
 
 
 def evaluate_fold(

@@ -4,6 +4,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from sklearn.preprocessing import FunctionTransformer
 
 from retrain_model.core_rows import Fold, Rows
 from retrain_model.core_search import N_FINALISTS, PreparedFold, evaluate_fold, finalists, prepare
@@ -24,7 +25,8 @@ def made_rows(seed: int, n: int = 2_000) -> Rows:
 @pytest.fixture(scope="module")
 def folds() -> list[PreparedFold]:
     rolled = [Fold(pd.Timestamp("2024-04-01"), made_rows(seed), made_rows(seed + 10)) for seed in range(2)]
-    return [prepare(fold, lambda rows: rows.X) for fold in rolled]
+    as_it_is = FunctionTransformer().fit(rolled[0].train.X)
+    return [prepare(fold, as_it_is) for fold in rolled]
 
 
 def trial(number: int, value: float | None, **params: float) -> optuna.trial.FrozenTrial:
