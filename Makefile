@@ -13,6 +13,7 @@ RUNNER ?=
 OUT ?= data
 TRIALS ?= 50
 WEEKS ?=
+SINCE ?=
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -39,11 +40,11 @@ run: env ## Run the pipeline once: [DATA=folder] [AS_OF=date] [HORIZON=7] [RUNNE
 	    --trials $(TRIALS) $(if $(DATA),--data "$(DATA)") $(if $(AS_OF),--as-of $(AS_OF))
 
 .PHONY: backtest
-backtest: env ## Replay periods in order: DATA=folder WEEKS="2025-01-01:5 2025-01-06" [OUT=data] [TRIALS=50]
+backtest: env ## Replay periods: DATA=folder WEEKS="2025-01-01:5 2025-01-06" [SINCE=date] [OUT=data] [TRIALS=50]
 	@: $(or $(DATA),$(error backtest: DATA is not set; expected a folder with parquet files)) \
 	    $(or $(WEEKS),$(error backtest: WEEKS is not set; expected first days such as "2025-01-01:5 2025-01-06"))
 	@PYTHONPATH=shared:dags:tests .venv/bin/python -m benchmarks.backtest --data "$(DATA)" --weeks "$(WEEKS)" \
-	    --out "$(OUT)" --trials $(TRIALS)
+	    --out "$(OUT)" --trials $(TRIALS) $(if $(SINCE),--since $(SINCE))
 
 .PHONY: bench
 bench: env ## The backtest on Complete Journey: [ONLY="beverages product_type product_id"] [TRIALS=50]

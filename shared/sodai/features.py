@@ -309,8 +309,8 @@ FEATURES: tuple[Feature, ...] = (
         "pair_family_score",
         "pair",
         "score",
-        "what the customer wants of the family, at the product that it sells now: pair_family_weight "
-        "times product_family_share_1w",
+        "how much the customer buys of products of this kind (brand, sub-category, segment, package, size), "
+        "for the part of them that this one sells now",
     ),
     Feature(
         "pair_brand_size_weight",
@@ -322,7 +322,7 @@ FEATURES: tuple[Feature, ...] = (
         "pair_brand_size_score",
         "pair",
         "score",
-        "pair_brand_size_weight times product_brand_size_share_1w",
+        "how much the customer buys of this brand and size, for the part that this product sells of them now",
     ),
     Feature(
         "period_calendar",

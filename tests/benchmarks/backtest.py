@@ -33,14 +33,18 @@ def main(arguments: Sequence[str]) -> int:
         settings = Settings.of(options.data, options.trials)
         volume = Volume(folder / "volume")
         prepare_raw(options.data, volume.root / "raw")
+        measured = [period for period in periods if period.as_of >= (options.since or date.min)]
+        if not measured:
+            raise ReplayError(f"SINCE: found {options.since}, expected a day up to {periods[-1].as_of}")
         replay(volume, periods, settings)
-        figures = measure(volume, periods)
+        figures = measure(volume, measured)
+        figures.decisions = decisions(volume, periods)
     except (ReplayError, SodaiError, OSError) as error:
         print(f"backtest: {error}", file=sys.stderr)
         return 1
-    write(
-        folder, figures, f'make backtest DATA={options.data} WEEKS="{options.weeks}" TRIALS={options.trials}'
-    )
+    since = f" SINCE={options.since}" if options.since else ""
+    command = f'make backtest DATA={options.data} WEEKS="{options.weeks}"{since} TRIALS={options.trials}'
+    write(folder, figures, command)
     return 0
 
 
@@ -100,7 +104,6 @@ def measure(volume: Volume, periods: list[Period]) -> Figures:
         if period not in closed:
             continue
         before = _measure_period(volume, period, transactions, tuned, figures, before)
-    figures.decisions = decisions(volume, periods)
     return figures
 
 
@@ -181,6 +184,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="backtest", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder laid out like raw/")
     parser.add_argument("--weeks", required=True, help='first days, such as "2025-01-01:5 2025-01-06"')
+    parser.add_argument(
+        "--since", type=date.fromisoformat, help="figures of the periods from here on, decisions of all"
+    )
     parser.add_argument("--out", type=Path, default=Path("data"), help="results go to its folder backtest/")
     parser.add_argument("--trials", type=int, default=50, help="Optuna trials of each training")
     return parser.parse_args(arguments)

@@ -78,6 +78,15 @@ def test_a_backtest_resumes_and_gives_the_same_figures(
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "metrics.parquet"), metrics)
 
 
+def test_figures_can_start_later_than_the_replay_but_not_after_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "transacciones.parquet").write_bytes(b"1")
+    given = ["--data", str(tmp_path), "--weeks", "2025-01-06", "--out", str(tmp_path / "out")]
+    assert backtest.main([*given, "--since", "2025-01-07"]) == 1
+    assert capsys.readouterr().err == ("backtest: SINCE: found 2025-01-07, expected a day up to 2025-01-06\n")
+
+
 def test_a_backtest_says_in_one_line_what_it_cannot_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
