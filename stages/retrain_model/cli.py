@@ -46,14 +46,17 @@ def retrain_model(
         int, typer.Option(min=1, max=12, help="Closed periods that each trial is tested on.")
     ] = 3,
     search_rows: Annotated[
-        int, typer.Option(min=1000, help="Rows that a trial learns from, about.")
-    ] = 60_000,
+        int, typer.Option(min=1000, help="Rows that a trial learns from, about; half as many test it.")
+    ] = 40_000,
+    final_rows: Annotated[
+        int, typer.Option(min=1000, help="Rows that the best trials learn from once more, about.")
+    ] = 250_000,
     fit_rows: Annotated[
         int, typer.Option(min=1000, help="Rows that the final fit learns from, about.")
     ] = 1_000_000,
     blend_rows: Annotated[
         int, typer.Option(min=1000, help="Rows that a fold of the blend learns from, about.")
-    ] = 250_000,
+    ] = 100_000,
     members: Annotated[
         str, typer.Option(help="What may be blended: of classifier, ranker, momentum, with commas.")
     ] = "classifier,ranker,momentum",
@@ -76,7 +79,7 @@ def retrain_model(
 
     key = core.study_key(training_sha256, seed=seed, folds=folds, rows=search_rows)
     journal = volume.path(STUDIES, period.as_of) / f"{key}.journal"
-    found, finalists = _search(journal, lessons, trials, folds, search_rows, fit_rows)
+    found, finalists = _search(journal, lessons, trials, folds, search_rows, final_rows)
     params = finalists[0].params
 
     tested = core_blend.tested_periods(lessons.folds(folds, blend_rows), params, seed, wanted)
@@ -144,20 +147,24 @@ def _lessons(table: "pa.Table", period: "Period", seed: int) -> "Lessons":
 
 
 def _search(
-    journal: Path, lessons: "Lessons", trials: int, folds: int, search_rows: int, fit_rows: int
+    journal: Path, lessons: "Lessons", trials: int, folds: int, search_rows: int, final_rows: int
 ) -> "tuple[optuna.Study, list[Finalist]]":
-    """The study, and its best trials once more on half of the rows of the final fit."""
+    """The study, and its best trials once more on many rows."""
     from retrain_model import core_search, study
+    from retrain_model.core_folds import encode, prepare
+    from retrain_model.workers import fold_workers
     from sodai.resources import available_cpus
 
     encoder, cpus = core_search.encoder_of(lessons), available_cpus()
-    small = [core_search.prepare(fold, encoder) for fold in lessons.folds(folds, search_rows)]
-    objective = core_search.objective(small, lessons.seed, cpus)
-    found = study.run_study(journal, journal.stem, trials, lessons.seed, objective)
-    large = [
-        core_search.prepare(fold, encoder) for fold in lessons.folds(min(folds, FINAL_FOLDS), fit_rows // 2)
-    ]
-    finalists = core_search.finalists(found.trials, large, lessons.seed, cpus)
+    small = [encode(fold, encoder, search_rows // 2) for fold in lessons.folds(folds, search_rows)]
+    with fold_workers(small, lessons.seed, min(cpus, study.SIDE_BY_SIDE)) as score:
+        found = study.run_study(
+            journal, journal.stem, trials, lessons.seed, len(small), core_search.suggest, score
+        )
+    large = lessons.folds(min(folds, FINAL_FOLDS), final_rows)
+    finalists = core_search.finalists(
+        found.trials, [prepare(encode(fold, encoder)) for fold in large], lessons.seed, cpus
+    )
     for each in finalists:
         log.info("trial %d on many rows: %.5f, %s", each.number, each.average_precision, each.params)
     return found, finalists
@@ -186,7 +193,6 @@ def _publish(
 ) -> dict[str, Any]:
     from retrain_model import records
     from retrain_model.registration import register
-    from retrain_model.study import finished
     from sodai.model import features_frame
 
     with volume.attempt(RETRAIN, period.as_of) as attempt:
@@ -208,7 +214,7 @@ def _publish(
         model.save(attempt.path(RETRAINED_MODEL))
     return {
         "version": model.manifest["version"],
-        "trials": len(finished(found)),
+        "trials": len(found.trials),
         "average_precision": round(model.manifest["average_precision"], 6),
         "params": model.manifest["params"],
         "blend": model.manifest["blend"]["weights"],

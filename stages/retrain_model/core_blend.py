@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
-from retrain_model.core_rows import Floats, Fold
+from retrain_model.core_rows import Floats, Fold, kept_lists
 from sodai.model import TrainedModel, fit_pipeline, purchase_pipeline
 
 _LIST_LENGTH = 10
@@ -134,8 +134,7 @@ def _spread(tested: Sequence[Tested], name: str) -> float:
 
 def _some_lists(period: Tested) -> Tested:
     """A period with at most about `_MOST_ROWS` rows: more say no more of a weight, and cost time."""
-    lists, place = np.unique(period.group, return_inverse=True)
-    kept = (np.random.default_rng(0).random(len(lists)) < _MOST_ROWS / len(place))[place]
+    kept = kept_lists(period.group, _MOST_ROWS)
     if kept.all() or period.y[kept].min(initial=1) == period.y[kept].max(initial=0):
         return period
     return Tested(

@@ -95,6 +95,13 @@ def sampled(rows: Rows, max_rows: int, rng: np.random.Generator) -> Rows:
     return Rows(rows.X[kept].reset_index(drop=True), rows.y[kept], weight, rows.group[kept])
 
 
+def kept_lists(group: npt.NDArray[np.int64], max_rows: int) -> npt.NDArray[np.bool_]:
+    """Which rows to keep so that about `max_rows` are left, in whole lists, always the same ones: (n,)."""
+    lists, place = np.unique(group, return_inverse=True)
+    share = max_rows / max(len(group), 1)
+    return np.asarray((np.random.default_rng(0).random(len(lists)) < share)[place])
+
+
 def lists_of(cutoff: pd.Series, customer_id: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The list of each row, numbered in the order of the rows: (n,).
 

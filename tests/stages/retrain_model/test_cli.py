@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score
 
 from made_champion import N_CUSTOMERS, SMALL_SEARCH, MadeWeek, featured_week, run_stage, trained_week
 from made_week import files_of
+from retrain_model.core_search import N_FINALISTS
 from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, SCORING, TRAINING, TRIALS
 from sodai.features import FEATURE_NAMES
 from sodai.model import features_frame, load_model
@@ -154,7 +155,7 @@ def test_the_manifest_says_what_the_model_was_made_from(trained: MadeWeek) -> No
         (trial for trial in trials["trials"] if trial["state"] == "COMPLETE"),
         key=lambda trial: (-trial["value"], trial["number"]),
     )
-    assert {each["number"] for each in finalists} == {trial["number"] for trial in completed[:3]}
+    assert {each["number"] for each in finalists} == {trial["number"] for trial in completed[:N_FINALISTS]}
     values = [each["average_precision"] for each in finalists]
     assert values == sorted(values, reverse=True)
 

@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
+from retrain_model.core_folds import EncodedFold, PreparedFold, encode, evaluate_fold, prepare
 from retrain_model.core_rows import Fold, Rows
-from retrain_model.core_search import N_FINALISTS, PreparedFold, evaluate_fold, finalists, prepare
+from retrain_model.core_search import N_FINALISTS, finalists
+from retrain_model.workers import fold_workers
 from sodai.features import CATEGORICAL_NAMES
 
 PARAMS = {"learning_rate": 0.1, "num_leaves": 7, "min_child_samples": 20}
@@ -23,10 +25,15 @@ def made_rows(seed: int, n: int = 2_000) -> Rows:
 
 
 @pytest.fixture(scope="module")
-def folds() -> list[PreparedFold]:
+def encoded() -> list[EncodedFold]:
     rolled = [Fold(pd.Timestamp("2024-04-01"), made_rows(seed), made_rows(seed + 10)) for seed in range(2)]
     as_it_is = FunctionTransformer().fit(rolled[0].train.X)
-    return [prepare(fold, as_it_is) for fold in rolled]
+    return [encode(fold, as_it_is) for fold in rolled]
+
+
+@pytest.fixture(scope="module")
+def folds(encoded: list[EncodedFold]) -> list[PreparedFold]:
+    return [prepare(fold) for fold in encoded]
 
 
 def trial(number: int, value: float | None, **params: float) -> optuna.trial.FrozenTrial:
@@ -49,7 +56,7 @@ def trial(number: int, value: float | None, **params: float) -> optuna.trial.Fro
 def test_the_best_completed_trials_are_finalists(folds: list[PreparedFold]) -> None:
     trials = [trial(0, 0.5), trial(1, None), trial(2, 0.7), trial(3, 0.6), trial(4, 0.7), trial(5, 0.1)]
     found = finalists(trials, folds, 0, 2)
-    assert {each.number for each in found} == {2, 3, 4}
+    assert {each.number for each in found} == {2, 4}
     assert len(found) == N_FINALISTS
 
 
@@ -65,3 +72,26 @@ def test_what_counts_for_finalists_is_their_value_on_many_rows(folds: list[Prepa
         "n_estimators": int(np.median([trees for _, trees in results])),
         "subsample_freq": 1,
     }
+
+
+def test_worker_processes_find_what_this_one_finds(
+    encoded: list[EncodedFold], folds: list[PreparedFold]
+) -> None:
+    other = {**PARAMS, "num_leaves": 3}
+    with fold_workers(encoded, seed=5, n_workers=2) as score:
+        asked = [score(params, fold) for params in (PARAMS, other) for fold in range(2)]
+        found = [future.result() for future in asked]
+    expected = [evaluate_fold(fold, params, 5, 2)[0] for params in (PARAMS, other) for fold in folds]
+    assert found == expected
+
+
+def test_a_tested_period_is_cut_in_whole_lists() -> None:
+    fold = Fold(pd.Timestamp("2024-04-01"), made_rows(0), made_rows(1))
+    as_it_is = FunctionTransformer().fit(fold.train.X)
+    kept = encode(fold, as_it_is, max_tested=500)
+    # 200 lists of ten rows, a quarter of them: a standard deviation is 6 lists.
+    lists = fold.valid.group[kept.valid.X.index]
+    assert len(kept.valid.y) == pytest.approx(500, abs=5 * 60)
+    assert (np.unique(lists, return_counts=True)[1] == 10).all()
+    assert len(kept.train.y) == 2_000
+    assert encode(fold, as_it_is, max_tested=500).valid.X.equals(kept.valid.X)

@@ -1,37 +1,56 @@
-"""An Optuna study on a file: it resumes as if never interrupted, counts, and gives up in one line."""
+"""An Optuna study on a file: the same trials however many run side by side, interrupted or not."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
+from time import sleep
+from typing import Any
 
 import optuna
 import pytest
 
-from retrain_model.study import finished, run_study
-from sodai.errors import ModelError
+from retrain_model.study import SIDE_BY_SIDE, run_study
+from retrain_model.workers import Score
 
-# More than the ten trials that are drawn at random before the sampler learns.
-N_TRIALS = 16
+# More than the trials that are drawn at random, or from nothing because so many run side by side.
+N_TRIALS = 30
+N_FOLDS = 2
 
 
 class ProcessKilledError(Exception):
     """Ends a trial as a kill does: nobody tells the study."""
 
 
-def bowl(trial: optuna.Trial) -> float:
-    """Best at x = .3, n = 10; poor trials are pruned as poor folds are."""
-    value = -((trial.suggest_float("x", 0.0, 1.0) - 0.3) ** 2) - abs(trial.suggest_int("n", 1, 20) - 10) / 50
-    trial.report(value, 0)
-    if trial.should_prune():
-        raise optuna.TrialPruned
-    return value
+def draw(trial: optuna.Trial) -> dict[str, Any]:
+    return {"x": trial.suggest_float("x", 0.0, 1.0), "n": trial.suggest_int("n", 1, 20)}
+
+
+def bowl(params: dict[str, Any], fold: int) -> float:
+    """Best at x = .3, n = 10, and a little lower on the second fold."""
+    return -((params["x"] - 0.3) ** 2) - abs(params["n"] - 10) / 50 - fold / 100
+
+
+def late_at_random(params: dict[str, Any], fold: int) -> float:
+    """The same, ready after a time that has nothing to do with the order of the trials."""
+    sleep(params["x"] * 1000 % 1 / 100)
+    return bowl(params, fold)
+
+
+@contextmanager
+def scorer(executor: Executor, value: Any) -> Iterator[Score]:
+    with executor:
+        yield lambda params, fold: executor.submit(value, params, fold)
+
+
+def run(file: Path, n_trials: int, seed: int = 0, value: Any = bowl, side_by_side: int = 1) -> optuna.Study:
+    with scorer(ThreadPoolExecutor(side_by_side), value) as score:
+        return run_study(file, "key", n_trials, seed, N_FOLDS, draw, score)
 
 
 def outcomes(study: optuna.Study) -> list[tuple[object, ...]]:
-    return [(trial.state.name, trial.value, trial.params) for trial in finished(study)]
-
-
-def run(file: Path, n_trials: int, seed: int = 0, objective: Callable[..., float] = bowl) -> optuna.Study:
-    return run_study(file, "key", n_trials, seed, objective)
+    return [(t.number, t.state.name, t.value, t.params, t.intermediate_values) for t in study.trials]
 
 
 @pytest.fixture(scope="module")
@@ -43,37 +62,49 @@ def test_a_seed_gives_the_same_trials_and_another_seed_others(
     uninterrupted: optuna.Study, tmp_path: Path
 ) -> None:
     assert outcomes(run(tmp_path / "same.journal", N_TRIALS)) == outcomes(uninterrupted)
-    assert outcomes(run(tmp_path / "other.journal", N_TRIALS, seed=1)) != outcomes(uninterrupted)
+    others = run(tmp_path / "other.journal", N_TRIALS, seed=1)
+    assert not {trial.params["x"] for trial in others.trials} & {t.params["x"] for t in uninterrupted.trials}
+
+
+@pytest.mark.parametrize("side_by_side", [2, 3, SIDE_BY_SIDE, 2 * SIDE_BY_SIDE])
+def test_trials_are_the_same_however_many_run_side_by_side_and_whichever_ends_first(
+    uninterrupted: optuna.Study, tmp_path: Path, side_by_side: int
+) -> None:
+    study = run(tmp_path / "study.journal", N_TRIALS, value=late_at_random, side_by_side=side_by_side)
+    assert outcomes(study) == outcomes(uninterrupted)
+
+
+def test_as_many_trials_run_side_by_side_as_may(tmp_path: Path) -> None:
+    all_started = Barrier(SIDE_BY_SIDE, timeout=60)
+
+    def waits_for_the_others(params: dict[str, Any], fold: int) -> float:
+        all_started.wait()
+        return bowl(params, fold)
+
+    file = tmp_path / "study.journal"
+    run(file, SIDE_BY_SIDE, value=waits_for_the_others, side_by_side=SIDE_BY_SIDE)
 
 
 def test_no_two_trials_draw_the_same_parameters(uninterrupted: optuna.Study) -> None:
-    assert len({tuple(trial.params.values()) for trial in finished(uninterrupted)}) == N_TRIALS
+    assert len({tuple(trial.params.values()) for trial in uninterrupted.trials}) == N_TRIALS
 
 
-@pytest.mark.parametrize("done", [3, 13])
+def test_trials_drawn_from_others_are_better_than_those_drawn_at_random(uninterrupted: optuna.Study) -> None:
+    def mean(trials: list[optuna.trial.FrozenTrial]) -> float:
+        return sum(bowl(trial.params, 0) for trial in trials) / len(trials)
+
+    assert mean(uninterrupted.trials[-10:]) > mean(uninterrupted.trials[:10])
+
+
+@pytest.mark.parametrize("done", [3, 13, 25])
 def test_a_study_that_goes_on_in_its_file_ends_like_an_uninterrupted_one(
     uninterrupted: optuna.Study, tmp_path: Path, done: int
 ) -> None:
     file = tmp_path / "study.journal"
-    first = outcomes(run(file, done))
-    study = run(file, N_TRIALS)
+    first = outcomes(run(file, done, side_by_side=3))
+    study = run(file, N_TRIALS, side_by_side=3)
     assert outcomes(study) == outcomes(uninterrupted)
     assert outcomes(study)[:done] == first
-
-
-def test_a_trial_that_was_cut_off_is_given_up_and_drawn_again(
-    uninterrupted: optuna.Study, tmp_path: Path
-) -> None:
-    file = tmp_path / "study.journal"
-    run(file, 4)
-    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(file)))
-    cut_off = optuna.load_study(study_name="key", storage=storage).ask()
-    cut_off.suggest_float("x", 0.0, 1.0)
-
-    study = run(file, N_TRIALS)
-
-    assert study.trials[cut_off.number].state.name == "FAIL"
-    assert outcomes(study) == outcomes(uninterrupted)
 
 
 def test_a_journal_that_ends_in_half_a_line_can_be_gone_on_with(
@@ -89,35 +120,31 @@ def test_a_study_that_has_its_trials_runs_none(tmp_path: Path) -> None:
     file = tmp_path / "study.journal"
     run(file, 5)
 
-    def never(trial: optuna.Trial) -> float:
-        raise AssertionError(f"trial {trial.number} was run")
+    def never(params: dict[str, Any], fold: int) -> float:
+        raise AssertionError(f"{params} was scored on fold {fold}")
 
-    assert len(run(file, 5, objective=never).trials) == 5
-    assert len(run(file, 2, objective=never).trials) == 5
+    assert len(run(file, 5, value=never).trials) == 5
+    assert len(run(file, 2, value=never).trials) == 5
 
 
 def test_pruned_trials_count_and_the_best_is_a_completed_one(uninterrupted: optuna.Study) -> None:
-    states = [trial.state.name for trial in finished(uninterrupted)]
-    assert len(states) == N_TRIALS
-    assert "PRUNED" in states
-    assert uninterrupted.best_trial.state.name == "COMPLETE"
-    assert uninterrupted.best_value == max(
-        trial.value for trial in finished(uninterrupted) if trial.state.name == "COMPLETE"
-    )
+    pruned = [trial for trial in uninterrupted.trials if trial.state.name == "PRUNED"]
+    completed = [trial for trial in uninterrupted.trials if trial.state.name == "COMPLETE"]
+    assert pruned
+    assert len(pruned) + len(completed) == N_TRIALS
+    assert all(list(trial.intermediate_values) == [0] for trial in pruned)
+    assert uninterrupted.best_value == max(trial.value or -1.0 for trial in completed)
+    best = uninterrupted.best_trial
+    assert best.value == pytest.approx(bowl(best.params, 0) - 0.005)
 
 
-def test_an_error_inside_a_trial_ends_the_search_and_never_counts_as_a_trial(tmp_path: Path) -> None:
-    def broken(trial: optuna.Trial) -> float:
-        raise ProcessKilledError
+def test_an_error_inside_a_trial_ends_the_search_and_never_counts_as_a_trial(
+    uninterrupted: optuna.Study, tmp_path: Path
+) -> None:
+    def broken(params: dict[str, Any], fold: int) -> float:
+        raise ProcessKilledError("on its first fold")
 
-    with pytest.raises(ProcessKilledError):
-        run(tmp_path / "study.journal", 3, objective=broken)
-    assert len(outcomes(run(tmp_path / "study.journal", 3))) == 3
-
-
-def test_a_study_without_a_completed_trial_is_an_error_that_says_so(tmp_path: Path) -> None:
-    def pruned(trial: optuna.Trial) -> float:
-        raise optuna.TrialPruned
-
-    with pytest.raises(ModelError, match="no trial of 2 was completed"):
-        run(tmp_path / "study.journal", 2, objective=pruned)
+    file = tmp_path / "study.journal"
+    with pytest.raises(ProcessKilledError, match="on its first fold"):
+        run(file, 3, value=broken)
+    assert outcomes(run(file, N_TRIALS)) == outcomes(uninterrupted)
