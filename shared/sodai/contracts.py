@@ -50,11 +50,19 @@ class Contract:
             ContractError: columns are missing or too many, have another type, nulls where none
                 may be, values out of bounds, or the key is not unique.
         """
+        self.check_values(table, where)
+        if self.key and table.num_rows:
+            _raise_any(_key_faults(self.key, table), where)
+
+    def check_values(self, table: pa.Table, where: str) -> None:
+        """The same without the key, for pieces of a table whose order proves that no key repeats.
+
+        Raises:
+            ContractError: see `check`.
+        """
         faults = self.schema_faults(table.schema)
         if not faults:
             faults = [fault for column in self.columns for fault in _value_faults(column, table)]
-        if not faults and self.key and table.num_rows:
-            faults = _key_faults(self.key, table)
         _raise_any(faults, where)
 
     def check_schema(self, schema: pa.Schema, where: str) -> None:

@@ -178,7 +178,7 @@ TRAINING = _weekly(
 SCORING = _weekly(
     FEATURES_STAGE,
     "scoring.parquet",
-    "one candidate of the period to predict",
+    "one candidate of the period to predict, in the order of the key",
     Contract((*PAIR_COLUMNS, *FEATURE_COLUMNS), key=("customer_id", "product_id")),
 )
 
@@ -302,6 +302,15 @@ RECOMMENDATIONS = Dataset(
     PREDICT,
     "one record: the best k products of every customer, indexed by customer",
     unit=_PREDICTIONS_FOLDER,
+)
+# What generate_predictions knows of a candidate before the volume of the period is counted in.
+SCORES = Contract(
+    (
+        *PAIR_COLUMNS,
+        Column("log_odds", pa.float64(), "of at least one purchase in a period of usual volume"),
+        Column("rank", pa.int32(), "1 = best, per customer", minimum=1),
+    ),
+    key=("customer_id", "product_id"),
 )
 PREDICTION_SUMMARY = _weekly(PREDICT, "summary.json", "one record: counts, expected pairs, expected F1")
 

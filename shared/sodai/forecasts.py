@@ -28,9 +28,14 @@ class ExpectedVolume:
         """Expected number of purchased pairs that are no candidates."""
         return self.pairs * self.missing_share
 
+    @property
+    def candidate_pairs(self) -> float:
+        """Expected number of purchased pairs among the candidates."""
+        return self.pairs - self.missing_pairs
+
     def probabilities(self, log_odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Probabilities of all candidates of the period, from their calibrated log-odds: (n,)."""
-        return probabilities_at_volume(log_odds, self.pairs - self.missing_pairs)
+        return probabilities_at_volume(log_odds, self.candidate_pairs)
 
 
 def expected_volume(volume: Volume, as_of: date, cutoff: date, missing_share: float) -> ExpectedVolume:

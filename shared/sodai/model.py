@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import skops.io
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
@@ -110,11 +111,11 @@ class TrainedModel:
     pipeline: Pipeline
     manifest: dict[str, Any]
 
-    def raw_score(self, X: pd.DataFrame) -> Floats:
+    def raw_score(self, X: pd.DataFrame | pa.Table) -> Floats:
         """The blended score before calibration: (n,), log-odds where the classifier stands alone."""
         return np.asarray(self.blend.decision_function(self.encoded(X)), dtype=np.float64)
 
-    def log_odds(self, X: pd.DataFrame) -> Floats:
+    def log_odds(self, X: pd.DataFrame | pa.Table) -> Floats:
         """Calibrated log-odds of at least one purchase in a period of usual volume: (n,).
 
         The calibration is a line through the log-odds (Platt, 1999).
@@ -123,7 +124,7 @@ class TrainedModel:
         odds = calibration["slope"] * self.raw_score(X) + calibration["intercept"]
         return np.asarray(np.clip(odds, -_LARGEST_ODDS, _LARGEST_ODDS), dtype=np.float64)
 
-    def contributions(self, X: pd.DataFrame) -> Floats:
+    def contributions(self, X: pd.DataFrame | pa.Table) -> Floats:
         """SHAP values before calibration: (n, 72 + 1), the last column is the base value.
 
         A row adds up to `raw_score`.
@@ -137,14 +138,33 @@ class TrainedModel:
         write_estimator(folder / ESTIMATOR_FILE, self.pipeline)
         write_manifest(folder, self.manifest)
 
-    def encoded(self, X: pd.DataFrame) -> pd.DataFrame:
-        """The features as the blend takes them: (n, 72), categories as codes and first."""
-        return self.pipeline["encode"].transform(X)
+    def encoded(self, X: pd.DataFrame | pa.Table) -> pd.DataFrame:
+        """The features as the blend takes them: (n, 72), categories as codes and first.
+
+        Args:
+            X: (n, features) as from `features_frame`, or the table that it takes, which spares the
+                detour by a frame: six tenths of the time that scoring took went there.
+        """
+        if isinstance(X, pd.DataFrame):
+            return self.pipeline["encode"].transform(X)
+        categories = self.pipeline["encode"].named_transformers_["codes"].categories_
+        codes = dict(zip(CATEGORICAL_NAMES, categories, strict=True))
+        columns = np.empty((X.num_rows, len(_ENCODED_ORDER)), np.float32, order="F")
+        for place, name in enumerate(_ENCODED_ORDER):
+            values = _codes(X[name], codes[name]) if name in codes else X[name]
+            columns[:, place] = values.to_numpy()
+        return pd.DataFrame(columns, columns=_ENCODED_ORDER, copy=False)
 
     @property
     def blend(self) -> BlendedClassifier:
         """The second step of the pipeline."""
         return self.pipeline["classify"]
+
+
+def _codes(column: pa.ChunkedArray, categories: npt.NDArray[np.object_]) -> pa.ChunkedArray:
+    """The place of each value among the categories that a model knows, -1 for the others."""
+    places = pc.index_in(pc.fill_null(column, ""), pa.array(categories, pa.string()))
+    return pc.fill_null(places, -1)
 
 
 def write_estimator(file: Path, pipeline: Pipeline) -> None:

@@ -1,54 +1,69 @@
 """Scores of a period's candidates: what explains a recommendation and what publishes it must agree."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 
-import pandas as pd
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from sodai.datasets import SCORING
 from sodai.errors import InputError
-from sodai.forecasts import expected_volume
-from sodai.model import TrainedModel, features_frame
+from sodai.model import TrainedModel
+from sodai.ordered import Shard, read_in_order, whole_customers
 from sodai.selection import rank_within_customer
 from sodai.volume import Volume
 
-# About 100 MB of features: enough for LightGBM to be fast, little beside what a stage imports.
+# About 60 MB of features: enough for LightGBM to be fast, little beside what a stage imports.
 BATCH_ROWS = 200_000
 
 
+@dataclass(frozen=True)
+class Scored:
+    """Candidates of whole customers, with what the model says of each.
+
+    `candidates` has the columns of SCORING in key order, `log_odds` (n,) are calibrated, of at least
+    one purchase in a period of usual volume, `rank` (n,) is 1 for the best of a customer.
+    """
+
+    candidates: pa.Table
+    log_odds: npt.NDArray[np.float64]
+    rank: npt.NDArray[np.int32]
+
+
 def score_candidates(
-    volume: Volume, as_of: date, model: TrainedModel, batch_rows: int = BATCH_ROWS
-) -> pd.DataFrame:
-    """Probability and rank of every candidate of SCORING, read and scored `batch_rows` at a time.
-
-    The probabilities of all candidates add up to the volume that FORECASTS expects of them.
-
-    Returns:
-        customer_id, product_id, probability (of at least one purchase in the period), rank (1 = best
-        of the customer), in key order whatever the order of the rows of SCORING.
+    volume: Volume, as_of: date, model: TrainedModel, shard: Shard = Shard(), batch_rows: int = BATCH_ROWS
+) -> Iterator[Scored]:
+    """Every candidate of a shard of SCORING, read and scored about `batch_rows` at a time.
 
     Raises:
-        InputError: there is no candidate, or no forecast of the period's volume.
+        InputError: there is no candidate in the whole table.
+        ContractError: it breaks its contract, or is not in key order.
         ModelError: the model was trained on other features.
     """
-    expected = expected_volume(volume, as_of, as_of, model.manifest["missing_share"])
-    pieces = [_score(piece, model) for piece in volume.read_batches(SCORING, as_of, batch_rows)]
-    if not sum(len(piece) for piece in pieces):
+    n_candidates_of(volume, as_of)
+    path = volume.path(SCORING, as_of)
+    rows = shard.rows_of(path, SCORING.producer)
+    pieces = read_in_order([path], SCORING.contract, SCORING.producer, rows)
+    for candidates in whole_customers(pieces, batch_rows):
+        log_odds = model.log_odds(candidates)
+        customer_id, product_id = (candidates[name].to_numpy() for name in ("customer_id", "product_id"))
+        yield Scored(candidates, log_odds, rank_within_customer(customer_id, product_id, log_odds))
+
+
+def n_candidates_of(volume: Volume, as_of: date) -> int:
+    """How many candidates SCORING holds.
+
+    Raises:
+        VolumeError: it is missing or not readable.
+        InputError: there is none.
+    """
+    path = volume.existing(SCORING, as_of)
+    n_candidates = len(Shard().rows_of(path, SCORING.producer))
+    if not n_candidates:
         raise InputError(
-            f"{volume.path(SCORING, as_of)}: found no candidates, expected at least one customer-product "
-            f"pair; check that transactions before {as_of} exist and run create_features again"
+            f"{path}: found no candidates, expected at least one customer-product pair; check that "
+            f"transactions before {as_of} exist and run create_features again"
         )
-    scores = pd.concat(pieces).sort_values(["customer_id", "product_id"], ignore_index=True)
-    scores["probability"] = expected.probabilities(scores.pop("log_odds").to_numpy())
-    scores["rank"] = rank_within_customer(scores["customer_id"], scores["product_id"], scores["probability"])
-    return scores
-
-
-def _score(piece: pa.Table, model: TrainedModel) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "customer_id": piece["customer_id"].to_numpy(),
-            "product_id": piece["product_id"].to_numpy(),
-            "log_odds": model.log_odds(features_frame(piece)),
-        }
-    )
+    return n_candidates

@@ -3,6 +3,8 @@
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -60,16 +62,17 @@ def read_transactions(volume: Volume, before: date, since: date | None = None) -
     return pa.concat_tables([_read(file, wanted) for file in transaction_files(volume, before)])
 
 
-def customers_with_history(volume: Volume, before: date) -> set[int]:
-    """The customers with at least one purchase dated before `before` (exclusive).
+def customers_with_history(volume: Volume, before: date) -> npt.NDArray[np.int64]:
+    """The customers with at least one purchase dated before `before` (exclusive), in order.
 
     Raises:
         VolumeError: see `transaction_files`.
     """
     wanted = pc.field("purchase_date") < pa.scalar(before)
-    customers: set[int] = set()
+    customers = np.array([], dtype=np.int64)
     for file in transaction_files(volume, before):
-        customers.update(_read(file, wanted, ["customer_id"])["customer_id"].unique().to_pylist())
+        found = _read(file, wanted, ["customer_id"])["customer_id"].unique().to_numpy()
+        customers = np.union1d(customers, found)
     return customers
 
 

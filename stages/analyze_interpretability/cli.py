@@ -1,34 +1,30 @@
 """The edge of analyze_interpretability: reads model and candidates, writes reasons, importance, page."""
 
 import logging
-from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sodai.cli import DEFAULT_DATA, AsOf, DataRoot, Seed, stage_command
-from sodai.datasets import IMPORTANCE, INTERPRET, PUBLISHED_MODEL, REASONS, SCORING, SHAP_PAGE
+from sodai.datasets import CUSTOMERS, IMPORTANCE, INTERPRET, PUBLISHED_MODEL, REASONS, SHAP_PAGE
 from sodai.periods import parse_date
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
     import pyarrow as pa
 
-    from sodai.model import TrainedModel
-    from sodai.volume import Volume
+    from analyze_interpretability.explained import Explained
 
 log = logging.getLogger("sodai")
 
-# Contributions cost about a millisecond a row: a line in the log every few seconds.
-_ROWS_PER_STEP = 5_000
+# A third of them is explained, at about a millisecond a row: a line in the log every few seconds.
+_CANDIDATES_PER_STEP = 20_000
 
 ListLength = Annotated[
     int, typer.Option("--k", min=1, max=100, help="Recommendations for each customer that get reasons.")
 ]
 MaxRows = Annotated[
     int,
-    typer.Option("--max-rows", min=1, help="Candidates in the global figures, spread over all customers."),
+    typer.Option("--max-rows", min=100, help="Candidates in the global figures, spread over all customers."),
 ]
 
 
@@ -45,68 +41,55 @@ def analyze_interpretability(
     import pyarrow as pa
 
     from analyze_interpretability import core, core_page
+    from analyze_interpretability.explained import Explained
     from sodai.features import FEATURES
-    from sodai.model import features_frame, load_model
-    from sodai.scoring import score_candidates
+    from sodai.model import load_model
+    from sodai.ordered import adding_rows
+    from sodai.scoring import n_candidates_of, score_candidates
     from sodai.volume import Volume
 
     day, volume = parse_date(as_of), Volume(data)
     model = load_model(volume.path(PUBLISHED_MODEL, day))
-    scores = score_candidates(volume, day, model)
-    sampled = core.sample_pairs(scores, max_rows, np.random.default_rng(seed))
-    recommended = scores[scores["rank"] <= k]
-
-    candidates = _candidates(volume, day, scores.loc[sampled.index.union(recommended.index)])
-    X = features_frame(candidates)
-    contributions, gap = _contributions(model, X)
-    pairs = candidates.select(["customer_id", "product_id"]).to_pandas()
-    of_sample, of_lists = core.rows_of(pairs, sampled), core.rows_of(pairs, recommended)
-
-    importance = core.importance(contributions[of_sample, :-1], FEATURES)
-    reasons = core.reasons(pairs[of_lists], X[of_lists], contributions[of_lists, :-1], FEATURES)
-    counts = {
-        "n_candidates": len(scores),
-        "n_customers": scores["customer_id"].nunique(),
-        "n_sampled": len(sampled),
-        "gap": gap,
-    }
-    note = f"week of {day} · model version {model.manifest['version']}"
-    page = core_page.shap_page(note, X[of_sample], contributions[of_sample], importance, counts, seed)
+    n_candidates = n_candidates_of(volume, day)
+    n_customers = volume.read(CUSTOMERS, day, columns=["customer_id"]).num_rows
+    of_each = core.drawn_of_each(n_candidates, n_customers, max_rows)
+    rng, n_done, n_explained = np.random.default_rng(seed), 0, 0
     with volume.attempt(INTERPRET, day) as attempt:
+        candidates = score_candidates(volume, day, model, batch_rows=_CANDIDATES_PER_STEP)
+        samples = []
+        with adding_rows(attempt.path(REASONS), REASONS.contract) as add_reasons:
+            for scored in candidates:
+                drawn = core.sample(scored.candidates["customer_id"].to_numpy(), of_each, rng)
+                listed = scored.rank <= k
+                rows = Explained.of(model, scored.candidates.filter(pa.array(drawn | listed)))
+                add_reasons(_reasons(rows.only(listed[drawn | listed])))
+                samples.append(rows.only(drawn[drawn | listed]))
+                n_done, n_explained = n_done + len(listed), n_explained + int(listed.sum())
+                log.info("candidates %d of %d explained", n_done, n_candidates)
+        sampled = Explained.together(samples)
+        importance = core.importance(sampled.contributions[:, :-1], FEATURES)
+        counts = {
+            "n_candidates": n_candidates,
+            "n_customers": n_customers,
+            "n_sampled": len(sampled.pairs),
+            "gap": sampled.gap,
+        }
+        note = f"week of {day} · model version {model.manifest['version']}"
+        page = core_page.shap_page(note, sampled.X, sampled.contributions, importance, counts, seed)
         attempt.write(IMPORTANCE, pa.Table.from_pandas(importance, IMPORTANCE.contract.schema))
-        attempt.write(REASONS, pa.Table.from_pandas(reasons, REASONS.contract.schema))
         attempt.write_text(SHAP_PAGE, page)
     return {
         **counts,
-        "n_explained": len(recommended),
+        "n_explained": n_explained,
         "top_features": importance["feature"].head(5).tolist(),
     }
 
 
-def _candidates(volume: "Volume", day: date, pairs: "pd.DataFrame") -> "pa.Table":
-    """The rows of SCORING of the given pairs, in key order, read in pieces."""
+def _reasons(rows: "Explained") -> "pa.Table":
     import pyarrow as pa
 
-    from analyze_interpretability.core import rows_of
-    from sodai.scoring import BATCH_ROWS
+    from analyze_interpretability import core
+    from sodai.features import FEATURES
 
-    kept = []
-    for piece in volume.read_batches(SCORING, day, BATCH_ROWS):
-        keys = piece.select(["customer_id", "product_id"]).to_pandas()
-        kept.append(piece.filter(pa.array(rows_of(keys, pairs))))
-    return pa.concat_tables(kept).sort_by([("customer_id", "ascending"), ("product_id", "ascending")])
-
-
-def _contributions(model: "TrainedModel", X: "pd.DataFrame") -> "tuple[np.ndarray, float]":
-    """Contributions of every row with the base value last, and their largest gap to the raw score."""
-    import numpy as np
-
-    from analyze_interpretability.core import check_additivity
-
-    steps, gap = [], 0.0
-    for start in range(0, len(X), _ROWS_PER_STEP):
-        rows = X.iloc[start : start + _ROWS_PER_STEP]
-        steps.append(model.contributions(rows))
-        gap = max(gap, check_additivity(steps[-1], model.raw_score(rows)))
-        log.info("%d of %d candidates explained", min(start + _ROWS_PER_STEP, len(X)), len(X))
-    return np.concatenate(steps), gap
+    reasons = core.reasons(rows.pairs, rows.X, rows.contributions[:, :-1], FEATURES)
+    return pa.Table.from_pandas(reasons, REASONS.contract.schema).replace_schema_metadata(None)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from sodai.errors import ModelError
 from sodai.features import Feature
+from sodai.selection import rank_within_customer, starts_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -17,31 +18,35 @@ _PAIR = ["customer_id", "product_id"]
 _TOLERANCE = 1e-6
 
 
-def sample_pairs(pairs: pd.DataFrame, max_rows: int, rng: np.random.Generator) -> pd.DataFrame:
-    """The candidates that stand for all customers in the global figures.
+def drawn_of_each(n_candidates: int, n_customers: int, max_rows: int) -> float:
+    """How many candidates of each customer stand for all in the global figures.
 
-    All of them where there are at most `max_rows`. Otherwise every customer gives the same number,
-    `max_rows` / customers and at least one, drawn at random, so that no customer speaks louder for
-    having more candidates.
+    All of them (infinity) where there are at most `max_rows` candidates. Otherwise every customer
+    gives the same number, so that none speaks louder for having more candidates; less than 1 is the
+    share of the customers that give one.
+    """
+    if n_candidates <= max_rows:
+        return float("inf")
+    return max_rows // n_customers or max_rows / n_customers
+
+
+def sample(
+    customer_id: npt.NDArray[np.int64], of_each: float, rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """(n,) mask of the candidates that are drawn at random for the global figures.
 
     Args:
-        pairs: customer_id, product_id in key order.
-        max_rows: largest sample, as long as there are no more customers than that.
+        customer_id: (n,) of whole customers, in order.
+        of_each: as from `drawn_of_each`.
         rng: where the draw comes from.
-
-    Returns:
-        The drawn rows of `pairs`, in key order.
     """
-    if len(pairs) <= max_rows:
-        return pairs
-    each = max(1, max_rows // pairs["customer_id"].nunique())
-    drawn = pairs.assign(lot=rng.random(len(pairs))).sort_values(["customer_id", "lot"])
-    return drawn.groupby("customer_id").head(each).sort_values(_PAIR)[_PAIR]
-
-
-def rows_of(pairs: pd.DataFrame, wanted: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """(n,) mask of the rows of `pairs` whose customer_id and product_id stand in `wanted` too."""
-    return np.asarray(pd.MultiIndex.from_frame(pairs[_PAIR]).isin(pd.MultiIndex.from_frame(wanted[_PAIR])))
+    lots = rng.random(len(customer_id))
+    drawn = rank_within_customer(customer_id, lots, -lots) <= max(1.0, of_each)
+    if of_each < 1:
+        starts = starts_of(customer_id)
+        gives = rng.random(len(starts)) < of_each
+        drawn &= np.repeat(gives, np.diff(starts, append=len(customer_id)))
+    return np.asarray(drawn)
 
 
 def check_additivity(contributions: Floats, raw_score: Floats) -> float:

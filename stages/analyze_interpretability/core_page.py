@@ -21,7 +21,8 @@ _BODY = environment.from_string("""
 <h2>What moves the model</h2>
 <p>Mean absolute contribution to the log-odds of a purchase, over {{ "{:,}".format(n_sampled) }} of
 {{ "{:,}".format(n_candidates) }} candidates of {{ "{:,}".format(n_customers) }} customers
-{%- if n_sampled < n_candidates %}, the same number drawn from each{% endif %}. Contributions are LightGBM's
+{%- if n_sampled < n_customers %}, one of each that was drawn
+{%- elif n_sampled < n_candidates %}, the same number drawn from each{% endif %}. Contributions are LightGBM's
 exact SHAP values: with the base value they add up to the raw score of every row (largest gap
 {{ "%.0e"|format(gap) }}).</p>
 <div class="grid">

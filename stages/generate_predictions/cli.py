@@ -20,15 +20,15 @@ from sodai.datasets import (
     PREDICTION_SUMMARY,
     PREDICTIONS,
     PUBLISHED_MODEL,
-    REASONS,
     RECOMMENDATIONS,
 )
 from sodai.periods import parse_date
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from sodai.volume import Volume
+    from generate_predictions.parts import Scores
+    from sodai.forecasts import ExpectedVolume
+    from sodai.model import TrainedModel
+    from sodai.volume import Attempt, Volume
 
 log = logging.getLogger("sodai")
 
@@ -43,42 +43,65 @@ def generate_predictions(
     k: ListLength = 10,
 ) -> dict[str, Any]:
     """Publish the probability of every candidate and the best products of every customer."""
-    import pyarrow as pa
-
-    from generate_predictions import core
     from sodai.forecasts import expected_volume
     from sodai.model import load_model
-    from sodai.scoring import score_candidates
     from sodai.volume import Volume
-    from sodai.warehouse import customers_with_history
 
     day, volume = parse_date(as_of), Volume(data)
     model = load_model(volume.path(PUBLISHED_MODEL, day))
-    version = str(model.manifest["version"])
-    missing_pairs = expected_volume(volume, day, day, model.manifest["missing_share"]).missing_pairs
-
-    scores = score_candidates(volume, day, model)
-    log.info("%d candidates scored with version %s", len(scores), version)
-    predictions = core.predict(scores, day, version, missing_pairs)
-
-    customers = volume.read(CUSTOMERS, day)["customer_id"].to_pylist()
-    summary = core.summarize(predictions, customers, customers_with_history(volume, day), missing_pairs, k)
+    expected = expected_volume(volume, day, day, model.manifest["missing_share"])
+    header = {
+        "week": day.isoformat(),
+        "horizon_days": horizon_days,
+        "k": k,
+        "model_version": str(model.manifest["version"]),
+    }
+    with volume.attempt(PREDICT, day) as attempt:
+        scores = _scores(volume, attempt, day, model)
+        summary = _publish(volume, attempt, day, scores, expected, header)
     if summary["short_lists"]:
         log.warning("%d customers have fewer than %d candidates", len(summary["short_lists"]), k)
-
-    header = {"week": day.isoformat(), "horizon_days": horizon_days, "k": k, "model_version": version}
-    reasons = _reasons(volume, day).to_pandas()
-    index = core.recommendation_index(core.recommend(predictions, k), customers, reasons, header)
-    with volume.attempt(PREDICT, day) as attempt:
-        attempt.write(PREDICTIONS, pa.Table.from_pandas(predictions, PREDICTIONS.contract.schema))
-        attempt.write_text(RECOMMENDATIONS, index)
-        attempt.write_json(PREDICTION_SUMMARY, {"as_of": day, **header, **summary})
     return {**header, **{name: value for name, value in summary.items() if name != "short_lists"}}
 
 
-def _reasons(volume: "Volume", day: date) -> "pa.Table":
-    """The reasons of the week; lists are published without any where none were made."""
-    if volume.exists(REASONS, day):
-        return volume.read(REASONS, day)
-    log.warning("no reasons for %s: run analyze_interpretability before for lists with reasons", day)
-    return REASONS.contract.schema.empty_table()
+def _scores(volume: "Volume", attempt: "Attempt", day: date, model: "TrainedModel") -> "Scores":
+    from generate_predictions.parts import Scores, write_scores
+
+    file = attempt.scratch("scores") / "scores.parquet"
+    n_candidates = write_scores(file, volume, day, model)
+    log.info("%d candidates scored with version %s", n_candidates, model.manifest["version"])
+    return Scores([file])
+
+
+def _publish(
+    volume: "Volume",
+    attempt: "Attempt",
+    day: date,
+    scores: "Scores",
+    expected: "ExpectedVolume",
+    header: dict[str, Any],
+) -> dict[str, Any]:
+    """Write what is published of the scores, customer by customer; gives the summary."""
+    import numpy as np
+
+    from generate_predictions import core
+    from generate_predictions.lists import adding_lists, reasons_of
+    from sodai.ordered import adding_rows
+    from sodai.warehouse import customers_with_history
+
+    outlook = core.Outlook.of(scores.log_odds, expected.candidate_pairs, expected.missing_pairs)
+    customers = np.sort(volume.read(CUSTOMERS, day)["customer_id"].to_numpy())
+    tally = core.Tally(customers, customers_with_history(volume, day), header["k"])
+    index = attempt.path(RECOMMENDATIONS), customers, reasons_of(volume, day), header
+    with (
+        adding_rows(attempt.path(PREDICTIONS), PREDICTIONS.contract) as add_predictions,
+        adding_lists(*index) as add_lists,
+    ):
+        for table in scores.tables():
+            predictions = outlook.predictions(table, day, header["model_version"])
+            add_predictions(predictions)
+            add_lists(core.recommend(predictions, header["k"]))
+            tally.add(predictions)
+    summary = tally.summary(outlook.missing_pairs)
+    attempt.write_json(PREDICTION_SUMMARY, {"as_of": day, **header, **summary})
+    return summary

@@ -1,110 +1,130 @@
-"""From the scores of a period's candidates to what is published about it."""
+"""From the scores of a period's candidates to what is published about them, some customers at a time."""
 
-import json
-from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import pandas as pd
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
-from sodai.selection import expected_f1, expected_f1_set
+from sodai.datasets import PREDICTIONS
+from sodai.selection import Blocks, expected_f1_threshold, probabilities, shift_to_volume
 
-_PAIR = ["customer_id", "product_id"]
-# The API shows probabilities; more digits than this are noise and make the file a third larger.
-_DIGITS = 4
+Integers = npt.NDArray[np.int64]
 
 
-def predict(scores: pd.DataFrame, week: date, model_version: str, missing_pairs: float) -> pd.DataFrame:
-    """The columns of PREDICTIONS, in the order of `scores`.
+@dataclass(frozen=True)
+class Outlook:
+    """What is known only of a whole period: how its log-odds become probabilities and a set.
 
-    Args:
-        scores: customer_id, product_id, probability, rank, one row a candidate, in key order.
-        week: first day of the period.
-        model_version: version in the registry.
-        missing_pairs: expected number of purchased pairs that are no candidates.
+    All log-odds move by `shift`; pairs with a probability above `threshold` are in the predicted set.
     """
-    selected = expected_f1_set(scores["probability"].to_numpy(), missing_pairs)
-    return scores.assign(week=week, selected=selected, model_version=model_version)
 
+    shift: float
+    threshold: float
+    missing_pairs: float
 
-def recommend(predictions: pd.DataFrame, k: int) -> pd.DataFrame:
-    """The `k` best products of every customer, ordered by customer and rank."""
-    best = predictions[predictions["rank"] <= k]
-    return best.sort_values(["customer_id", "rank"], ignore_index=True)
+    @classmethod
+    def of(cls, log_odds: Blocks, candidate_pairs: float, missing_pairs: float) -> "Outlook":
+        """The outlook of a period.
 
-
-def summarize(
-    predictions: pd.DataFrame,
-    customers: Iterable[int],
-    with_history: set[int],
-    missing_pairs: float,
-    k: int,
-) -> dict[str, Any]:
-    """The figures of PREDICTION_SUMMARY.
-
-    Args:
-        predictions: the columns of PREDICTIONS, all candidates of the period.
-        customers: every customer that is to get a list.
-        with_history: the customers with a purchase before the period.
-        missing_pairs: as in `predict`.
-        k: products that every list should hold.
-
-    Returns:
-        Counts of candidates, selected pairs and customers; `expected_pairs` and `expected_f1` of the
-        period, purchases outside the candidates included; `short_lists`, the customers with fewer
-        than `k` products (text id -> products), for each of which there is nothing more to offer.
-    """
-    probability, selected = predictions["probability"].to_numpy(), predictions["selected"].to_numpy()
-    best = recommend(predictions, k)
-    lengths = best.groupby("customer_id").size().reindex(sorted(customers), fill_value=0)
-    without_history = ~lengths.index.isin(list(with_history))
-    short = lengths[lengths < k]
-    return {
-        "k": k,
-        "n_candidates": len(predictions),
-        "n_selected": int(selected.sum()),
-        "n_recommended": len(best),
-        "n_products_recommended": int(best["product_id"].nunique()),
-        "n_customers": len(lengths),
-        "n_customers_with_full_list": int((lengths >= k).sum()),
-        "n_customers_without_history": int(without_history.sum()),
-        "n_customers_without_history_listed": int((lengths[without_history] > 0).sum()),
-        "expected_pairs": round(float(probability.sum()) + missing_pairs, 3),
-        "expected_missing_pairs": round(missing_pairs, 3),
-        "expected_f1": round(expected_f1(probability, selected, missing_pairs), 6),
-        "short_lists": {str(customer): int(length) for customer, length in short.items()},
-    }
-
-
-def recommendation_index(
-    best: pd.DataFrame, customers: Iterable[int], reasons: pd.DataFrame, header: Mapping[str, Any]
-) -> str:
-    """The text of RECOMMENDATIONS: one JSON object with one line a customer.
-
-    Args:
-        best: customer_id, product_id, probability, rank, selected, ordered by customer and rank.
-        customers: every customer that is to be found in the index, with an empty list if need be.
-        reasons: customer_id, product_id, position, direction, phrase; may be empty.
-        header: what stands before `customers`.
-    """
-    why: dict[tuple[int, int], list[dict[str, str]]] = {}
-    for reason in reasons.sort_values([*_PAIR, "position"]).to_dict("records"):
-        told = {"direction": reason["direction"], "text": reason["phrase"]}
-        why.setdefault((reason["customer_id"], reason["product_id"]), []).append(told)
-    lists: dict[int, list[dict[str, Any]]] = {int(customer): [] for customer in sorted(customers)}
-    for row in best.to_dict("records"):
-        pair = row["customer_id"], row["product_id"]
-        lists.setdefault(pair[0], []).append(
-            {
-                "product_id": pair[1],
-                "probability": round(row["probability"], _DIGITS),
-                "rank": row["rank"],
-                "selected": row["selected"],
-                "reasons": why.get(pair, []),
-            }
+        Args:
+            log_odds: of all its candidates.
+            candidate_pairs, missing_pairs: expected purchased pairs that are candidates, and that are none.
+        """
+        shift = shift_to_volume(log_odds, candidate_pairs)
+        threshold = expected_f1_threshold(
+            lambda: (probabilities(block, shift) for block in log_odds()), missing_pairs
         )
-    opening = json.dumps(dict(header), ensure_ascii=False, allow_nan=False)[:-1]
-    lines = [
-        f'"{customer}": {json.dumps(products, ensure_ascii=False)}' for customer, products in lists.items()
-    ]
-    return f'{opening}, "customers": {{\n' + ",\n".join(lines) + "\n}}\n"
+        return cls(shift, threshold, missing_pairs)
+
+    def predictions(self, scores: pa.Table, week: date, model_version: str) -> pa.Table:
+        """The columns of PREDICTIONS, in the order of `scores`.
+
+        Args:
+            scores: the columns of SCORES.
+            week: first day of the period.
+            model_version: version in the registry.
+        """
+        probability = probabilities(scores["log_odds"].to_numpy(), self.shift)
+        columns = {
+            "week": pa.repeat(pa.scalar(week, pa.date32()), len(probability)),
+            "customer_id": scores["customer_id"],
+            "product_id": scores["product_id"],
+            "probability": probability,
+            "rank": scores["rank"],
+            "selected": probability > self.threshold,
+            "model_version": pa.repeat(pa.scalar(model_version), len(probability)),
+        }
+        return pa.table(columns, PREDICTIONS.contract.schema)
+
+
+def recommend(predictions: pa.Table, k: int) -> pa.Table:
+    """The `k` best products of every customer, in the order of `predictions`."""
+    return predictions.filter(pa.array(predictions["rank"].to_numpy() <= k))
+
+
+class Tally:
+    """Counts the predictions of a period while they pass.
+
+    Args:
+        customers: every customer that is to get a list, in order.
+        with_history: the customers with a purchase before the period.
+        k: products that every list should hold.
+    """
+
+    def __init__(self, customers: Integers, with_history: Integers, k: int) -> None:
+        self._customers, self._with_history, self._k = customers, with_history, k
+        self._lengths = np.zeros(len(customers), dtype=np.int64)
+        self._products: set[int] = set()
+        self._n_candidates = self._n_selected = self._n_recommended = 0
+        self._expected = self._expected_selected = 0.0
+
+    def add(self, predictions: pa.Table) -> None:
+        """Count the columns of PREDICTIONS of some customers, each customer whole."""
+        probability, selected = predictions["probability"].to_numpy(), predictions["selected"].to_numpy()
+        best = recommend(predictions, self._k)
+        self._n_candidates += len(probability)
+        self._n_selected += int(selected.sum())
+        self._n_recommended += best.num_rows
+        self._expected += float(probability.sum())
+        self._expected_selected += float(probability[selected].sum())
+        self._products.update(best["product_id"].unique().to_pylist())
+        listed, lengths = np.unique(best["customer_id"].to_numpy(), return_counts=True)
+        known = np.isin(listed, self._customers, assume_unique=True)
+        self._lengths[np.searchsorted(self._customers, listed[known])] = lengths[known]
+
+    def summary(self, missing_pairs: float) -> dict[str, Any]:
+        """The figures of PREDICTION_SUMMARY.
+
+        Args:
+            missing_pairs: expected number of purchased pairs that are no candidates.
+
+        Returns:
+            Counts of candidates, selected pairs and customers; `expected_pairs` and `expected_f1` of
+            the period, purchases outside the candidates included; `short_lists`, the customers with
+            fewer than `k` products (text id -> products), for each of which there is nothing more to
+            offer.
+        """
+        lengths = self._lengths
+        new = ~np.isin(self._customers, self._with_history, assume_unique=True)
+        short = lengths < self._k
+        size = self._n_selected + self._expected + missing_pairs
+        return {
+            "k": self._k,
+            "n_candidates": self._n_candidates,
+            "n_selected": self._n_selected,
+            "n_recommended": self._n_recommended,
+            "n_products_recommended": len(self._products),
+            "n_customers": len(lengths),
+            "n_customers_with_full_list": int((~short).sum()),
+            "n_customers_without_history": int(new.sum()),
+            "n_customers_without_history_listed": int((lengths[new] > 0).sum()),
+            "expected_pairs": round(self._expected + missing_pairs, 3),
+            "expected_missing_pairs": round(missing_pairs, 3),
+            "expected_f1": round(2 * self._expected_selected / size if size else 0.0, 6),
+            "short_lists": dict(
+                zip(map(str, self._customers[short].tolist()), lengths[short].tolist(), strict=True)
+            ),
+        }

@@ -189,6 +189,19 @@ def test_a_row_is_scored_alike_whatever_rows_are_beside_it(model: TrainedModel, 
     )
 
 
+def test_a_table_is_scored_like_the_frame_of_it_new_and_missing_categories_too() -> None:
+    model, table = made_model(), made_table(seed=5)
+    brands = [
+        "Brand 9" if row % 7 == 0 else value for row, value in enumerate(table["product_brand"].to_pylist())
+    ]
+    place = table.column_names.index("product_brand")
+    table = table.set_column(place, table.field(place), pa.array(brands))
+    X = features_frame(table)
+    pd.testing.assert_frame_equal(model.encoded(table), model.encoded(X))
+    np.testing.assert_array_equal(model.log_odds(table), model.log_odds(X))
+    np.testing.assert_array_equal(model.contributions(table), model.contributions(X))
+
+
 def test_categories_in_another_dtype_and_columns_in_another_order_change_nothing(
     model: TrainedModel, X: pd.DataFrame
 ) -> None:

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from sodai.selection import (
     expected_f1,
     expected_f1_set,
+    expected_f1_threshold,
+    probabilities,
     probabilities_at_volume,
     rank_within_customer,
+    shift_to_volume,
 )
 
-probabilities = st.lists(st.floats(0.001, 0.999), min_size=1, max_size=7).map(np.array)
+probability_lists = st.lists(st.floats(0.001, 0.999), min_size=1, max_size=7).map(np.array)
 missing = st.floats(0, 3)
 # As a model gives them: calibrated log-odds are cut at 30 either way.
 log_odds_of_pairs = st.lists(st.floats(-30, 30), min_size=1, max_size=60).map(np.array)
@@ -91,13 +94,30 @@ def test_without_pairs_there_are_no_probabilities_whatever_the_volume(expected_p
     assert probabilities_at_volume(np.array([]), expected_pairs).tolist() == []
 
 
+@given(log_odds_of_pairs, st.floats(0.001, 0.999), st.integers(1, 7))
+def test_the_volume_and_the_set_are_found_block_by_block(
+    log_odds: np.ndarray, share: float, n_rows: int
+) -> None:
+    def blocks() -> list[np.ndarray]:
+        return [log_odds[start : start + n_rows] for start in range(0, len(log_odds), n_rows)]
+
+    expected_pairs = share * len(log_odds)
+    probability = probabilities(log_odds, shift_to_volume(blocks, expected_pairs))
+    np.testing.assert_allclose(probability, probabilities_at_volume(log_odds, expected_pairs), atol=1e-9)
+    threshold = expected_f1_threshold(lambda: (probabilities(block) for block in blocks()), 0.5)
+    chosen = expected_f1_set(probabilities(log_odds), 0.5)
+    assert expected_f1(probabilities(log_odds), probabilities(log_odds) > threshold, 0.5) == pytest.approx(
+        expected_f1(probabilities(log_odds), chosen, 0.5)
+    )
+
+
 def test_the_set_of_a_worked_example() -> None:
     # 2*.9/(1+1.6) = .692, 2*1.5/(2+1.6) = .833, 2*1.6/(3+1.6) = .696
     assert expected_f1_set(np.array([0.1, 0.9, 0.6])).tolist() == [False, True, True]
     assert expected_f1(np.array([0.1, 0.9, 0.6]), np.array([False, True, True])) == pytest.approx(3 / 3.6)
 
 
-@given(probabilities, missing)
+@given(probability_lists, missing)
 def test_no_other_set_has_a_larger_expected_f1(probability: np.ndarray, missing_pairs: float) -> None:
     chosen = expected_f1_set(probability, missing_pairs)
 
@@ -114,12 +134,17 @@ def test_no_other_set_has_a_larger_expected_f1(probability: np.ndarray, missing_
     assert expected_f1(probability, chosen, missing_pairs) == pytest.approx(best)
 
 
-@given(probabilities, missing)
+@given(probability_lists, missing)
 def test_pairs_outside_the_set_are_no_likelier_than_those_inside(
     probability: np.ndarray, missing_pairs: float
 ) -> None:
     chosen = expected_f1_set(probability, missing_pairs)
     assert probability[chosen].min() >= probability[~chosen].max(initial=0.0)
+
+
+def test_the_threshold_of_a_worked_example_is_half_of_the_best_f1() -> None:
+    # All three give 1.6 / 4.6, which .1 does not reach; the two others 1.5 / 3.6, which both do.
+    assert expected_f1_threshold(lambda: [np.array([0.1, 0.9]), np.array([0.6])]) == pytest.approx(1.5 / 3.6)
 
 
 def test_purchases_outside_the_candidates_make_the_set_larger() -> None:
@@ -140,11 +165,10 @@ def test_ranks_count_from_the_best_and_ties_go_to_the_smaller_product() -> None:
             "customer_id": [1, 1, 1, 2],
             "product_id": [30, 20, 10, 10],
             "score": [0.5, 0.5, 0.9, 0.1],
-        },
-        index=[7, 3, 5, 1],
+        }
     )
     ranks = rank_within_customer(pairs["customer_id"], pairs["product_id"], pairs["score"])
-    assert ranks.to_dict() == {7: 3, 3: 2, 5: 1, 1: 1}
+    assert ranks.tolist() == [3, 2, 1, 1]
 
 
 @given(

@@ -91,8 +91,8 @@ def test_days_without_a_purchase_give_an_empty_table(volume: Volume) -> None:
 
 
 def test_customers_with_history_bought_before_the_cutoff(volume: Volume) -> None:
-    assert customers_with_history(volume, date(2024, 1, 10)) == {1, 2}
-    assert customers_with_history(volume, AFTER) == {1, 2, 3, 4}
+    assert customers_with_history(volume, date(2024, 1, 10)).tolist() == [1, 2]
+    assert customers_with_history(volume, AFTER).tolist() == [1, 2, 3, 4]
 
 
 def test_no_purchase_before_the_cutoff_is_one_line(volume: Volume) -> None:

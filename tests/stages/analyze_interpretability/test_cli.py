@@ -60,17 +60,28 @@ def test_the_page_holds_its_plots_and_asks_for_nothing_outside(volume: Volume, a
     assert "src=" not in page
 
 
-def test_the_order_of_the_rows_and_a_second_run_change_nothing(volume: Volume, as_of: date) -> None:
+def test_the_row_groups_and_a_second_run_change_nothing(volume: Volume, as_of: date) -> None:
     outputs = (REASONS, IMPORTANCE, SHAP_PAGE)
     run_stage(STAGE, volume.root, str(as_of), *OPTIONS)
     before = [volume.path(dataset, as_of).read_bytes() for dataset in outputs]
-    rows = pq.read_table(volume.path(SCORING, as_of))
-    shuffled = np.random.default_rng(1).permutation(rows.num_rows)
-    pq.write_table(rows.take(shuffled), volume.path(SCORING, as_of))
+    pq.write_table(pq.read_table(volume.path(SCORING, as_of)), volume.path(SCORING, as_of), row_group_size=7)
 
     run_stage(STAGE, volume.root, str(as_of), *OPTIONS)
 
     assert [volume.path(dataset, as_of).read_bytes() for dataset in outputs] == before
+
+
+def test_the_order_of_the_rows_is_part_of_the_contract(volume: Volume, as_of: date) -> None:
+    rows = pq.read_table(volume.path(SCORING, as_of))
+    shuffled = np.random.default_rng(1).permutation(rows.num_rows)
+    pq.write_table(rows.take(shuffled), volume.path(SCORING, as_of))
+    before = files_of(volume.root)
+
+    outcome = run_stage(STAGE, volume.root, str(as_of), *OPTIONS)
+
+    assert outcome.code == 1
+    assert "does not come after the row before it" in outcome.result["error"]
+    assert files_of(volume.root) == before
 
 
 def test_a_candidate_with_a_broken_column_is_one_line_and_leaves_no_output(

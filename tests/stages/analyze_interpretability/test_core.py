@@ -75,32 +75,31 @@ def test_contributions_of_another_model_are_refused() -> None:
         core.check_additivity(with_base, with_base.sum(axis=1) + np.array([0.0, 0.01]))
 
 
-def candidates(n_customers: int, each: int) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "customer_id": np.repeat(np.arange(n_customers), each),
-            "product_id": np.tile(np.arange(each), n_customers),
-        }
-    )
+def drawn(customer_id: list[int], of_each: float) -> np.ndarray:
+    """The customers of the candidates that a sample holds."""
+    owners = np.array(customer_id)
+    return owners[core.sample(owners, of_each, np.random.default_rng(0))]
+
+
+def test_few_candidates_all_stand_for_themselves() -> None:
+    assert core.drawn_of_each(n_candidates=12, n_customers=3, max_rows=12) == np.inf
+    assert drawn([1, 1, 2], np.inf).tolist() == [1, 1, 2]
 
 
 def test_a_sample_takes_the_same_number_from_every_customer() -> None:
-    pairs = pd.concat([candidates(3, 50), pd.DataFrame({"customer_id": 9, "product_id": range(500)})])
-    drawn = core.sample_pairs(pairs.reset_index(drop=True), 40, np.random.default_rng(0))
-    assert drawn.groupby("customer_id").size().to_dict() == {0: 10, 1: 10, 2: 10, 9: 10}
-    assert not drawn.duplicated().any()
+    assert core.drawn_of_each(n_candidates=650, n_customers=4, max_rows=43) == 10
+    owners = [0] * 50 + [1] * 50 + [2] * 50 + [9] * 500
+    assert drawn(owners, 10).tolist() == [0] * 10 + [1] * 10 + [2] * 10 + [9] * 10
 
 
-def test_a_sample_leaves_no_customer_out_even_where_there_are_more_than_rows() -> None:
-    drawn = core.sample_pairs(candidates(30, 5), 10, np.random.default_rng(0))
-    assert sorted(drawn["customer_id"]) == list(range(30))
+def test_a_sample_takes_a_share_of_the_customers_where_there_are_more_than_rows() -> None:
+    assert core.drawn_of_each(n_candidates=150_000, n_customers=30_000, max_rows=3_000) == 0.1
+    owners = drawn(list(np.repeat(np.arange(30_000), 5)), 0.1)
+    assert 2_700 < len(owners) < 3_300
+    assert len(set(owners)) == len(owners)
 
 
-def test_few_candidates_are_all_taken() -> None:
-    pairs = candidates(3, 4)
-    assert core.sample_pairs(pairs, 12, np.random.default_rng(0)).equals(pairs)
-
-
-def test_rows_are_found_by_both_parts_of_their_key() -> None:
-    wanted = pd.DataFrame({"customer_id": [1, 2], "product_id": [10, 10]})
-    assert core.rows_of(PAIRS, wanted).tolist() == [True, False]
+def test_another_candidate_is_drawn_of_every_customer() -> None:
+    places = np.flatnonzero(core.sample(np.repeat(np.arange(100), 10), 1, np.random.default_rng(0)))
+    assert len(places) == 100
+    assert set(places % 10) == set(range(10))

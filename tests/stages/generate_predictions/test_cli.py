@@ -105,15 +105,28 @@ def test_a_period_without_a_forecast_is_one_line_and_leaves_no_output(volume: Vo
     assert files_of(volume.root) == before
 
 
-def test_the_order_of_the_rows_of_the_candidates_changes_nothing(volume: Volume, as_of: date) -> None:
-    run_stage(STAGE, volume.root, str(as_of))
-    before = volume.path(PREDICTIONS, as_of).read_bytes()
+def test_candidates_out_of_order_are_one_line_and_leave_no_output(volume: Volume, as_of: date) -> None:
     rows = pq.read_table(volume.path(SCORING, as_of))
     pq.write_table(rows.take(list(range(rows.num_rows))[::-1]), volume.path(SCORING, as_of))
+    before = files_of(volume.root)
+
+    outcome = run_stage(STAGE, volume.root, str(as_of))
+
+    assert outcome.code == 1
+    assert "does not come after the row before it" in outcome.result["error"]
+    assert outcome.result["error"].endswith("run create_features again")
+    assert files_of(volume.root) == before
+
+
+def test_the_row_groups_of_the_candidates_change_nothing(volume: Volume, as_of: date) -> None:
+    run_stage(STAGE, volume.root, str(as_of))
+    folder = volume.path(PREDICTIONS, as_of).parent
+    before = files_of(folder)
+    pq.write_table(pq.read_table(volume.path(SCORING, as_of)), volume.path(SCORING, as_of), row_group_size=7)
 
     run_stage(STAGE, volume.root, str(as_of))
 
-    assert volume.path(PREDICTIONS, as_of).read_bytes() == before
+    assert files_of(folder) == before
 
 
 def test_a_customer_without_candidates_stands_in_the_index_and_is_reported(

@@ -1,92 +1,101 @@
 """What is published about the scores of a week, worked out by hand."""
 
-import json
 from datetime import date
 
-import pandas as pd
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from generate_predictions import core
+from generate_predictions.core import Outlook, Tally, recommend
+from sodai.datasets import PREDICTIONS, SCORES
 from sodai.selection import rank_within_customer
 
 WEEK = date(2025, 1, 6)
 
 
-def scores(*rows: tuple[int, int, float]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=["customer_id", "product_id", "probability"])
-    return frame.assign(
-        rank=rank_within_customer(frame["customer_id"], frame["product_id"], frame["probability"])
-    )
+def scores(*rows: tuple[int, int, float]) -> pa.Table:
+    """The columns of SCORES of pairs with these probabilities."""
+    customer_id, product_id, probability = (np.array(column) for column in zip(*rows, strict=True))
+    log_odds = np.log(probability / (1 - probability))
+    rank = rank_within_customer(customer_id, product_id, log_odds)
+    return pa.table([customer_id, product_id, log_odds, rank], schema=SCORES.schema)
 
 
 FOUR = scores((1, 10, 0.9), (1, 20, 0.1), (2, 10, 0.6), (2, 20, 0.05))
-NO_REASONS = pd.DataFrame(columns=["customer_id", "product_id", "position", "direction", "phrase"])
+
+
+def outlook(table: pa.Table, missing_pairs: float) -> Outlook:
+    """Of a period with as many purchases as the probabilities add up to, and some that are no candidates."""
+    log_odds = table["log_odds"].to_numpy()
+    return Outlook.of(lambda: [log_odds], (1 / (1 + np.exp(-log_odds))).sum(), missing_pairs)
+
+
+def predictions(missing_pairs: float = 0.0) -> pa.Table:
+    return outlook(FOUR, missing_pairs).predictions(FOUR, WEEK, "3")
+
+
+def summary(customers: list[int], with_history: list[int], missing_pairs: float) -> dict[str, object]:
+    tally = Tally(np.array(customers), np.array(with_history), k=2)
+    # Customer by customer, as they come from disk.
+    for start in (0, 2):
+        tally.add(predictions(missing_pairs).slice(start, 2))
+    return tally.summary(missing_pairs)
 
 
 def test_the_set_is_taken_over_all_customers_together() -> None:
-    predictions = core.predict(FOUR, WEEK, "3", missing_pairs=0.0)
-    assert predictions["selected"].tolist() == [True, False, True, False]
-    assert predictions["week"].unique().tolist() == [WEEK]
-    assert predictions["model_version"].unique().tolist() == ["3"]
+    table = predictions()
+    assert table.schema == PREDICTIONS.contract.schema
+    assert table["selected"].to_pylist() == [True, False, True, False]
+    assert table["probability"].to_pylist() == pytest.approx([0.9, 0.1, 0.6, 0.05])
+    assert table["rank"].to_pylist() == [1, 2, 1, 2]
+    assert set(table["week"].to_pylist()) == {WEEK}
+    assert set(table["model_version"].to_pylist()) == {"3"}
+
+
+def test_a_larger_volume_moves_all_log_odds_by_the_same() -> None:
+    even = scores((1, 10, 0.5), (1, 20, 0.25))
+    # Odds of 1 and 1/3, times three: 3/4 and 1/2.
+    found = Outlook.of(lambda: [even["log_odds"].to_numpy()], 1.25, 0.0)
+    assert found.shift == pytest.approx(np.log(3))
+    assert found.predictions(even, WEEK, "3")["probability"].to_pylist() == pytest.approx([0.75, 0.5])
 
 
 def test_purchases_outside_the_candidates_make_the_set_larger() -> None:
     # With 10 more, of 2 * sum / (n + 1.65 + 10): 3 / 13.65 for two, 3.2 / 14.65, 3.3 / 15.65 for all four.
-    predictions = core.predict(FOUR, WEEK, "3", missing_pairs=10.0)
-    assert predictions["selected"].tolist() == [True, False, True, False]
+    assert predictions(10.0)["selected"].to_pylist() == [True, False, True, False]
     # With 100: 3 / 103.65, 3.2 / 104.65, 3.3 / 105.65, which is the largest.
-    assert core.predict(FOUR, WEEK, "3", missing_pairs=100.0)["selected"].all()
+    assert all(predictions(100.0)["selected"].to_pylist())
 
 
-def test_lists_are_cut_at_k_and_stand_in_order_of_rank() -> None:
-    best = core.recommend(core.predict(FOUR, WEEK, "3", 0.0), k=1)
-    assert best[["customer_id", "product_id"]].values.tolist() == [[1, 10], [2, 10]]
+def test_lists_are_cut_at_k() -> None:
+    best = recommend(predictions(), k=1)
+    assert best.select(["customer_id", "product_id"]).to_pydict() == {
+        "customer_id": [1, 2],
+        "product_id": [10, 10],
+    }
 
 
 def test_the_summary_counts_pairs_customers_and_short_lists() -> None:
-    predictions = core.predict(FOUR, WEEK, "3", missing_pairs=0.35)
-    summary = core.summarize(predictions, [1, 2, 3], {1}, missing_pairs=0.35, k=2)
-    assert summary["n_candidates"] == 4
-    assert summary["n_customers"] == 3
-    assert summary["n_customers_with_full_list"] == 2
-    assert summary["n_customers_without_history"] == 2
-    assert summary["n_customers_without_history_listed"] == 1
-    assert summary["short_lists"] == {"3": 0}
+    found = summary([1, 2, 3], [1], missing_pairs=0.35)
+    assert found["n_candidates"] == 4
+    assert found["n_recommended"] == 4
+    assert found["n_products_recommended"] == 2
+    assert found["n_customers"] == 3
+    assert found["n_customers_with_full_list"] == 2
+    assert found["n_customers_without_history"] == 2
+    assert found["n_customers_without_history_listed"] == 1
+    assert found["short_lists"] == {"3": 0}
     # 1.65 are expected among the candidates.
-    assert summary["expected_pairs"] == pytest.approx(2.0)
-    assert summary["expected_missing_pairs"] == pytest.approx(0.35)
+    assert found["expected_pairs"] == pytest.approx(2.0)
+    assert found["expected_missing_pairs"] == pytest.approx(0.35)
+
+
+def test_a_customer_that_nobody_knows_counts_among_pairs_and_not_among_customers() -> None:
+    found = summary([2], [1, 2], missing_pairs=0.0)
+    assert (found["n_customers"], found["n_customers_with_full_list"], found["n_recommended"]) == (1, 1, 4)
 
 
 def test_the_expected_f1_of_the_summary_is_that_of_the_set() -> None:
-    summary = core.summarize(core.predict(FOUR, WEEK, "3", 0.0), [1, 2], {1, 2}, 0.0, k=2)
-    assert summary["n_selected"] == 2
-    assert summary["expected_f1"] == pytest.approx(2 * 1.5 / (2 + 1.65), abs=1e-6)
-
-
-def test_the_index_holds_every_customer_with_the_reasons_in_their_order() -> None:
-    reasons = pd.DataFrame(
-        {
-            "customer_id": [1, 1],
-            "product_id": [10, 10],
-            "position": [2, 1],
-            "direction": ["lowers", "raises"],
-            "phrase": ["second", "first"],
-        }
-    )
-    best = core.recommend(core.predict(FOUR, WEEK, "3", 0.0), k=2)
-    index = json.loads(core.recommendation_index(best, [1, 2, 3], reasons, {"week": "2025-01-06", "k": 2}))
-    assert list(index) == ["week", "k", "customers"]
-    best, second = index["customers"]["1"]
-    assert best.pop("reasons") == [
-        {"direction": "raises", "text": "first"},
-        {"direction": "lowers", "text": "second"},
-    ]
-    assert best == {"product_id": 10, "probability": 0.9, "rank": 1, "selected": True}
-    assert second == {"product_id": 20, "probability": 0.1, "rank": 2, "selected": False, "reasons": []}
-    assert index["customers"]["3"] == []
-
-
-def test_the_index_stands_on_one_line_a_customer() -> None:
-    best = core.recommend(core.predict(FOUR, WEEK, "3", 0.0), k=2)
-    text = core.recommendation_index(best, [1, 2], NO_REASONS, {"week": "2025-01-06"})
-    assert len(text.splitlines()) == 1 + 2 + 1
+    found = summary([1, 2], [1, 2], missing_pairs=0.0)
+    assert found["n_selected"] == 2
+    assert found["expected_f1"] == pytest.approx(2 * 1.5 / (2 + 1.65), abs=1e-6)

@@ -1,0 +1,208 @@
+"""Tables in key order: read and written in pieces that hold whole customers, all of them or one shard."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sodai.contracts import Contract
+from sodai.errors import ContractError
+from sodai.selection import starts_of
+from sodai.volume import readable
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part `number` (0 = first) of a table that is split into `count` parts at customer boundaries."""
+
+    number: int = 0
+    count: int = 1
+
+    @property
+    def name(self) -> str:
+        """For example `0-of-3`."""
+        return f"{self.number}-of-{self.count}"
+
+    def rows_of(self, file: Path, run: str) -> range:
+        """The rows of this shard in a parquet file that is ordered by customer_id.
+
+        The shards of a file have about as many rows each; together they hold every row once, and all
+        rows of a customer stand in one. A shard is empty where there are fewer customers than shards.
+
+        Args:
+            file: what is split.
+            run: the stage that makes it anew.
+
+        Raises:
+            VolumeError: it is not readable as parquet.
+        """
+        with readable(file, f"{run} again"):
+            parquet = pq.ParquetFile(file)
+            n_rows = parquet.metadata.num_rows
+            start, stop = (n_rows * number // self.count for number in (self.number, self.number + 1))
+            return range(_next_customer(parquet, start), _next_customer(parquet, stop))
+
+
+def read_in_order(
+    files: Iterable[Path], contract: Contract, run: str, rows: range | None = None
+) -> Iterator[pa.Table]:
+    """The rows of parquet files, one after the other, in small pieces that are checked against a contract.
+
+    Args:
+        files: parquet files, together in the order of the key.
+        contract: of each of them.
+        run: the stage that makes them anew.
+        rows: only these, of a single file; its other row groups are not read.
+
+    Raises:
+        VolumeError: a file is not readable as parquet.
+        ContractError: a piece breaks the contract, or a key does not come after the one before.
+    """
+    last: pa.Table | None = None
+    for file in files:
+        for piece in pieces_of(file, run, rows):
+            contract.check_values(piece, str(file))
+            together = piece if last is None else pa.concat_tables([last, piece.select(contract.key)])
+            _check_order(together, contract.key, file, run)
+            last = piece.select(contract.key).slice(piece.num_rows - 1)
+            yield piece
+
+
+def pieces_of(
+    file: Path, run: str, rows: range | None = None, columns: list[str] | None = None
+) -> Iterator[pa.Table]:
+    """The row groups of a parquet file, one after the other, nothing checked.
+
+    Args:
+        file: parquet.
+        run: the stage that makes it anew.
+        rows: only these; row groups without any are not read.
+        columns: only these.
+
+    Raises:
+        VolumeError: it is not readable as parquet.
+    """
+    with readable(file, f"{run} again"):
+        parquet = pq.ParquetFile(file)
+    begin = 0
+    for group in range(parquet.num_row_groups):
+        end = begin + parquet.metadata.row_group(group).num_rows
+        wanted = range(begin, end) if rows is None else range(max(rows.start, begin), min(rows.stop, end))
+        if wanted:
+            with readable(file, f"{run} again"):
+                table = parquet.read_row_group(group, columns=columns)
+            yield table.slice(wanted.start - begin, len(wanted))
+        begin = end
+
+
+def whole_customers(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
+    """The same rows in tables of whole customers: as many as `n_rows` hold, one where it has more.
+
+    Where a table ends depends on the rows alone, never on how they came in.
+
+    Args:
+        pieces: rows ordered by customer_id.
+        n_rows: of a table, at most unless one customer has more.
+    """
+    held: list[pa.Table] = []
+    n_held = 0
+    for piece in pieces:
+        held.append(piece)
+        n_held += piece.num_rows
+        while n_held > n_rows:
+            rows = pa.concat_tables(held)
+            end = _end_of_customers(rows["customer_id"].to_numpy(), n_rows)
+            if end is None:
+                break
+            yield rows.slice(0, end)
+            held, n_held = [rows.slice(end)], n_held - end
+    if n_held:
+        yield pa.concat_tables(held)
+
+
+@contextmanager
+def adding_rows(file: Path, contract: Contract) -> Iterator[Callable[[pa.Table], None]]:
+    """A function that adds rows to a table, for tables whose rows come in the order of their key.
+
+    Args:
+        file: a private path, of an attempt.
+        contract: of the rows; its key is not looked at.
+
+    Raises:
+        ContractError: rows break the contract.
+    """
+    with pq.ParquetWriter(file, contract.schema, compression="zstd") as writer:
+
+        def add(rows: pa.Table) -> None:
+            contract.check_values(rows, file.name)
+            writer.write_table(rows)
+
+        yield add
+
+
+class InStep:
+    """Rows ordered by customer_id that are taken along with those of another table."""
+
+    def __init__(self, pieces: Iterable[pa.Table], schema: pa.Schema) -> None:
+        self._pieces = iter(pieces)
+        self._held = schema.empty_table()
+
+    def up_to(self, customer_id: int) -> pa.Table:
+        """The rows of customers up to `customer_id` (inclusive) that were not taken before."""
+        taken = [self._held]
+        while not self._held.num_rows or self._held["customer_id"][-1].as_py() <= customer_id:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            self._held = piece
+            taken.append(piece)
+        rows = pa.concat_tables(taken)
+        end = int(np.searchsorted(rows["customer_id"].to_numpy(), customer_id, side="right"))
+        self._held = rows.slice(end)
+        return rows.slice(0, end)
+
+
+def _end_of_customers(customer_id: npt.NDArray[np.int64], n_rows: int) -> int | None:
+    """Where the last customer ends that is over within `n_rows`, or the first that is over at all."""
+    ends = starts_of(customer_id)[1:]
+    if not len(ends):
+        return None
+    return int(ends[max(0, int(np.searchsorted(ends, n_rows, side="right")) - 1)])
+
+
+def _next_customer(parquet: pq.ParquetFile, row: int) -> int:
+    """The first row, `row` or later, that belongs to another customer than the row before it."""
+    begin = 0
+    before = None
+    for group in range(parquet.num_row_groups):
+        end = begin + parquet.metadata.row_group(group).num_rows
+        if 0 < row <= end:
+            customers = parquet.read_row_group(group, columns=["customer_id"])["customer_id"].to_numpy()
+            first = max(row - begin, 0)
+            before = customers[first - 1] if before is None else before
+            others = np.flatnonzero(customers[first:] != before)
+            if len(others):
+                return begin + first + int(others[0])
+        begin = end
+    return begin if row else 0
+
+
+def _check_order(rows: pa.Table, key: tuple[str, ...], file: Path, run: str) -> None:
+    columns = [rows[name].to_numpy() for name in key]
+    after = np.zeros(max(0, len(columns[0]) - 1), dtype=bool)
+    equal = ~after
+    for column in columns:
+        after |= equal & (column[1:] > column[:-1])
+        equal &= column[1:] == column[:-1]
+    if not after.all():
+        row = int(np.argmin(after)) + 1
+        found = ", ".join(f"{name} {column[row]}" for name, column in zip(key, columns, strict=True))
+        raise ContractError(
+            f"{file}: {found} does not come after the row before it, expected every "
+            f"({', '.join(key)}) once and in order; run {run} again"
+        )
