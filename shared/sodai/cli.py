@@ -53,7 +53,8 @@ def stage_command(stage: str) -> Callable[[StageFunction], Callable[..., None]]:
 
     The function takes at least `as_of` (text) and `data` (folder) and returns the figures of its
     result; `as_of` in the result wins over the argument, for the stage that finds it out. Wall
-    time, CPU time and peak memory go into `weeks/<as_of>/<stage>/run.json`.
+    time, CPU time and peak memory go into `weeks/<as_of>/<stage>/run.json`, those of a `shard` in the
+    result to its scores.
     """
 
     def decorate(function: StageFunction) -> Callable[..., None]:
@@ -112,8 +113,9 @@ def _record_run(
         "peak_memory_mib": round(max(part.ru_maxrss for part in usage) / 1024, 1),
         "result": result,
     }
-    with Volume(root).attempt(f"{stage}-run", as_of) as attempt:
-        attempt.write_json(run_record(stage), record)
+    shard = str(result.get("shard", ""))
+    with Volume(root).attempt(f"{stage}-run{shard}", as_of) as attempt:
+        attempt.write_json(run_record(stage, shard), record)
 
 
 def _emit(result: Mapping[str, Any]) -> None:

@@ -303,7 +303,8 @@ RECOMMENDATIONS = Dataset(
     "one record: the best k products of every customer, indexed by customer",
     unit=_PREDICTIONS_FOLDER,
 )
-# What generate_predictions knows of a candidate before the volume of the period is counted in.
+# Between the stage's own folder, which is replaced when it publishes, and the shards that come before.
+_SHARDS_FOLDER = "weeks/{{as_of}}/score_candidates/{shard}"
 SCORES = Contract(
     (
         *PAIR_COLUMNS,
@@ -356,10 +357,36 @@ HISTORY = Dataset(
 RUN_PAGE = _page(METRICS, "index.html")
 
 
-def run_record(stage: str) -> Dataset:
-    """The record that the CLI edge leaves of a stage's newest run: time, memory and result line."""
-    place = f"weeks/{{as_of}}/{stage}/run.json"
-    return Dataset(f"{stage}/run.json", place, stage, "one record: time, memory, result")
+def shard_scores(shard: str) -> Dataset:
+    """The scores of one shard of SCORING, `0-of-3` for example, which generate_predictions joins."""
+    folder = _SHARDS_FOLDER.format(shard=shard)
+    grain = "one candidate of a shard, before the volume of the period is counted in"
+    return Dataset(
+        f"score_candidates/{shard}", f"{folder}/scores.parquet", PREDICT, grain, SCORES, unit=folder
+    )
+
+
+def shard_origin(shard: str) -> Dataset:
+    """What a shard was scored from, beside its scores."""
+    folder = _SHARDS_FOLDER.format(shard=shard)
+    return Dataset(
+        f"score_candidates/{shard}/origin.json",
+        f"{folder}/origin.json",
+        PREDICT,
+        "one record: model and candidates",
+        unit=folder,
+    )
+
+
+def run_record(stage: str, shard: str = "") -> Dataset:
+    """The record that the CLI edge leaves of a stage's newest run: time, memory and result line.
+
+    Args:
+        stage: its name.
+        shard: where the run was one of several that share the stage.
+    """
+    folder = _SHARDS_FOLDER.format(shard=shard) if shard else f"weeks/{{as_of}}/{stage}"
+    return Dataset(f"{stage}/run.json", f"{folder}/run.json", stage, "one record: time, memory, result")
 
 
 ALL_DATASETS = (

@@ -21,6 +21,8 @@ from sodai.datasets import (
     PREDICTIONS,
     PUBLISHED_MODEL,
     RECOMMENDATIONS,
+    shard_origin,
+    shard_scores,
 )
 from sodai.periods import parse_date
 
@@ -28,11 +30,23 @@ if TYPE_CHECKING:
     from generate_predictions.parts import Scores
     from sodai.forecasts import ExpectedVolume
     from sodai.model import TrainedModel
+    from sodai.ordered import Shard
     from sodai.volume import Attempt, Volume
 
 log = logging.getLogger("sodai")
 
 ListLength = Annotated[int, typer.Option("--k", min=1, max=100, help="Recommendations for each customer.")]
+NumberOfShards = Annotated[
+    int, typer.Option("--shards", min=1, max=1000, help="Parts that the customers are split into.")
+]
+ShardNumber = Annotated[
+    int | None,
+    typer.Option(
+        "--shard",
+        min=0,
+        help="Score this part only, 0 is the first, and publish nothing; a run without it joins the parts.",
+    ),
+]
 
 
 @stage_command(PREDICT)
@@ -41,14 +55,21 @@ def generate_predictions(
     data: DataRoot = DEFAULT_DATA,
     horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
     k: ListLength = 10,
+    shards: NumberOfShards = 1,
+    shard: ShardNumber = None,
 ) -> dict[str, Any]:
     """Publish the probability of every candidate and the best products of every customer."""
+    if shard is not None and shard >= shards:
+        raise typer.BadParameter(f"--shard {shard}, expected 0 to {shards - 1} for --shards {shards}")
     from sodai.forecasts import expected_volume
     from sodai.model import load_model
+    from sodai.ordered import Shard
     from sodai.volume import Volume
 
     day, volume = parse_date(as_of), Volume(data)
     model = load_model(volume.path(PUBLISHED_MODEL, day))
+    if shard is not None:
+        return _score_shard(volume, day, model, Shard(shard, shards))
     expected = expected_volume(volume, day, day, model.manifest["missing_share"])
     header = {
         "week": day.isoformat(),
@@ -57,20 +78,41 @@ def generate_predictions(
         "model_version": str(model.manifest["version"]),
     }
     with volume.attempt(PREDICT, day) as attempt:
-        scores = _scores(volume, attempt, day, model)
+        scores = _scores(volume, attempt, day, model, shards)
         summary = _publish(volume, attempt, day, scores, expected, header)
     if summary["short_lists"]:
         log.warning("%d customers have fewer than %d candidates", len(summary["short_lists"]), k)
-    return {**header, **{name: value for name, value in summary.items() if name != "short_lists"}}
+    told = {name: value for name, value in summary.items() if name != "short_lists"}
+    return {**header, "shards": shards, **told}
 
 
-def _scores(volume: "Volume", attempt: "Attempt", day: date, model: "TrainedModel") -> "Scores":
-    from generate_predictions.parts import Scores, write_scores
+def _score_shard(volume: "Volume", day: date, model: "TrainedModel", shard: "Shard") -> dict[str, Any]:
+    from generate_predictions.parts import origin_of, write_scores
 
+    origin = origin_of(volume, day, model)
+    with volume.attempt(f"{PREDICT}-{shard.name}", day) as attempt:
+        attempt.write_json(shard_origin(shard.name), origin)
+        n_candidates = write_scores(attempt.path(shard_scores(shard.name)), volume, day, model, shard)
+    return {
+        "shard": shard.name,
+        "model_version": origin["model_version"],
+        "n_candidates": n_candidates,
+    }
+
+
+def _scores(
+    volume: "Volume", attempt: "Attempt", day: date, model: "TrainedModel", n_shards: int
+) -> "Scores":
+    """What the shards left, or where there is but one, its scores, made here and now."""
+    from generate_predictions import parts
+    from sodai.ordered import Shard
+
+    if n_shards > 1:
+        return parts.scored_shards(volume, day, n_shards, parts.origin_of(volume, day, model))
     file = attempt.scratch("scores") / "scores.parquet"
-    n_candidates = write_scores(file, volume, day, model)
+    n_candidates = parts.write_scores(file, volume, day, model, Shard())
     log.info("%d candidates scored with version %s", n_candidates, model.manifest["version"])
-    return Scores([file])
+    return parts.Scores([file])
 
 
 def _publish(

@@ -1,19 +1,23 @@
-"""Scores on disk before the volume of the period is counted in."""
+"""Scores on disk before the volume of the period is counted in: of one shard, or of all of them."""
 
+import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sodai.datasets import PREDICT, SCORES
-from sodai.model import TrainedModel
-from sodai.ordered import adding_rows, pieces_of, read_in_order, whole_customers
+from sodai.datasets import PREDICT, PUBLISHED_MODEL, SCORES, SCORING, shard_origin, shard_scores
+from sodai.errors import VolumeError
+from sodai.model import ESTIMATOR_FILE, MANIFEST_FILE, TrainedModel
+from sodai.ordered import Shard, adding_rows, pieces_of, read_in_order, whole_customers
 from sodai.scoring import BATCH_ROWS, score_candidates
-from sodai.volume import Volume
+from sodai.volume import Volume, sha256_of
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,8 @@ class Scores:
         yield held
 
 
-def write_scores(file: Path, volume: Volume, day: date, model: TrainedModel) -> int:
-    """Score the candidates; gives their number.
+def write_scores(file: Path, volume: Volume, day: date, model: TrainedModel, shard: Shard) -> int:
+    """Score the candidates of a shard; gives their number.
 
     Args:
         file: a private path, of an attempt.
@@ -54,8 +58,60 @@ def write_scores(file: Path, volume: Volume, day: date, model: TrainedModel) -> 
     """
     n_candidates = 0
     with adding_rows(file, SCORES) as add:
-        for scored in score_candidates(volume, day, model):
+        for scored in score_candidates(volume, day, model, shard):
             pair = [scored.candidates["customer_id"], scored.candidates["product_id"]]
             add(pa.table([*pair, pa.array(scored.log_odds), pa.array(scored.rank)], schema=SCORES.schema))
             n_candidates += len(scored.rank)
     return n_candidates
+
+
+def scored_shards(volume: Volume, day: date, n_shards: int, origin: dict[str, Any]) -> Scores:
+    """The scores that the shards left.
+
+    Args:
+        n_shards: how many there must be.
+        origin: of `origin_of`, the same for all.
+
+    Raises:
+        VolumeError: a shard is missing, or was scored with another model or from other candidates.
+    """
+    files = []
+    for shard in (Shard(number, n_shards) for number in range(n_shards)):
+        file, run = volume.path(shard_scores(shard.name), day), _command(shard)
+        if not (file.exists() and volume.exists(shard_origin(shard.name), day)):
+            raise VolumeError(f"{file}: missing, expected the scores of {n_shards} shards; run {run} first")
+        found = volume.read_json(shard_origin(shard.name), day)
+        for name, expected in origin.items():
+            if found.get(name) != expected:
+                raise VolumeError(
+                    f"{file}: scored with {name} {found.get(name)}, expected {expected}; run {run} again"
+                )
+        files.append(file)
+    return Scores(files)
+
+
+def origin_of(volume: Volume, day: date, model: TrainedModel) -> dict[str, Any]:
+    """What scores depend on: the model and the candidates, by version and content.
+
+    Of the candidates the footer of their file counts, which holds the sizes and bounds of all that
+    is in it: reading every row once more would cost a shard what the others read.
+    """
+    folder = volume.path(PUBLISHED_MODEL, day)
+    return {
+        "model_version": str(model.manifest["version"]),
+        "estimator_sha256": sha256_of(folder / ESTIMATOR_FILE),
+        "manifest_sha256": sha256_of(folder / MANIFEST_FILE),
+        "candidates_footer_sha256": _footer_sha256(volume.existing(SCORING, day)),
+    }
+
+
+def _footer_sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        opened.seek(-8, os.SEEK_END)
+        n_bytes = int.from_bytes(opened.read(4), "little")
+        opened.seek(-8 - n_bytes, os.SEEK_END)
+        return hashlib.sha256(opened.read(n_bytes)).hexdigest()
+
+
+def _command(shard: Shard) -> str:
+    return f"{PREDICT} --shard {shard.number} --shards {shard.count}"

@@ -39,6 +39,12 @@ class WeekRecords:
         return figures
 
 
+def together(run: Record, shards: Sequence[Record]) -> Record:
+    """The run record of a stage and of its shards as one: times added up, the largest peak memory."""
+    times = {name: sum(one[name] for one in (run, *shards)) for name in ("wall_seconds", "cpu_seconds")}
+    return {**run, **times, "peak_memory_mib": max(one["peak_memory_mib"] for one in (run, *shards))}
+
+
 def history_row(records: WeekRecords) -> dict[str, Any]:
     """This run's row of HISTORY; what its predictions come to is not known yet."""
     figures, summary, runs = records.figures, records.summary, records.runs.values()

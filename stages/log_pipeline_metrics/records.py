@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from log_pipeline_metrics.core import Record, WeekRecords, closed_periods, realised
+from log_pipeline_metrics.core import Record, WeekRecords, closed_periods, realised, together
 from sodai.datasets import (
     DECISION,
     DRIFT_TABLE,
@@ -20,6 +20,7 @@ from sodai.datasets import (
     TRIALS,
     run_record,
 )
+from sodai.ordered import Shard
 from sodai.volume import Volume
 from sodai.warehouse import read_transactions
 
@@ -41,11 +42,19 @@ def read_week(volume: Volume, as_of: date) -> WeekRecords:
         quality=volume.read_json(QUALITY, as_of),
         evaluation=volume.read_json(EVALUATION, as_of),
         summary=volume.read_json(PREDICTION_SUMMARY, as_of),
-        runs={stage: volume.read_json(run_record(stage), as_of) for stage in took_part},
+        runs={stage: _run(volume, stage, as_of) for stage in took_part},
         importance=volume.read(IMPORTANCE, as_of).to_pylist(),
         drift=None if decision["drift_share"] is None else volume.read(DRIFT_TABLE, as_of).to_pylist(),
         trials=volume.read_json(TRIALS, as_of) if trained else None,
     )
+
+
+def _run(volume: Volume, stage: str, as_of: date) -> Record:
+    """The record of a stage's run, what its shards took included."""
+    run = volume.read_json(run_record(stage), as_of)
+    n_shards = run["result"].get("shards", 1)
+    names = [Shard(number, n_shards).name for number in range(n_shards) if n_shards > 1]
+    return together(run, [volume.read_json(run_record(stage, name), as_of) for name in names])
 
 
 def read_history(volume: Volume) -> list[Record]:

@@ -155,6 +155,13 @@ def test_the_record_of_a_run_replaces_only_its_own_file(tmp_path: Path) -> None:
     assert record["result"]["n_rows"] == 2
 
 
+def test_the_record_of_a_shard_stands_with_its_scores(tmp_path: Path) -> None:
+    ended = run("    return {'shard': '1-of-3'}", "--as-of", "2024-01-08", "--data", str(tmp_path))
+    assert ended.code == 0, ended.stderr
+    assert files_in(tmp_path) == ["weeks/2024-01-08/score_candidates/1-of-3/run.json"]
+    assert Volume(tmp_path).exists(run_record("made", "1-of-3"), date(2024, 1, 8))
+
+
 def test_the_root_of_the_volume_may_come_from_the_environment(tmp_path: Path) -> None:
     ended = run("    return {'root': str(data)}", "--as-of", "2024-01-08", SODAI_DATA=str(tmp_path))
     assert ended.code == 0, ended.stderr

@@ -13,6 +13,7 @@ from sodai.datasets import (
     EVALUATION,
     HISTORY,
     METRICS,
+    PREDICT,
     PREDICTIONS,
     RUN_PAGE,
     run_record,
@@ -145,6 +146,20 @@ def test_a_stage_that_has_not_run_is_one_line_and_leaves_no_output(volume: Volum
     assert outcome.code == 1
     assert "create_features/run.json is missing; run create_features" in outcome.result["error"]
     assert files_of(volume.root) == before
+
+
+def test_the_time_of_shards_counts_with_that_of_their_stage(volume: Volume, as_of: date) -> None:
+    run_stage(METRICS, volume.root, str(as_of))
+    (before,) = volume.read(HISTORY).to_pylist()
+    record = volume.read_json(run_record(PREDICT), as_of)
+    write_record(volume, run_record(PREDICT), as_of, {**record, "result": {"shards": 2}})
+    for name in ("0-of-2", "1-of-2"):
+        write_record(volume, run_record(PREDICT, name), as_of, {**record, "wall_seconds": 100.0})
+
+    run_stage(METRICS, volume.root, str(as_of))
+
+    (row,) = volume.read(HISTORY).to_pylist()
+    assert row["wall_seconds"] == pytest.approx(before["wall_seconds"] + 200)
 
 
 def test_a_broken_decision_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:

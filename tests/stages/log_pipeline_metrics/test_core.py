@@ -17,6 +17,21 @@ def row(as_of: date, **values: Any) -> dict[str, Any]:
     return {"as_of": as_of, "horizon_days": 7, "set_f1": 0.5, "realised_pairs": None, **values}
 
 
+def test_the_shards_of_a_stage_count_with_it() -> None:
+    run = {"stage": "made", "wall_seconds": 1.0, "cpu_seconds": 0.5, "peak_memory_mib": 300.0}
+    shards = [
+        {"stage": "made", "wall_seconds": seconds, "cpu_seconds": 2.0, "peak_memory_mib": 400.0}
+        for seconds in (3.0, 4.0)
+    ]
+    assert core.together(run, shards) == {
+        "stage": "made",
+        "wall_seconds": 8.0,
+        "cpu_seconds": 4.5,
+        "peak_memory_mib": 400.0,
+    }
+    assert core.together(run, []) == run
+
+
 def test_a_rerun_replaces_its_row_and_touches_no_other() -> None:
     history = [row(FIRST, set_f1=0.4), row(SECOND, set_f1=0.5)]
     again = core.with_row(history, row(FIRST, set_f1=0.6))

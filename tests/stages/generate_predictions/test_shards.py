@@ -1,0 +1,188 @@
+"""Prediction in shards: together they publish what one run does, byte for byte."""
+
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from made_week import N_CUSTOMERS, ScoredWeek, files_of, run_stage, start_stage
+from sodai.datasets import (
+    PREDICTION_SUMMARY,
+    PREDICTIONS,
+    PUBLISHED_MODEL,
+    SCORING,
+    run_record,
+    shard_scores,
+)
+from sodai.volume import Volume
+
+STAGE = "generate_predictions"
+
+
+@pytest.fixture
+def volume(scored_volume: Volume) -> Volume:
+    return scored_volume
+
+
+@pytest.fixture
+def as_of(scored_week: ScoredWeek) -> date:
+    return scored_week.as_of
+
+
+def score(root: Path, as_of: date, n_shards: int) -> None:
+    for number in range(n_shards):
+        outcome = run_stage(STAGE, root, str(as_of), "--shard", str(number), "--shards", str(n_shards))
+        assert outcome.code == 0, outcome.log
+
+
+def published(root: Path, as_of: date) -> tuple[dict[str, bytes], dict[str, Any]]:
+    volume = Volume(root)
+    return files_of(volume.path(PREDICTIONS, as_of).parent), volume.read_json(PREDICTION_SUMMARY, as_of)
+
+
+def parts_of(root: Path, as_of: date, n_shards: int) -> list[pa.Table]:
+    names = [f"{number}-of-{n_shards}" for number in range(n_shards)]
+    return [Volume(root).read(shard_scores(name), as_of) for name in names]
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    n_shards=st.integers(2, 7),
+    kept=st.lists(st.integers(0, 9), min_size=N_CUSTOMERS, max_size=N_CUSTOMERS).filter(any),
+    row_group_size=st.integers(3, 200),
+    k=st.integers(1, 6),
+)
+def test_shards_together_publish_what_one_run_does_byte_for_byte(
+    scored_week: ScoredWeek, n_shards: int, kept: list[int], row_group_size: int, k: int
+) -> None:
+    as_of = scored_week.as_of
+    with TemporaryDirectory() as folder:
+        root = Path(folder) / "volume"
+        shutil.copytree(scored_week.root, root)
+        file = Volume(root).path(SCORING, as_of)
+        own = pq.read_table(file)
+        # The first so many candidates of each customer; none of some.
+        customers = own["customer_id"].to_pylist()
+        place = [number - customers.index(customer) for number, customer in enumerate(customers)]
+        limits = dict(zip(sorted(set(customers)), kept, strict=False))
+        wanted = [n < limits.get(c, 0) for n, c in zip(place, customers, strict=True)]
+        if not any(wanted):
+            wanted[0] = True
+        pq.write_table(own.filter(pa.array(wanted)), file, row_group_size=row_group_size)
+        assert run_stage(STAGE, root, str(as_of), "--k", str(k)).code == 0
+        together = published(root, as_of)
+        shutil.rmtree(Volume(root).path(PREDICTIONS, as_of).parent)
+
+        score(root, as_of, n_shards)
+        outcome = run_stage(STAGE, root, str(as_of), "--k", str(k), "--shards", str(n_shards))
+
+        assert outcome.code == 0, outcome.log
+        assert published(root, as_of) == together
+        assert sum(part.num_rows for part in parts_of(root, as_of, n_shards)) == sum(wanted)
+
+
+def test_shards_share_the_rows_and_split_no_customer(volume: Volume, as_of: date) -> None:
+    score(volume.root, as_of, 3)
+    parts = parts_of(volume.root, as_of, 3)
+    n_rows = volume.read(SCORING, as_of).num_rows
+    assert all(abs(part.num_rows - n_rows / 3) <= 2 * n_rows / N_CUSTOMERS for part in parts)
+    owners = [set(part["customer_id"].to_pylist()) for part in parts]
+    assert not owners[0] & owners[1] | owners[1] & owners[2] | owners[0] & owners[2]
+
+
+def test_a_shard_publishes_nothing_and_touches_no_other(volume: Volume, as_of: date) -> None:
+    score(volume.root, as_of, 2)
+    before = files_of(volume.root)
+
+    outcome = run_stage(STAGE, volume.root, str(as_of), "--shard", "1", "--shards", "2")
+
+    n_candidates = parts_of(volume.root, as_of, 2)[1].num_rows
+    assert (outcome.result["shard"], outcome.result["n_candidates"]) == ("1-of-2", n_candidates)
+    record = str(run_record(STAGE, "1-of-2").relative_path(as_of))
+    assert [path for path, content in files_of(volume.root).items() if before[path] != content] == [record]
+    assert not volume.exists(PREDICTIONS, as_of)
+
+
+def test_shards_run_at_once(volume: Volume, as_of: date) -> None:
+    processes = [
+        start_stage(STAGE, volume.root, str(as_of), "--shard", str(number), "--shards", "3")
+        for number in range(3)
+    ]
+    for process in processes:
+        _, log = process.communicate()
+        assert process.returncode == 0, log
+    assert run_stage(STAGE, volume.root, str(as_of), "--shards", "3").code == 0
+    assert not list((volume.root / ".attempts").iterdir())
+
+
+def test_a_shard_that_is_missing_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
+    score(volume.root, as_of, 2)
+    shutil.rmtree(volume.path(shard_scores("1-of-2"), as_of).parent)
+
+    error = refused(volume, as_of)
+
+    assert "score_candidates/1-of-2/scores.parquet: missing, expected the scores of 2 shards" in error
+    assert error.endswith("run generate_predictions --shard 1 --shards 2 first")
+
+
+def test_a_shard_of_another_model_version_is_one_line_and_leaves_no_output(
+    volume: Volume, as_of: date
+) -> None:
+    score(volume.root, as_of, 2)
+    manifest = volume.path(PUBLISHED_MODEL, as_of) / "model.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "version": "2"}))
+    run_stage(STAGE, volume.root, str(as_of), "--shard", "0", "--shards", "2")
+
+    error = refused(volume, as_of)
+
+    assert "1-of-2/scores.parquet: scored with model_version 1, expected 2; run generate_predictions" in error
+
+
+def test_a_shard_of_another_model_of_the_same_version_is_refused(volume: Volume, as_of: date) -> None:
+    score(volume.root, as_of, 2)
+    manifest = volume.path(PUBLISHED_MODEL, as_of) / "model.json"
+    record = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**record, "calibration": {"slope": 0.9, "intercept": 0.0}}))
+    assert "0-of-2/scores.parquet: scored with manifest_sha256 " in refused(volume, as_of)
+
+
+def test_a_shard_of_other_candidates_is_refused(volume: Volume, as_of: date) -> None:
+    score(volume.root, as_of, 2)
+    rows = pq.read_table(volume.path(SCORING, as_of))
+    place = rows.column_names.index("customer_recency_days")
+    more = pa.array([0.5, *rows["customer_recency_days"].to_pylist()[1:]], pa.float32())
+    pq.write_table(rows.set_column(place, rows.field(place), more), volume.path(SCORING, as_of))
+    assert "0-of-2/scores.parquet: scored with candidates_footer_sha256 " in refused(volume, as_of)
+
+
+def test_a_shard_that_is_damaged_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
+    score(volume.root, as_of, 2)
+    file = volume.path(shard_scores("1-of-2"), as_of)
+    file.write_bytes(file.read_bytes()[:-5])
+    assert "1-of-2/scores.parquet: not readable as parquet" in refused(volume, as_of)
+
+
+def refused(volume: Volume, as_of: date) -> str:
+    """What the joining step says of two shards, after leaving everything as it was."""
+    before = files_of(volume.root)
+    outcome = run_stage(STAGE, volume.root, str(as_of), "--shards", "2")
+    assert outcome.code == 1
+    assert files_of(volume.root) == before
+    error: str = outcome.result["error"]
+    return error
+
+
+@pytest.mark.parametrize("options", [("--shard", "3", "--shards", "3"), ("--shard", "1"), ("--shards", "0")])
+def test_a_shard_beyond_their_number_is_a_usage_error(
+    volume: Volume, as_of: date, options: tuple[str, ...]
+) -> None:
+    outcome = run_stage(STAGE, volume.root, str(as_of), *options)
+    assert (outcome.code, outcome.result) == (2, {})
