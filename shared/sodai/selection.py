@@ -12,6 +12,8 @@ Floats = npt.NDArray[np.float64]
 Blocks = Callable[[], Iterable[Floats]]
 
 _NEXT_TO_NONE = 1e-6
+# Whence the passes for the set begin; any start ends at the same set.
+_USUAL_THRESHOLD = 0.25
 _LARGEST_SHIFT, _SHIFT_TOLERANCE = 60.0, 1e-11
 
 
@@ -75,20 +77,24 @@ def expected_f1_threshold(probability: Blocks, missing_pairs: float = 0.0) -> fl
         missing_pairs: expected number of purchased pairs that are no candidates; they count into
             the sum over all.
     """
-    threshold = 0.0
-    while True:
-        taken, size = 0.0, missing_pairs
-        for block in probability():
-            chosen = block[block > threshold]
-            taken, size = taken + chosen.sum(), size + len(chosen) + block.sum()
-        if not taken or taken / size <= threshold:
-            return threshold
-        threshold = float(taken / size)
+    threshold = _half_f1(probability, _USUAL_THRESHOLD, missing_pairs)
+    while (better := _half_f1(probability, threshold, missing_pairs)) > threshold:
+        threshold = better
+    return threshold
 
 
 def expected_f1_set(probability: Floats, missing_pairs: float = 0.0) -> npt.NDArray[np.bool_]:
     """The pairs whose set has the largest expected F1: (n,) mask, see `expected_f1_threshold`."""
     return probability > expected_f1_threshold(lambda: [probability], missing_pairs)
+
+
+def _half_f1(probability: Blocks, threshold: float, missing_pairs: float) -> float:
+    """Half of the expected F1 of the pairs above a threshold."""
+    taken, size = 0.0, missing_pairs
+    for block in probability():
+        chosen = block[block > threshold]
+        taken, size = taken + chosen.sum(), size + len(chosen) + block.sum()
+    return float(taken / size) if size else 0.0
 
 
 def _sum_and_slope(log_odds: Blocks, shift: float) -> tuple[float, float]:
