@@ -17,7 +17,7 @@ from sodai_settings import DOCKER, PROCESS
 
 ROOT = Path(__file__).resolve().parent.parent
 DAG_ID = "sodai_recommendation_pipeline"
-_STATE = re.compile(r"\[DAG TEST\] (starting|end task) task_id=(\w+)")
+_STATE = re.compile(r"\[DAG TEST\] (starting|end task) task_id=(\w+) map_index=(-?\d+)")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -126,7 +126,8 @@ def _show(lines: Iterator[str]) -> tuple[str | None, str | None]:
     as_of = error = None
     for line in lines:
         if state := _STATE.search(line):
-            what, task = state.groups()
+            what, name, index = state.groups()
+            task = name if index == "-1" else f"{name} {index}"
             if what == "starting":
                 begun[task] = time.monotonic()
             else:

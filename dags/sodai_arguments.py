@@ -6,6 +6,7 @@ from typing import Any
 EXTRACT = "extract_and_validate_data"
 DETECT = "detect_data_drift"
 RETRAIN, LOAD = "retrain_model", "load_existing_model"
+PREDICT = "generate_predictions"
 
 # The period is whatever the first stage found it to be: the date given, or the day after the newest
 # purchase. In a template, because it is known only while the pipeline runs.
@@ -23,20 +24,28 @@ _OPTIONS: dict[str, list[str]] = {
     LOAD: ["--horizon-days", HORIZON],
     "evaluate_model": ["--horizon-days", HORIZON, "--k", "{{ params.k }}"],
     "analyze_interpretability": ["--k", "{{ params.k }}"],
-    "generate_predictions": ["--horizon-days", HORIZON, "--k", "{{ params.k }}"],
+    PREDICT: ["--horizon-days", HORIZON, "--k", "{{ params.k }}"],
     "log_pipeline_metrics": [],
 }
 
 STAGES = tuple(_OPTIONS)
 
 
-def stage_arguments(stage: str) -> list[str]:
+def stage_arguments(stage: str, shards: int = 1, shard: int | None = None) -> list[str]:
     """The arguments of a stage's CLI, with templates for what a run decides.
 
     The volume and the MLflow server reach a stage by environment, as they differ between runners.
+
+    Args:
+        stage: its name.
+        shards: parts that the candidates are scored in, which only generate_predictions asks for.
+        shard: the part to score, from 0 on; what all of them scored is joined if left out.
     """
     as_of = AS_OF_WANTED if stage == EXTRACT else AS_OF_FOUND
-    return ["--as-of", as_of, *_OPTIONS[stage]]
+    parts = ["--shards", str(shards)] if stage == PREDICT and shards > 1 else []
+    if shard is not None:
+        parts += ["--shard", str(shard)]
+    return ["--as-of", as_of, *_OPTIONS[stage], *parts]
 
 
 def rendered_arguments(stage: str, as_of: str, params: Mapping[str, Any]) -> list[str]:

@@ -29,10 +29,10 @@ class ProcessStageOperator(BaseOperator):
     template_fields: Sequence[str] = ("arguments",)
     ui_color = "#d9f0e3"
 
-    def __init__(self, *, stage: str, settings: Settings, **kwargs: Any) -> None:
+    def __init__(self, *, stage: str, settings: Settings, shard: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.stage, self.settings = stage, settings
-        self.arguments = stage_arguments(stage)
+        self.arguments = stage_arguments(stage, settings.shards, shard)
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Any) -> dict[str, Any]:
@@ -85,12 +85,15 @@ class DockerStageOperator(DockerOperator):
     template_fields: Sequence[str] = (*DockerOperator.template_fields, "labels")
     ui_color = "#d6e8fa"
 
-    def __init__(self, *, stage: str, settings: Settings, **kwargs: Any) -> None:
+    def __init__(
+        self, *, task_id: str, stage: str, settings: Settings, shard: int | None = None, **kwargs: Any
+    ) -> None:
         self.stage = stage
-        self.limits = resources_of(stage)
+        self.limits = resources_of(task_id)
         super().__init__(
+            task_id=task_id,
             image=settings.image(stage),
-            command=stage_arguments(stage),
+            command=stage_arguments(stage, settings.shards, shard),
             environment={"MLFLOW_TRACKING_URI": settings.tracking_uri} if settings.tracking_uri else {},
             mounts=[_mount(settings)],
             mount_tmp_dir=False,
@@ -100,7 +103,8 @@ class DockerStageOperator(DockerOperator):
             labels={
                 "sodai.dag": "{{ dag.dag_id }}",
                 "sodai.run": "{{ run_id }}",
-                "sodai.task": stage,
+                "sodai.task": task_id,
+                "sodai.map_index": "{{ ti.map_index }}",
                 "sodai.try": "{{ ti.try_number }}",
             },
             **kwargs,
@@ -210,7 +214,7 @@ class DockerBranchOperator(DockerStageOperator, BranchMixIn):
         return result
 
 
-_OPERATORS = {
+_OPERATORS: dict[tuple[str, bool], Any] = {
     (DOCKER, False): DockerStageOperator,
     (DOCKER, True): DockerBranchOperator,
     (PROCESS, False): ProcessStageOperator,
@@ -226,16 +230,40 @@ def stage_task(stage: str, doc: str, branches: bool = False) -> BaseOperator:
         doc: what it does, for the UI.
         branches: whether its result says which task follows.
     """
-    settings, limits = settings_from(), resources_of(stage)
+    settings = settings_from()
     return _OPERATORS[settings.runner, branches](
-        task_id=stage,
-        stage=stage,
-        settings=settings,
-        doc_md=doc,
-        retries=limits.retries,
-        retry_delay=limits.retry_delay,
-        execution_timeout=limits.timeout,
+        stage=stage, settings=settings, doc_md=doc, **_task_options(stage)
     )
+
+
+def shard_tasks(task_id: str, stage: str, doc: str) -> list[Any]:
+    """The mapped task that does a stage's work in shards, as many at once as Airflow allows.
+
+    Args:
+        task_id: its own id.
+        stage: whose image and command line it uses.
+        doc: what it does, for the UI.
+
+    Returns:
+        nothing where the environment asks for one shard: the stage does it all then.
+    """
+    settings = settings_from()
+    if settings.shards == 1:
+        return []
+    mapped = _OPERATORS[settings.runner, False].partial(
+        stage=stage, settings=settings, doc_md=doc, **_task_options(task_id)
+    )
+    return [mapped.expand(shard=list(range(settings.shards)))]
+
+
+def _task_options(task_id: str) -> dict[str, Any]:
+    limits = resources_of(task_id)
+    return {
+        "task_id": task_id,
+        "retries": limits.retries,
+        "retry_delay": limits.retry_delay,
+        "execution_timeout": limits.timeout,
+    }
 
 
 def _branch(result: dict[str, Any]) -> str:

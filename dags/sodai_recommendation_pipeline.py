@@ -1,9 +1,9 @@
 """The weekly pipeline: twelve tasks and their order."""
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Param, chain
 
-from sodai_operators import stage_task
+from sodai_operators import shard_tasks, stage_task
 from sodai_schedule import weekly
 
 DOC = """
@@ -101,6 +101,12 @@ with DAG(
         "SHAP: importance over all customers and the reasons behind each recommendation, "
         "`reports/<as_of>/shap.html`.",
     )
+    # Empty unless SODAI_SHARDS asks for more than one.
+    score = shard_tasks(
+        "score_candidates",
+        "generate_predictions",
+        "Scores the candidates of one part of the customers, for generate_predictions to join.",
+    )
     predict = stage_task(
         "generate_predictions", "Scores every candidate and publishes `predictions/week=<as_of>/`."
     )
@@ -112,4 +118,4 @@ with DAG(
     complete = EmptyOperator(task_id="pipeline_complete", doc_md="The week is published.")
 
     start >> extract >> features >> detect >> [retrain, load] >> join
-    join >> evaluate >> explain >> predict >> record >> complete
+    chain(join, evaluate, explain, *score, predict, record, complete)

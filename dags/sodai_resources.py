@@ -28,6 +28,6 @@ RESOURCES = {
 }
 
 
-def resources_of(stage: str) -> Resources:
-    """The limits of a stage."""
-    return RESOURCES.get(stage, DEFAULT)
+def resources_of(task: str) -> Resources:
+    """The limits of a task: a stage, or the scoring of its shards."""
+    return RESOURCES.get(task, DEFAULT)

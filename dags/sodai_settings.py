@@ -8,6 +8,8 @@ from pathlib import Path
 DOCKER, PROCESS = "docker", "process"
 DEFAULT_SCHEDULE = "0 6 * * 1"
 TIMEZONE = "America/Santiago"
+# What the stage takes too.
+MOST_SHARDS = 1000
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Settings:
 
     `volume` is a folder (absolute path) or, with the docker runner, the name of a volume; `network`
     is the Docker network that reaches MLflow, none if empty; `python` and `code` serve the process
-    runner.
+    runner; `shards` is the number of parts in which the candidates of a period are scored.
     """
 
     runner: str
@@ -27,6 +29,7 @@ class Settings:
     tracking_uri: str
     python: str
     code: Path
+    shards: int
 
     @property
     def is_folder(self) -> bool:
@@ -42,11 +45,14 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of an environment.
 
     Raises:
-        ValueError: SODAI_RUNNER is neither docker nor process.
+        ValueError: SODAI_RUNNER is neither docker nor process, or SODAI_SHARDS no number from 1 on.
     """
     runner = environment.get("SODAI_RUNNER", DOCKER)
     if runner not in (DOCKER, PROCESS):
         raise ValueError(f"SODAI_RUNNER: found {runner!r}, expected {DOCKER} or {PROCESS}")
+    shards = environment.get("SODAI_SHARDS") or "1"
+    if not shards.isdecimal() or not 1 <= int(shards) <= MOST_SHARDS:
+        raise ValueError(f"SODAI_SHARDS: found {shards!r}, expected a number from 1 to {MOST_SHARDS}")
     root = Path(__file__).resolve().parent.parent
     return Settings(
         runner=runner,
@@ -57,6 +63,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         tracking_uri=environment.get("MLFLOW_TRACKING_URI", ""),
         python=environment.get("SODAI_PYTHON", str(root / ".venv/bin/python")),
         code=root,
+        shards=int(shards),
     )
 
 

@@ -15,7 +15,9 @@ from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
 from airflow.exceptions import DownstreamTasksSkipped
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperator
+from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, ParamValidationError
 from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.encoders import encode_timetable
@@ -31,10 +33,8 @@ DAG_ID = "sodai_recommendation_pipeline"
 class TaskInstance:
     """What templates and the choice of a branch ask of a task instance."""
 
-    map_index = -1
-
-    def __init__(self, task: BaseOperator, as_of: str, try_number: int) -> None:
-        self.task, self.as_of, self.try_number = task, as_of, try_number
+    def __init__(self, task: BaseOperator, as_of: str, try_number: int, map_index: int) -> None:
+        self.task, self.as_of, self.try_number, self.map_index = task, as_of, try_number, map_index
 
     def xcom_pull(self, task_ids: str) -> dict[str, str]:
         """The result of the first stage, which found the period."""
@@ -57,7 +57,12 @@ def describe() -> dict[str, Any]:
         "import_errors": errors,
         "ids": sorted(dag.task_ids),
         "edges": sorted([task.task_id, below] for task in dag.tasks for below in task.downstream_task_ids),
-        "operators": {task.task_id: type(task).__name__ for task in dag.tasks},
+        "operators": {
+            task.task_id: getattr(task, "operator_class", type(task)).__name__ for task in dag.tasks
+        },
+        "mapped": {
+            task.task_id: task.expand_input.value for task in dag.tasks if isinstance(task, MappedOperator)
+        },
         "trigger_rules": {task.task_id: task.trigger_rule.value for task in dag.tasks},
         "retries": {task.task_id: task.retries for task in dag.tasks},
         "timeouts": {
@@ -100,12 +105,17 @@ def refusal(params: Mapping[str, Any]) -> str | None:
     return None
 
 
-def render(as_of: str, params: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The arguments of every stage, as Airflow renders its templates."""
+def render(as_of: str, params: Mapping[str, Any], shard: int = 0) -> dict[str, list[str]]:
+    """The arguments of every stage, as Airflow renders its templates.
+
+    Args:
+        shard: of the task that is mapped over them, if there is one.
+    """
     dag, _ = load()
     rendered = {}
-    for task in dag.tasks:
-        if "Empty" in type(task).__name__:
+    for found in dag.tasks:
+        task = found.unmap({"shard": shard}) if isinstance(found, MappedOperator) else found
+        if isinstance(task, EmptyOperator):
             continue
         task.render_template_fields(_context(task, as_of, params))
         rendered[task.task_id] = task.arguments if hasattr(task, "arguments") else task.command
@@ -124,17 +134,21 @@ def execute(
     run_id: str = "run",
     try_number: int = 1,
     limits: Mapping[str, Any] | None = None,
+    shard: int = -1,
 ) -> dict[str, Any]:
     """Run the task of a stage as a worker does: templates rendered, ended by SIGTERM.
 
     Args:
         limits: of the container, in place of the stage's own.
+        shard: of a mapped task.
     """
     dag, _ = load()
     task = dag.get_task(stage)
+    if isinstance(task, MappedOperator):
+        task = task.unmap({"shard": shard})
     if limits:
         task.limits = replace(task.limits, **limits)
-    context = _context(task, as_of, params, run_id, try_number)
+    context = _context(task, as_of, params, run_id, try_number, shard)
     task.render_template_fields(context)
     signal.signal(signal.SIGTERM, lambda *_: task.on_kill())
     try:
@@ -144,10 +158,19 @@ def execute(
 
 
 def _context(
-    task: BaseOperator, as_of: str, params: Mapping[str, Any], run_id: str = "run", try_number: int = 1
+    task: BaseOperator,
+    as_of: str,
+    params: Mapping[str, Any],
+    run_id: str = "run",
+    try_number: int = 1,
+    map_index: int = -1,
 ) -> dict[str, Any]:
-    ti = TaskInstance(task, as_of, try_number)
-    return {"dag": task.dag, "params": params, "run_id": run_id, "ti": ti}
+    return {
+        "dag": task.dag,
+        "params": params,
+        "run_id": run_id,
+        "ti": TaskInstance(task, as_of, try_number, map_index),
+    }
 
 
 def _outcome(action: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from dags.commands import parsed
 from dags.conftest import Airflow
 from sodai.datasets import STAGES as SHARED_STAGES
-from sodai_arguments import STAGES, branch_of, rendered_arguments, stage_arguments
+from sodai_arguments import PREDICT, STAGES, branch_of, rendered_arguments, stage_arguments
 
 AS_OF = "2025-01-06"
 USUAL = {"horizon_days": 7, "trials": 50, "force_retrain": False, "k": 10}
@@ -60,6 +60,35 @@ def test_an_empty_period_is_found_by_the_first_stage_and_given_to_the_others(
     assert {
         arguments[1] for stage, arguments in rendered.items() if stage != "extract_and_validate_data"
     } == {AS_OF}
+
+
+def test_shards_and_the_step_that_joins_them_parse_with_the_command_line_of_the_stage() -> None:
+    filled = dict(zip(stage_arguments(PREDICT), rendered_arguments(PREDICT, AS_OF, OTHER), strict=True))
+
+    def options(*parts: int) -> dict[str, Any]:
+        return parsed(PREDICT, [filled.get(word, word) for word in stage_arguments(PREDICT, *parts)])
+
+    assert options(3, 1) == {**EXPECTED_OF_OTHER[PREDICT], "shards": 3, "shard": 1}
+    assert options(3) == {**EXPECTED_OF_OTHER[PREDICT], "shards": 3}
+    assert options(1) == EXPECTED_OF_OTHER[PREDICT]
+
+
+@pytest.mark.parametrize("runner", ["process", "docker"])
+def test_airflow_renders_the_arguments_of_shards(airflow: Airflow, runner: str) -> None:
+    rendered = airflow.ask(
+        "render",
+        {"SODAI_RUNNER": runner, "SODAI_SHARDS": "3"},
+        as_of=AS_OF,
+        params={**OTHER, "as_of": AS_OF},
+        shard=2,
+    )
+    assert parsed(PREDICT, rendered["score_candidates"]) == {
+        **EXPECTED_OF_OTHER[PREDICT], "shards": 3, "shard": 2
+    }  # fmt: skip
+    alone = {stage: rendered_arguments(stage, AS_OF, OTHER) for stage in STAGES}
+    assert {stage: rendered[stage] for stage in STAGES} == {
+        **alone, PREDICT: [*alone[PREDICT], "--shards", "3"]
+    }  # fmt: skip
 
 
 def test_every_argument_is_a_whole_word_so_that_no_shell_is_needed() -> None:

@@ -74,7 +74,14 @@ def run(airflow: Airflow, week: Week) -> Iterator[Run]:
 
 def left_container(run: Run, stage: str, **labels: str) -> str:
     """A container as a worker leaves it that was killed in the try before."""
-    told = {"sodai.dag": DAG_ID, "sodai.run": run.run_id, "sodai.task": stage, "sodai.try": "1", **labels}
+    told = {
+        "sodai.dag": DAG_ID,
+        "sodai.run": run.run_id,
+        "sodai.task": stage,
+        "sodai.map_index": "-1",
+        "sodai.try": "1",
+        **labels,
+    }
     options = [part for name, value in told.items() for part in ("--label", f"{name}={value}")]
     return docker("run", "--detach", *options, "--entrypoint", "sleep", f"sodai/{stage}", "300").strip()[:12]
 
@@ -135,6 +142,7 @@ def test_a_container_may_use_no_more_than_its_table_says(run: Run) -> None:
         "sodai.dag": DAG_ID,
         "sodai.run": run.run_id,
         "sodai.task": FEATURES,
+        "sodai.map_index": "-1",
         "sodai.try": "1",
     }
 
@@ -192,6 +200,7 @@ def test_the_container_of_an_earlier_try_is_removed_first_and_no_other(run: Run)
     others = {
         left_container(run, FEATURES, **{"sodai.task": EXTRACT}),
         left_container(run, FEATURES, **{"sodai.dag": "other"}),
+        left_container(run, FEATURES, **{"sodai.map_index": "1"}),
     }
     assert set(run.containers()) == {own, *others}
 

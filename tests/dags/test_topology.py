@@ -34,6 +34,7 @@ STAGES = {
     "generate_predictions",
     "log_pipeline_metrics",
 }
+SHARDS = "score_candidates"
 MONDAY_MORNING = "0 6 * * 1"
 
 
@@ -54,6 +55,46 @@ def test_the_tasks_and_edges_are_those_of_the_design_and_no_others(dag: dict[str
     assert len(dag["ids"]) == 12
     assert {tuple(edge) for edge in dag["edges"]} == EDGES
     assert len(dag["edges"]) == 12
+
+
+@pytest.fixture(scope="module", params=["process", "docker"])
+def sharded(airflow: Airflow, request: pytest.FixtureRequest) -> dict[str, Any]:
+    described: dict[str, Any] = airflow.ask("describe", {"SODAI_RUNNER": request.param, "SODAI_SHARDS": "3"})
+    return {**described, "runner": request.param}
+
+
+def test_shards_are_scored_between_explanation_and_publication(sharded: dict[str, Any]) -> None:
+    assert sharded["import_errors"] == {}
+    assert set(sharded["ids"]) == EMPTY | STAGES | {SHARDS}
+    assert {tuple(edge) for edge in sharded["edges"]} == EDGES - {
+        ("analyze_interpretability", "generate_predictions")
+    } | {("analyze_interpretability", SHARDS), (SHARDS, "generate_predictions")}
+    assert sharded["mapped"] == {SHARDS: {"shard": [0, 1, 2]}}
+
+
+def test_a_shard_is_a_task_like_a_stage(sharded: dict[str, Any]) -> None:
+    name = {"process": "Process", "docker": "Docker"}[sharded["runner"]]
+    assert sharded["operators"][SHARDS] == f"{name}StageOperator"
+    assert sharded["trigger_rules"][SHARDS] == "all_success"
+    assert (sharded["retries"][SHARDS], sharded["timeouts"][SHARDS]) == (2, 3600)
+    assert sharded["docs"][SHARDS].endswith(".")
+
+
+def test_one_shard_is_no_task_of_its_own(dag: dict[str, Any]) -> None:
+    assert dag["mapped"] == {}
+
+
+@pytest.mark.parametrize("shards", ["0", "-1", "two", "1.5", "1001"])
+def test_a_number_of_shards_that_is_none_is_one_line(shards: str) -> None:
+    with pytest.raises(ValueError, match=f"SODAI_SHARDS: found '{shards}', expected a number from 1 to 1000"):
+        settings_from({"SODAI_SHARDS": shards})
+
+
+@pytest.mark.parametrize(
+    ("setting", "shards"), [({}, 1), ({"SODAI_SHARDS": ""}, 1), ({"SODAI_SHARDS": "8"}, 8)]
+)
+def test_there_is_one_shard_unless_told(setting: dict[str, str], shards: int) -> None:
+    assert settings_from(setting).shards == shards
 
 
 def test_every_stage_runs_on_the_chosen_runner_and_the_drift_report_branches(dag: dict[str, Any]) -> None:
@@ -179,8 +220,8 @@ def test_an_unknown_runner_names_the_two_there_are() -> None:
 
 
 def test_limits_are_told_for_stages_only_and_every_stage_has_some() -> None:
-    assert set(RESOURCES) <= STAGES
-    for stage in STAGES:
+    assert set(RESOURCES) <= STAGES | {SHARDS}
+    for stage in STAGES | {SHARDS}:
         limits = resources_of(stage)
         assert limits.memory_gib >= 2
         assert limits.cpus > 0
