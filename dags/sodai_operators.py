@@ -15,11 +15,12 @@ from docker.types import Mount
 
 from sodai_arguments import branch_of, stage_arguments
 from sodai_resources import resources_of
-from sodai_results import StageFailed, StageLost, result_of
+from sodai_results import StageFailed, StageLost, StageOutOfMemory, result_of
 from sodai_settings import DOCKER, PROCESS, Settings, settings_from
 
 _GIB = 2**30
 _STOP_SECONDS = 20
+_MEMORY = "memory_gib"
 RESULT_LINE = "period to predict: %s, result: %s"
 
 
@@ -113,15 +114,29 @@ class DockerStageOperator(DockerOperator):
     def execute(self, context: Any) -> Any:
         """Run the stage, its log line by line, and give its result.
 
+        After a try that was killed for its memory, the next one gets more.
+
         Raises:
-            StageFailed: there is no such image.
+            StageFailed: there is no such image, or the most memory that the stage may have is too little.
             StageLost: the engine does not answer, or lost the container.
         """
         self._normalize_mounts()
+        # Airflow's store outlives a try, as no XCom does.
+        store = context["task_state_store"]
+        memory_gib = max(self.limits.memory_gib, float(store.get(_MEMORY, 0)))
+        if memory_gib > self.limits.memory_gib:
+            told = "the try before was killed for its memory: this one gets %g GiB, the most is %g"
+            self.log.warning(told, memory_gib, self.limits.max_memory_gib)
         try:
             self._reach()
             self._reap()
-            return self._run()
+            return self._run(memory_gib)
+        except StageOutOfMemory as error:
+            more = self.limits.after_out_of_memory(memory_gib)
+            if more <= memory_gib:
+                raise StageFailed(f"{error}; it had {memory_gib:g} GiB, its max_memory_gib") from error
+            store.set(_MEMORY, more)
+            raise
         except ImageNotFound as error:
             raise StageFailed(f"{self.stage}: image {self.image} is missing; run make images") from error
         except (APIError, DockerException, OSError) as error:
@@ -142,14 +157,14 @@ class DockerStageOperator(DockerOperator):
             self.log.warning("removing the container of an earlier try: %s", left["Id"][:12])
             self.cli.remove_container(left["Id"], force=True)
 
-    def _run(self) -> dict[str, Any]:
+    def _run(self, memory_gib: float) -> dict[str, Any]:
         self.container = self.cli.create_container(
             image=self.image,
             command=self.format_command(self.command),
             environment=self.environment,
             user=self.user,
             labels=self.labels,
-            host_config=self._host_config(),
+            host_config=self._host_config(int(memory_gib * _GIB)),
         )
         identifier = self.container["Id"]
         try:
@@ -178,8 +193,7 @@ class DockerStageOperator(DockerOperator):
             self.log.info("%s", pending.decode(errors="replace").rstrip())
         return stdout.decode(errors="replace")
 
-    def _host_config(self) -> Any:
-        memory = int(self.limits.memory_gib * _GIB)
+    def _host_config(self, memory: int) -> Any:
         return self.cli.create_host_config(
             mounts=self.mounts,
             network_mode=self.network_mode,
@@ -237,7 +251,7 @@ def stage_task(stage: str, doc: str, branches: bool = False) -> BaseOperator:
 
 
 def shard_tasks(task_id: str, stage: str, doc: str) -> list[Any]:
-    """The mapped task that does a stage's work in shards, as many at once as Airflow allows.
+    """The mapped task that does a stage's work in shards, as many at once as its pool allows.
 
     Args:
         task_id: its own id.
@@ -263,6 +277,7 @@ def _task_options(task_id: str) -> dict[str, Any]:
         "retries": limits.retries,
         "retry_delay": limits.retry_delay,
         "execution_timeout": limits.timeout,
+        "pool": limits.pool,
     }
 
 

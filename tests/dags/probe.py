@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.dag_processing.dagbag import DagBag
 from airflow.exceptions import DownstreamTasksSkipped
@@ -44,6 +44,23 @@ class TaskInstance:
         """Nobody asks for it here."""
 
 
+class TaskStateStore:
+    """What tries of a task leave to the next, as Airflow keeps it for each task of a run."""
+
+    kept: ClassVar[dict[tuple[str, str, int, str], Any]] = {}
+
+    def __init__(self, run_id: str, task_id: str, map_index: int) -> None:
+        self.scope = run_id, task_id, map_index
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """What was kept, or the default."""
+        return self.kept.get((*self.scope, key), default)
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep a value."""
+        self.kept[(*self.scope, key)] = value
+
+
 def load() -> tuple[DAG, dict[str, str]]:
     """The pipeline as Airflow reads it from the folder, anew, and the errors it met in any file there."""
     bag = DagBag(FOLDER)
@@ -63,6 +80,7 @@ def describe() -> dict[str, Any]:
         "mapped": {
             task.task_id: task.expand_input.value for task in dag.tasks if isinstance(task, MappedOperator)
         },
+        "pools": {task.task_id: task.pool for task in dag.tasks},
         "trigger_rules": {task.task_id: task.trigger_rule.value for task in dag.tasks},
         "retries": {task.task_id: task.retries for task in dag.tasks},
         "timeouts": {
@@ -170,6 +188,7 @@ def _context(
         "params": params,
         "run_id": run_id,
         "ti": TaskInstance(task, as_of, try_number, map_index),
+        "task_state_store": TaskStateStore(run_id, task.task_id, map_index),
     }
 
 

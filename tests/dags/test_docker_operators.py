@@ -195,6 +195,30 @@ def test_a_stage_without_enough_memory_says_so_and_is_tried_again(run: Run) -> N
     assert run.containers() == []
 
 
+def test_the_try_after_one_without_enough_memory_gets_more_and_says_so(run: Run) -> None:
+    limits = {"memory_gib": 0.0625, "max_memory_gib": 0.09375}
+    assert run.execute(FEATURES, limits=limits)["error"] == "StageOutOfMemory"
+
+    outcome = run.execute(FEATURES, limits=limits, try_number=2)
+
+    # 64 MiB and half as much again: not enough either, and there is no more.
+    assert outcome == {
+        "error": "StageFailed",
+        "message": f"{FEATURES}: killed for its memory; raise memory_gib in dags/sodai_resources.py; "
+        "it had 0.09375 GiB, its max_memory_gib",
+        "fails_at_once": True,
+    }
+    told = "the try before was killed for its memory: this one gets 0.09375 GiB, the most is 0.09375"
+    assert told in run.airflow.log.read_text()
+
+
+def test_a_limit_that_was_raised_counts_at_once(run: Run) -> None:
+    assert run.execute(FEATURES, limits={"memory_gib": 0.0625})["error"] == "StageOutOfMemory"
+    # Somebody raised the limit meanwhile, beyond what the first try left for the second.
+    outcome = run.execute(FEATURES, limits={"memory_gib": 4.0}, try_number=2)
+    assert outcome["result"]["status"] == "done"
+
+
 def test_the_container_of_an_earlier_try_is_removed_first_and_no_other(run: Run) -> None:
     own = left_container(run, FEATURES)
     others = {

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dags.conftest import Airflow
-from sodai_resources import RESOURCES, resources_of
+from sodai_resources import RESOURCES, Resources, resources_of
 from sodai_settings import schedule_from, settings_from
 
 EDGES = {
@@ -78,6 +78,7 @@ def test_a_shard_is_a_task_like_a_stage(sharded: dict[str, Any]) -> None:
     assert sharded["trigger_rules"][SHARDS] == "all_success"
     assert (sharded["retries"][SHARDS], sharded["timeouts"][SHARDS]) == (2, 3600)
     assert sharded["docs"][SHARDS].endswith(".")
+    assert set(sharded["pools"].values()) == {"default_pool"}
 
 
 def test_one_shard_is_no_task_of_its_own(dag: dict[str, Any]) -> None:
@@ -224,5 +225,18 @@ def test_limits_are_told_for_stages_only_and_every_stage_has_some() -> None:
     for stage in STAGES | {SHARDS}:
         limits = resources_of(stage)
         assert limits.memory_gib >= 2
+        assert limits.max_memory_gib >= 1.5 * limits.memory_gib
         assert limits.cpus > 0
         assert limits.processes > 0
+
+
+def test_every_try_after_one_without_enough_memory_gets_half_as_much_again_up_to_the_most() -> None:
+    limits = Resources(memory_gib=4.0, max_memory_gib=8.0)
+    assert limits.after_out_of_memory(4.0) == 6.0
+    assert limits.after_out_of_memory(6.0) == 8.0
+    assert limits.after_out_of_memory(8.0) == 8.0
+
+
+def test_the_most_memory_cannot_be_less_than_the_first_try_gets() -> None:
+    with pytest.raises(ValueError, match=r"max_memory_gib: found 8, expected 9 \(memory_gib\) or more"):
+        Resources(memory_gib=9.0, max_memory_gib=8.0)
