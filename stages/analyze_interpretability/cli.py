@@ -1,6 +1,7 @@
 """The edge of analyze_interpretability: reads model and candidates, writes reasons, importance, page."""
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -41,7 +42,7 @@ def analyze_interpretability(
     import pyarrow as pa
 
     from analyze_interpretability import core, core_page
-    from analyze_interpretability.explained import Explained
+    from analyze_interpretability.explained import Explained, explain
     from sodai.features import FEATURES
     from sodai.model import load_model
     from sodai.ordered import adding_rows
@@ -53,19 +54,16 @@ def analyze_interpretability(
     n_candidates = n_candidates_of(volume, day)
     n_customers = volume.read(CUSTOMERS, day, columns=["customer_id"]).num_rows
     of_each = core.drawn_of_each(n_candidates, n_customers, max_rows)
-    rng, n_done, n_explained = np.random.default_rng(seed), 0, 0
+    draw = partial(core.sample, of_each=of_each, rng=np.random.default_rng(seed))
+    samples, n_explained = [], 0
     with volume.attempt(INTERPRET, day) as attempt:
-        candidates = score_candidates(volume, day, model, batch_rows=_CANDIDATES_PER_STEP)
-        samples = []
+        pieces = score_candidates(volume, day, model, batch_rows=_CANDIDATES_PER_STEP)
         with adding_rows(attempt.path(REASONS), REASONS.contract) as add_reasons:
-            for scored in candidates:
-                drawn = core.sample(scored.candidates["customer_id"].to_numpy(), of_each, rng)
-                listed = scored.rank <= k
-                rows = Explained.of(model, scored.candidates.filter(pa.array(drawn | listed)))
-                add_reasons(_reasons(rows.only(listed[drawn | listed])))
-                samples.append(rows.only(drawn[drawn | listed]))
-                n_done, n_explained = n_done + len(listed), n_explained + int(listed.sum())
-                log.info("candidates %d of %d explained", n_done, n_candidates)
+            for lists, sample in explain(model, pieces, k, draw):
+                add_reasons(_reasons(lists))
+                samples.append(sample)
+                n_explained += len(lists.pairs)
+                log.info("%d of at most %d recommendations explained", n_explained, k * n_customers)
         sampled = Explained.together(samples)
         importance = core.importance(sampled.contributions[:, :-1], FEATURES)
         counts = {

@@ -1,6 +1,6 @@
 """Candidates with what moved the model to its score of each."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from analyze_interpretability.core import check_additivity
 from sodai.model import TrainedModel, features_frame
+from sodai.scoring import Scored
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,3 +55,27 @@ class Explained:
     def only(self, wanted: npt.NDArray[np.bool_]) -> "Explained":
         """Those that a (n,) mask wants."""
         return Explained(self.pairs[wanted], self.X[wanted], self.contributions[wanted], self.gap)
+
+
+def explain(
+    model: TrainedModel,
+    pieces: Iterable[Scored],
+    k: int,
+    sample: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.bool_]],
+) -> Iterator[tuple[Explained, Explained]]:
+    """The recommended candidates, and those drawn for the global figures, some customers at a time.
+
+    Args:
+        model: what scored them.
+        pieces: all candidates.
+        k: recommendations of a customer.
+        sample: the mask of the candidates that are drawn, by their customer_id.
+
+    Raises:
+        ModelError: see `Explained.of`.
+    """
+    for piece in pieces:
+        drawn, listed = sample(piece.candidates["customer_id"].to_numpy()), piece.rank <= k
+        wanted = drawn | listed
+        rows = Explained.of(model, piece.candidates.filter(pa.array(wanted)))
+        yield rows.only(listed[wanted]), rows.only(drawn[wanted])
