@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -33,7 +34,7 @@ class Run:
     @property
     def tasks(self) -> list[str]:
         """The tasks that it printed as ended, in their order."""
-        return re.findall(r"^  (\w+) +[\d.]+ s$", self.stdout, flags=re.MULTILINE)
+        return re.findall(r"^  (\w+(?: \d+)?) +[\d.]+ s$", self.stdout, flags=re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -83,21 +84,30 @@ def make_two_weeks(history: History, root: Path) -> TwoWeeks:
     return TwoWeeks(root, history, first, run_pipeline(history.after, root), after_first)
 
 
-def run_pipeline(data: Path, root: Path, *options: str, runner: str = PROCESS) -> Run:
+def run_pipeline(
+    data: Path, root: Path, *options: str, runner: str = PROCESS, env: Mapping[str, str] | None = None
+) -> Run:
     """Run the pipeline to its end."""
-    process = start_pipeline(data, root, *options, runner=runner)
+    process = start_pipeline(data, root, *options, runner=runner, env=env)
     stdout, stderr = process.communicate()
     return Run(process.returncode, stdout, stderr)
 
 
-def start_pipeline(data: Path, root: Path, *options: str, runner: str = PROCESS) -> "subprocess.Popen[str]":
-    """Start the pipeline in a process group of its own."""
+def start_pipeline(
+    data: Path, root: Path, *options: str, runner: str = PROCESS, env: Mapping[str, str] | None = None
+) -> "subprocess.Popen[str]":
+    """Start the pipeline in a process group of its own.
+
+    Args:
+        env: what differs from the environment of the tests.
+    """
     command = [ROOT / ".venv-airflow/bin/python", ROOT / "dags/run_pipeline.py", "--runner", runner]
     return subprocess.Popen(
         [*command, "--data", data, "--out", root, "--trials", str(N_TRIALS), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, **(env or {})},
         start_new_session=True,
     )
 
