@@ -58,12 +58,15 @@ class Volume:
         """
         path = self.existing(dataset, as_of)
         with readable(path, f"{dataset.producer} again"):
-            if columns is None:
-                table = pq.read_table(path, partitioning=None)
-                dataset.contract.check(table, str(path))
-                return table
-            dataset.contract.check_schema(pq.read_schema(path).remove_metadata(), str(path))
-            return pq.read_table(path, columns=columns, partitioning=None)
+            parts = _parts(path)
+            if columns is not None:
+                for part in parts:
+                    dataset.contract.check_schema(pq.read_schema(part).remove_metadata(), str(part))
+            tables = [pq.read_table(part, columns=columns, partitioning=None) for part in parts]
+            table = pa.concat_tables(tables)
+        if columns is None:
+            dataset.contract.check(table, str(path))
+        return table
 
     def read_batches(self, dataset: Dataset, as_of: date | None, n_rows: int) -> Iterator[pa.Table]:
         """A table of the volume in pieces of at most `n_rows`, each checked against its contract.
@@ -76,7 +79,8 @@ class Volume:
         """
         path = self.existing(dataset, as_of)
         with readable(path, f"{dataset.producer} again"):
-            batches = pq.ParquetFile(path).iter_batches(batch_size=n_rows)
+            files = [pq.ParquetFile(part) for part in _parts(path)]
+        batches = (batch for file in files for batch in file.iter_batches(batch_size=n_rows))
         while True:
             with readable(path, f"{dataset.producer} again"):
                 batch = next(batches, None)
@@ -146,9 +150,12 @@ class Attempt:
         self._as_of = as_of
         self._units: dict[str, None] = {}
 
-    def path(self, dataset: Dataset) -> Path:
-        """A private path for `dataset`; a file or folder written there is published with the rest."""
-        path = self._private / dataset.relative_path(self._as_of)
+    def path(self, dataset: Dataset, part: str = "") -> Path:
+        """A private path for `dataset`, or for the file `part` of the folder that it is.
+
+        What is written there is published with the rest.
+        """
+        path = self._private / dataset.relative_path(self._as_of) / part
         path.parent.mkdir(parents=True, exist_ok=True)
         self._units[dataset.relative_unit(self._as_of)] = None
         return path
@@ -167,16 +174,22 @@ class Attempt:
             compression="zstd",
         )
 
-    def write_batches(self, dataset: Dataset, batches: Iterable[pa.RecordBatch]) -> int:
+    def write_batches(self, dataset: Dataset, batches: Iterable[pa.RecordBatch], part: str = "") -> int:
         """Write a table that may be larger than memory, each batch checked against the contract.
 
         Returns the number of rows. The key is checked within a batch only.
+
+        Args:
+            dataset: a tabular data set.
+            batches: its rows in their order.
+            part: of a data set that is a folder of files, the one that they make.
 
         Raises:
             ContractError: a batch breaks the contract of `dataset`.
         """
         n_rows = 0
-        with pq.ParquetWriter(self.path(dataset), dataset.contract.schema, compression="zstd") as writer:
+        path = self.path(dataset, part)
+        with pq.ParquetWriter(path, dataset.contract.schema, compression="zstd") as writer:
             for batch in batches:
                 piece = pa.Table.from_batches([batch])
                 dataset.contract.check(piece, dataset.name)
@@ -249,10 +262,18 @@ def explained(where: Path) -> Iterator[None]:
         ) from error
 
 
-def sha256_of(file: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with file.open("rb") as opened:
+def sha256_of(path: Path) -> str:
+    """SHA-256 in hexadecimal: of a file's bytes, or of the names and hashes of a folder's parquet files."""
+    if path.is_dir():
+        told = "".join(f"{sha256_of(part)} {part.name}\n" for part in _parts(path))
+        return hashlib.sha256(told.encode()).hexdigest()
+    with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _parts(path: Path) -> list[Path]:
+    """The parquet files of a table, which is one or a folder of them, in order of their names."""
+    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
 
 
 def _exchange(source: Path, target: Path) -> None:

@@ -68,6 +68,36 @@ def test_a_table_in_batches_is_stored_and_read_in_batches(volume: Volume) -> Non
     assert pieces == [[1.0, 2.0, 3.0], [4.0, 5.0]]
 
 
+def test_a_table_may_be_a_folder_of_files_that_are_read_in_order_of_their_names(volume: Volume) -> None:
+    table = orders(1, 2, 3, 4, 5)
+    with volume.attempt("made", AS_OF) as attempt:
+        attempt.write_batches(ORDERS, table.slice(3).to_batches(), "b.parquet")
+        attempt.write_batches(ORDERS, table.slice(0, 3).to_batches(), "a.parquet")
+
+    assert volume.read(ORDERS, AS_OF).equals(table)
+    assert volume.read(ORDERS, AS_OF, columns=["n_units"]).equals(table.select(["n_units"]))
+    pieces = [piece["n_units"].to_pylist() for piece in volume.read_batches(ORDERS, AS_OF, n_rows=2)]
+    assert pieces == [[1.0, 2.0], [3.0], [4.0, 5.0]]
+
+
+def test_a_folder_without_a_file_is_no_table(volume: Volume) -> None:
+    volume.path(ORDERS, AS_OF).unlink()
+    volume.path(ORDERS, AS_OF).mkdir()
+    with pytest.raises(VolumeError, match=r"orders.parquet: not readable as parquet .*; run made again"):
+        volume.read(ORDERS, AS_OF)
+
+
+def test_the_hash_of_a_folder_tells_every_byte_and_name(tmp_path: Path) -> None:
+    hashes = set()
+    for names in (("a", "b"), ("b", "a"), ("a", "c")):
+        folder = tmp_path / "-".join(names)
+        folder.mkdir()
+        for content, name in enumerate(names):
+            (folder / f"{name}.parquet").write_text(str(content))
+        hashes.add(sha256_of(folder))
+    assert len(hashes) == 3
+
+
 def test_a_published_folder_holds_only_what_the_newest_try_wrote(volume: Volume) -> None:
     with volume.attempt("made", AS_OF) as attempt:
         attempt.write_json(NOTES, {"version": 2})
