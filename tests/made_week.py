@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import typer
 from typer.testing import CliRunner
 
@@ -115,6 +118,14 @@ def write_record(volume: Volume, dataset: Dataset, as_of: date, record: Mapping[
     path = volume.path(dataset, as_of)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record), encoding="utf-8")
+
+
+def write_training(volume: Volume, as_of: date, table: pa.Table) -> None:
+    """Put another training table in place of the stage's."""
+    folder = volume.path(TRAINING, as_of)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    pq.write_table(table, folder / "made.parquet")
 
 
 def write_verdict(volume: Volume, as_of: date, first: bool = True) -> None:

@@ -160,6 +160,7 @@ PRODUCTS = _weekly(
 QUALITY = _weekly(EXTRACT, "quality.json", "one record: rows in, kept, put right, quarantined")
 QUALITY_PAGE = _page(EXTRACT, "quality.html")
 
+# A folder with a file a period, which pyarrow and pandas read as one table in order of the key.
 TRAINING = _weekly(
     FEATURES_STAGE,
     "training.parquet",
@@ -173,6 +174,11 @@ TRAINING = _weekly(
         ),
         key=("cutoff", "customer_id", "product_id"),
     ),
+)
+
+# The files of TRAINING, kept for the next run under a key of all that their rows are made of.
+TRAINING_PARTS = Dataset(
+    "training_parts", "features/training", FEATURES_STAGE, "the rows of one closed period", TRAINING.contract
 )
 
 SCORING = _weekly(
@@ -391,7 +397,7 @@ def run_record(stage: str, shard: str = "") -> Dataset:
 
 ALL_DATASETS = (
     LEDGER, TRANSACTIONS, LINES, QUARANTINE, CUSTOMERS, PRODUCTS, QUALITY, QUALITY_PAGE, TRAINING,
-    SCORING, FORECASTS, DECISION, DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE, RETRAINED_MODEL, LOADED_MODEL,
-    PUBLISHED_MODEL, REFERENCE, TRIALS, EVALUATION, IMPORTANCE, REASONS, SHAP_PAGE, PREDICTIONS,
-    RECOMMENDATIONS, PREDICTION_SUMMARY, HISTORY, RUN_PAGE,
+    TRAINING_PARTS, SCORING, FORECASTS, DECISION, DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE,
+    RETRAINED_MODEL, LOADED_MODEL, PUBLISHED_MODEL, REFERENCE, TRIALS, EVALUATION, IMPORTANCE, REASONS,
+    SHAP_PAGE, PREDICTIONS, RECOMMENDATIONS, PREDICTION_SUMMARY, HISTORY, RUN_PAGE,
 )  # fmt: skip

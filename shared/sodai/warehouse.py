@@ -16,35 +16,44 @@ from sodai.volume import Volume, readable
 _RELOAD = "extract_and_validate_data --reload"
 
 
-def transaction_files(volume: Volume, before: date) -> list[Path]:
-    """The partition files that may hold purchases dated before `before` (exclusive), oldest first.
+def transaction_partitions(volume: Volume, before: date) -> dict[date, Path]:
+    """The partition files that may hold purchases dated before `before` (exclusive), by Monday, in order.
 
-    The ledger maps the Monday of each week to a file below `warehouse/transactions`; a file that
-    it does not name is left over from an interrupted load. The file of the week of `before` may
-    hold later purchases too: filter on `purchase_date`.
+    The ledger maps the Monday of each week to a file below `warehouse/transactions`, whose name is made
+    of its content; a file that it does not name is left over from an interrupted load. The file of the
+    week of `before` may hold later purchases too: filter on `purchase_date`.
 
     Raises:
         VolumeError: no purchase lies before `before`, or a named file is missing or not parquet.
         ContractError: a partition breaks the contract of TRANSACTIONS.
     """
     partitions: dict[str, str] = volume.read_json(LEDGER)["partitions"]["transactions"]
-    files = [
-        volume.path(TRANSACTIONS) / partitions[week]
+    files = {
+        date.fromisoformat(week): volume.path(TRANSACTIONS) / partitions[week]
         for week in sorted(partitions)
         if date.fromisoformat(week) < before
-    ]
+    }
     if not files:
         raise VolumeError(
             f"{volume.path(LEDGER)}: no purchases before {before}, expected some weeks of history; "
             "add transaction files to raw/ or give a later --as-of"
         )
-    for file in files:
+    for file in files.values():
         if not file.exists():
             raise VolumeError(f"{file}: missing but named by the ledger; run {_RELOAD}")
         with readable(file, _RELOAD):
             schema = pq.read_schema(file).remove_metadata()
         TRANSACTIONS.contract.check_schema(schema, str(file))
     return files
+
+
+def transaction_files(volume: Volume, before: date) -> list[Path]:
+    """The files of `transaction_partitions`, oldest first.
+
+    Raises:
+        VolumeError, ContractError: see there.
+    """
+    return list(transaction_partitions(volume, before).values())
 
 
 def read_transactions(volume: Volume, before: date, since: date | None = None) -> pa.Table:

@@ -6,26 +6,31 @@ from datetime import date
 from ibis import _
 from ibis.expr.types import Table
 
-from create_features.core_candidates import candidates
+from create_features.core_candidates import candidates, popular_products
 from create_features.core_customers import customer_features
-from create_features.core_families import with_families
-from create_features.core_history import Hold, history_before
+from create_features.core_families import BRAND, FAMILIES, family_products, with_wishes
+from create_features.core_history import Hold, Purchases, history_at
 from create_features.core_pairs import PAIR, pair_features, with_ratios
 from create_features.core_products import product_features, type_features
 from create_features.core_time import market_features
-from create_features.core_volume import Forecast
 from sodai.features import FEATURES
 from sodai.periods import Period
+
+_FAMILY_KEYS = [family.key for family in (BRAND, *FAMILIES)]
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The tables that features are made of, with the columns of their data sets, and how to hold a step."""
+    """The tables that features of a period are made of.
 
-    transactions: Table
+    `moment` is one row: the period's cutoff, its end (exclusive), weeks_back (from the cutoff of
+    `purchases`) and calendar. `customers` and `products` have the columns of their data sets.
+    """
+
+    purchases: Purchases
     customers: Table
     products: Table
-    hold: Hold
+    moment: Table
 
 
 @dataclass(frozen=True)
@@ -36,36 +41,65 @@ class Bounds:
     n_popular: int = 30
 
 
-def features_of(sources: Sources, forecast: Forecast, bounds: Bounds) -> Table:
-    """The candidates of a period with their features, from purchases before it alone.
+@dataclass(frozen=True)
+class Market:
+    """What is the same for every customer of a period, each table small.
+
+    `products`: a row a product sold so far. `types`: how each product sells to a type of customer.
+    `popular`: customer_type and product_id of what is offered to all of a type. `totals`: one row.
+    """
+
+    products: Table
+    types: Table
+    popular: Table
+    totals: Table
+
+
+def market_of(sources: Sources, bounds: Bounds, hold: Hold) -> Market:
+    """The market before a period, from the purchases of all customers."""
+    history = history_at(sources.purchases, sources.moment)
+    products = product_features(history, sources.products)
+    products = hold("products", family_products(history, products, sources.products))
+    types = type_features(history, sources.customers)
+    types = hold("types", types.join(products.select("product_id", "product_buyers_1w"), "product_id"))
+    return Market(
+        products,
+        types.drop("product_buyers_1w"),
+        hold("popular", popular_products(types, bounds.n_popular)),
+        hold("totals", market_features(history, sources.moment)),
+    )
+
+
+def features_of(sources: Sources, market: Market, shard: Table, bounds: Bounds, hold: Hold) -> Table:
+    """The candidates of some customers with their features, from purchases before a period alone.
 
     Args:
         sources: purchases may reach beyond the cutoff; what lies there is not seen.
-        forecast: of the period; the `as_of` of that is the cutoff.
+        market: of the same period.
+        shard: the customers whose candidates are wanted, with the columns of CUSTOMERS.
         bounds: of candidates a customer.
+        hold: keeps what several features read.
 
     Returns:
         customer_id, product_id and the 72 features in the order and types of the catalogue, one
         row a candidate, in no order.
     """
-    history = history_before(sources.transactions, forecast.period.as_of, sources.hold)
-    pairs = sources.hold("pairs", pair_features(history))
-    products = sources.hold("products", product_features(history, sources.products))
-    by_type = type_features(history, sources.customers)
-    by_type = by_type.join(products.select("product_id", "product_buyers_1w"), "product_id")
-    by_type = sources.hold("types", by_type)
-    chosen = candidates(sources.customers, pairs, by_type, bounds.max_bought, bounds.n_popular)
+    own = history_at(sources.purchases, sources.moment).of(shard, hold)
+    pairs = hold("pairs", pair_features(own))
+    customers = hold("own_customers", customer_features(own, shard))
+    chosen = candidates(shard, pairs, market.popular, bounds.max_bought)
     joined = (
-        chosen.join(customer_features(history, sources.customers), "customer_id")
-        .join(products, "product_id")
+        chosen.join(customers, "customer_id")
+        .join(market.products, "product_id")
         .left_join(pairs, PAIR)
         .drop("customer_id_right", "product_id_right")
     )
-    joined = _with_type(joined, by_type)
-    # Held, because what follows names it many times, and each time it would be built and compiled anew.
-    joined = with_families(sources.hold("typed", joined), history, sources.products)
-    joined = sources.hold("with_families", joined)
-    joined = with_ratios(joined.cross_join(market_features(history, forecast)))
+    joined = with_wishes(
+        _with_type(joined, market.types), own, market.products.select("product_id", *_FAMILY_KEYS)
+    )
+    # Held, because what follows names it many times, and each time it would be built anew.
+    joined = hold("joined", joined)
+    joined = with_ratios(joined.cross_join(market.totals))
     return joined.select(
         *PAIR,
         **{
@@ -75,11 +109,14 @@ def features_of(sources: Sources, forecast: Forecast, bounds: Bounds) -> Table:
     )
 
 
-def with_target(features: Table, transactions: Table, period: Period) -> Table:
-    """Add `target`: 1 if the pair was bought in the period, else 0."""
-    inside = (_.purchase_date >= period.as_of) & (_.purchase_date < period.end)
-    bought = transactions.filter(inside).select(PAIR).distinct().mutate(bought=True)
+def with_target(features: Table, sources: Sources) -> Table:
+    """Add `cutoff` and `target`: 1 if the pair was bought in the period, else 0."""
+    when = sources.moment.select("cutoff", "end")
+    dated = sources.purchases.days.cross_join(when)
+    inside = dated.filter(_.purchase_date >= _.cutoff, _.purchase_date < _.end)
+    bought = inside.select(PAIR).distinct().mutate(bought=True)
     joined = features.left_join(bought, PAIR).drop("customer_id_right", "product_id_right")
+    joined = joined.cross_join(when.select("cutoff"))
     return joined.mutate(target=_.bought.coalesce(False).cast("int8"))
 
 
@@ -101,10 +138,10 @@ def training_periods(
     return [p for p in past if (p.as_of - first_purchase).days >= history_days]
 
 
-def _with_type(joined: Table, by_type: Table) -> Table:
+def _with_type(joined: Table, types: Table) -> Table:
     keyed = joined.mutate(type_key=_.customer_type.coalesce(""))
-    columns = [name for name in by_type.columns if name.startswith("product_type_")]
-    typed = by_type.select("product_id", *columns, type_key=_.customer_type)
+    columns = [name for name in types.columns if name.startswith("product_type_")]
+    typed = types.select("product_id", *columns, type_key=_.customer_type)
     matched = keyed.left_join(typed, ["type_key", "product_id"]).select(*joined.columns, *columns)
     shares = [name for name in columns if "share" in name]
     return matched.mutate(**{name: matched[name].coalesce(0.0) for name in shares})

@@ -7,21 +7,17 @@ from ibis.expr.types import Table
 from create_features.core_pairs import PAIR
 
 
-def candidates(customers: Table, pairs: Table, by_type: Table, max_bought: int, n_popular: int) -> Table:
-    """What each customer bought before, and what sells now to customers of its type.
+def popular_products(types: Table, n_popular: int) -> Table:
+    """What sells now to customers of each type: the products with most buyers of the type last week,
+    then in four weeks, then among all; so customers without history have candidates too.
 
     Args:
-        customers: the columns of CUSTOMERS.
-        pairs: the columns of `pair_features`; a customer's best `max_bought` by pair_position.
-        by_type: the columns of `type_features`.
-        max_bought: bound of the first part, for each customer.
-        n_popular: bound of the second part: the products with most buyers of the type last week,
-            then in four weeks, then among all; so customers without history have candidates too.
+        types: the columns of `type_features`, and product_buyers_1w.
+        n_popular: products a type.
 
     Returns:
-        customer_id, product_id, distinct.
+        customer_type, product_id.
     """
-    bought = pairs.filter(_.pair_position <= max_bought).select(PAIR)
     order = ibis.window(
         group_by="customer_type",
         order_by=[
@@ -31,7 +27,23 @@ def candidates(customers: Table, pairs: Table, by_type: Table, max_bought: int, 
             "product_id",
         ],
     )
-    popular = by_type.mutate(place=ibis.row_number().over(order)).filter(_.place < n_popular)
+    placed = types.mutate(place=ibis.row_number().over(order)).filter(_.place < n_popular)
+    return placed.select("customer_type", "product_id")
+
+
+def candidates(customers: Table, pairs: Table, popular: Table, max_bought: int) -> Table:
+    """What each customer bought before, and what sells now to customers of its type.
+
+    Args:
+        customers: the columns of CUSTOMERS.
+        pairs: the columns of `pair_features`; a customer's best `max_bought` by pair_position.
+        popular: what `popular_products` returns.
+        max_bought: bound of the first part, for each customer.
+
+    Returns:
+        customer_id, product_id, distinct.
+    """
+    bought = pairs.filter(_.pair_position <= max_bought).select(PAIR)
     typed = customers.select("customer_id", customer_type=_.customer_type.coalesce(""))
     offered = typed.join(popular, "customer_type").select(PAIR)
     return ibis.union(bought, offered, distinct=True)

@@ -8,6 +8,7 @@ SodAI's weeks from September 2024 to January 2025 they raised the average precis
 
 from dataclasses import dataclass
 
+import ibis
 from ibis import _
 from ibis.expr.types import Table
 
@@ -31,10 +32,12 @@ class Family:
     def of_products(self, products: Table) -> Table:
         """product_id and the key of its family; a missing attribute is a value of its own."""
         first, *others = (products[name].cast("string").coalesce("") for name in self.attributes)
-        key = first
+        text = first
         for other in others:
-            key = key + "|" + other
-        return products.select("product_id", **{self.key: key})
+            text = text + "|" + other
+        # Numbers, because candidates and purchases are matched by them a million times over.
+        number = ibis.dense_rank().over(order_by=text)
+        return products.select("product_id", **{self.key: number})
 
 
 FAMILIES = (
@@ -44,36 +47,50 @@ FAMILIES = (
 BRAND = Family("brand", ("brand",))
 
 
-def with_families(joined: Table, history: History, products: Table) -> Table:
-    """Add the family features to candidates.
+def family_products(history: History, sold: Table, products: Table) -> Table:
+    """What is the same for every customer: the families of products and their share of these now.
 
     Args:
-        joined: candidates with customer_id, product_id and product_buyers_1w.
         history: purchases before the cutoff.
+        sold: product_id and product_buyers_1w.
         products: the columns of PRODUCTS.
 
     Returns:
-        `joined` with pair_brand_weight and, for each of FAMILIES, pair_<name>_weight,
-        product_<name>_share_1w and pair_<name>_score.
+        `sold` with the key of each family, and product_<name>_share_1w for each of FAMILIES.
     """
+    newest = history.weeks.filter(_.week < 1)
     for family in (BRAND, *FAMILIES):
         keys = family.of_products(products)
-        weeks = history.weeks.join(keys, "product_id").select("customer_id", family.key, "week").distinct()
-        weight, share = f"pair_{family.name}_weight", f"product_{family.name}_share_1w"
-        wishes = weeks.group_by("customer_id", family.key).agg(**{weight: decayed(_.week, DECAY)})
-        now = weeks.filter(_.week < 1).group_by(family.key).agg(family_buyers_1w=_.count())
-        matched = (
-            joined.join(keys, "product_id")
-            .left_join(wishes, ["customer_id", family.key])
-            .drop("customer_id_right", f"{family.key}_right")
-            .left_join(now, family.key)
-        )
-        added = [weight]
-        matched = matched.mutate(**{weight: matched[weight].coalesce(0.0)})
+        sold = sold.join(keys, "product_id")
         if family is not BRAND:
-            score = f"pair_{family.name}_score"
-            matched = matched.mutate(**{share: matched.product_buyers_1w / matched.family_buyers_1w})
-            matched = matched.mutate(**{score: matched[weight] * matched[share].coalesce(0.0)})
-            added += [share, score]
-        joined = matched.select(*joined.columns, *added)
+            buyers = newest.join(keys, "product_id").select("customer_id", family.key).distinct()
+            now = buyers.group_by(family.key).agg(family_buyers_1w=_.count())
+            matched = sold.left_join(now, family.key).drop(f"{family.key}_right")
+            share = matched.product_buyers_1w / matched.family_buyers_1w
+            sold = matched.mutate(**{f"product_{family.name}_share_1w": share}).drop("family_buyers_1w")
+    return sold
+
+
+def with_wishes(joined: Table, own: History, keys: Table) -> Table:
+    """Add to candidates what their customer bought of the families.
+
+    Args:
+        joined: candidates with customer_id and the columns of `family_products`.
+        own: purchases of these customers.
+        keys: product_id and the key of each family.
+
+    Returns:
+        `joined` with pair_brand_weight and, for each of FAMILIES, pair_<name>_weight and
+        pair_<name>_score.
+    """
+    for family in (BRAND, *FAMILIES):
+        bought = own.weeks.join(keys.select("product_id", family.key), "product_id")
+        weeks = bought.select("customer_id", family.key, "week").distinct()
+        weight = f"pair_{family.name}_weight"
+        wishes = weeks.group_by("customer_id", family.key).agg(**{weight: decayed(_.week, DECAY)})
+        matched = joined.left_join(wishes, ["customer_id", family.key])
+        joined = matched.select(*joined.columns, **{weight: matched[weight].coalesce(0.0)})
+        if family is not BRAND:
+            share = joined[f"product_{family.name}_share_1w"].coalesce(0.0)
+            joined = joined.mutate(**{f"pair_{family.name}_score": joined[weight] * share})
     return joined

@@ -15,8 +15,21 @@ DAYS_PER_WEEK = 7
 WEIGHT_UNIT = 2**32
 QUANTITY_UNIT = 1000
 
-# Computes a table once under a name and gives it back; a table of the same name is replaced.
+# Keeps a table under a name, so that it is computed once, and gives it back.
 Hold = Callable[[str, Table], Table]
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """What is known before a run's own first day, at the two grains that features count.
+
+    `days`: customer_id, product_id, purchase_date, milli_units; one row a pair and day. `weeks`:
+    customer_id, product_id, weeks_ago (0 = the seven days before the run's first day); one row a pair
+    and week.
+    """
+
+    days: Table
+    weeks: Table
 
 
 @dataclass(frozen=True)
@@ -24,31 +37,56 @@ class History:
     """Purchases before a cutoff, at the two grains that features count.
 
     `days`: customer_id, product_id, age_days (1 = the day before the cutoff), week (0 = the last
-    seven days), milli_units; one row a pair and day. `weeks`: customer_id, product_id, week; one
-    row a pair and week.
+    seven days), milli_units; one row a pair and day. `weeks`: customer_id, product_id, week; one row
+    a pair and week.
     """
 
     days: Table
     weeks: Table
 
+    def of(self, customers: Table, hold: Hold) -> "History":
+        """The same of some customers alone, which are the rows of `customers`."""
+        return History(
+            hold("own_days", self.days.semi_join(customers, "customer_id")),
+            hold("own_weeks", self.weeks.semi_join(customers, "customer_id")),
+        )
 
-def history_before(transactions: Table, cutoff: date, hold: Hold) -> History:
+
+def purchases_before(transactions: Table, cutoff: date, hold: Hold) -> Purchases:
     """The purchases dated before `cutoff`.
 
     Args:
         transactions: the columns of TRANSACTIONS; later rows may be there and are not seen.
         cutoff: first day that must not be seen.
-        hold: keeps what several features read.
+        hold: keeps what every period reads.
     """
     seen = transactions.filter(_.purchase_date < cutoff)
-    dated = seen.mutate(
-        age_days=ibis.literal(cutoff).delta(seen.purchase_date, unit="day"),
-        milli_units=(_.n_units * QUANTITY_UNIT).round().cast("int64"),
-    )
-    days = dated.group_by("customer_id", "product_id", "age_days").agg(milli_units=_.milli_units.sum())
+    units = (seen.n_units * QUANTITY_UNIT).round().cast("int64")
+    days = seen.group_by("customer_id", "product_id", "purchase_date").agg(milli_units=units.sum())
+    # In order of the customer, so that what belongs to some customers is read alone.
+    days = hold("days", days.order_by("customer_id"))
+    age_days = ibis.literal(cutoff).delta(days.purchase_date, unit="day")
+    weeks_ago = ((age_days - 1) // DAYS_PER_WEEK).cast("int32")
+    weeks = days.select("customer_id", "product_id", weeks_ago=weeks_ago)
+    return Purchases(days, hold("weeks", weeks.distinct().order_by("customer_id")))
+
+
+def history_at(purchases: Purchases, moment: Table) -> History:
+    """The purchases before the cutoff of a period that lies whole weeks before the run's own.
+
+    Args:
+        purchases: of the run.
+        moment: one row: cutoff (exclusive) and weeks_back, from the run's own cutoff.
+    """
+    when = moment.select("cutoff", "weeks_back")
+    days = purchases.days.cross_join(when).filter(_.purchase_date < _.cutoff)
+    days = days.mutate(age_days=days.cutoff.delta(days.purchase_date, unit="day").cast("int64"))
     days = days.mutate(week=((_.age_days - 1) // DAYS_PER_WEEK).cast("int64"))
-    days = hold("history_days", days)
-    return History(days, hold("history_weeks", days.select("customer_id", "product_id", "week").distinct()))
+    weeks = purchases.weeks.cross_join(when).filter(_.weeks_ago >= _.weeks_back)
+    return History(
+        days.select("customer_id", "product_id", "age_days", "week", "milli_units"),
+        weeks.select("customer_id", "product_id", week=(_.weeks_ago - _.weeks_back).cast("int64")),
+    )
 
 
 def decayed(week: Column, decay: float, times: Column | int = 1) -> Column:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from made_data import make_raw
@@ -150,7 +149,7 @@ def test_the_tables_have_the_features_in_the_order_and_types_of_the_catalogue(
     volume, as_of = week
     keys = {SCORING: PAIR, TRAINING: ["cutoff", *PAIR, "target"]}
     for dataset, first in keys.items():
-        schema = pq.read_schema(volume.path(dataset, as_of))
+        schema = volume.read(dataset, as_of).schema
         assert schema.names == [*first, *FEATURE_NAMES]
         assert [schema.field(feature.name).type for feature in FEATURES] == [
             pa.string() if feature.categorical else pa.float32() for feature in FEATURES

@@ -98,6 +98,8 @@ def test_the_result_line_counts_what_was_written(done: Done, as_of: date) -> Non
         "as_of": str(as_of),
         "training_rows": len(done.training),
         "training_periods": [str(cutoffs[0]), str(cutoffs[-1])],
+        "training_periods_reused": 0,
+        "training_customers_share": 1.0,
         "scoring_rows": len(done.scoring),
         "expected_pairs": round(done.forecasts["expected_pairs"].iloc[-1], 1),
     }

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from ibis.expr.types import Table
 
-from create_features.core_families import BRAND, FAMILIES, Family, with_families
+from create_features.core_families import BRAND, FAMILIES, Family, family_products, with_wishes
 from create_features.core_history import History
 from stages.create_features.conftest import MakeTable
 
@@ -44,8 +44,12 @@ def products(table: MakeTable) -> Table:
 def found(table: MakeTable, products: Table) -> pd.DataFrame:
     weeks = table(["customer_id", "product_id", "week"], WEEKS)
     joined = table(["customer_id", "product_id", "product_buyers_1w"], CANDIDATES)
-    rows = with_families(joined, History(days=weeks, weeks=weeks), products).to_pandas()
-    return rows.set_index(["customer_id", "product_id"])
+    history = History(days=weeks, weeks=weeks)
+    sold = joined.select("product_id", "product_buyers_1w").distinct()
+    families = family_products(history, sold, products)
+    joined = joined.drop("product_buyers_1w").join(families, "product_id")
+    rows = with_wishes(joined, history, families).drop("brand_key", "family_key", "brand_size_key")
+    return rows.to_pandas().set_index(["customer_id", "product_id"])
 
 
 def _members(family: Family, products: Table) -> set[frozenset[int]]:
@@ -140,7 +144,6 @@ def test_what_a_customer_never_bought_of_weighs_nothing(found: pd.DataFrame) -> 
 def test_every_candidate_is_there_once_with_the_columns_of_each_family(found: pd.DataFrame) -> None:
     assert sorted(found.index) == sorted((customer, product) for customer, product, _ in CANDIDATES)
     assert list(found.columns) == [
-        "product_buyers_1w", "pair_brand_weight",
-        "pair_family_weight", "product_family_share_1w", "pair_family_score",
-        "pair_brand_size_weight", "product_brand_size_share_1w", "pair_brand_size_score",
+        "product_buyers_1w", "product_family_share_1w", "product_brand_size_share_1w", "pair_brand_weight",
+        "pair_family_weight", "pair_family_score", "pair_brand_size_weight", "pair_brand_size_score",
     ]  # fmt: skip

@@ -15,10 +15,19 @@ import pytest
 from ibis.expr.types import Table
 
 from create_features.core import training_periods
-from create_features.core_candidates import candidates
+from create_features.core_candidates import candidates, popular_products
 from made_data import MadeRaw, make_raw, write_transactions
 from made_week import run_stage
-from sodai.datasets import EXTRACT, FEATURES_STAGE, FORECASTS, LEDGER, SCORING, TRAINING, TRANSACTIONS
+from sodai.datasets import (
+    EXTRACT,
+    FEATURES_STAGE,
+    FORECASTS,
+    LEDGER,
+    SCORING,
+    TRAINING,
+    TRAINING_PARTS,
+    TRANSACTIONS,
+)
 from sodai.features import FEATURE_NAMES
 from sodai.periods import Period
 from sodai.resources import available_cpus
@@ -78,7 +87,8 @@ def _make_features(volume: Volume, as_of: date, *options: str) -> None:
 
 
 def _tables(volume: Volume, as_of: date) -> list[bytes]:
-    return [volume.path(dataset, as_of).read_bytes() for dataset in (TRAINING, SCORING, FORECASTS)]
+    paths = [volume.path(dataset, as_of) for dataset in (SCORING, FORECASTS)]
+    return [path.read_bytes() for path in (*sorted(volume.path(TRAINING, as_of).iterdir()), *paths)]
 
 
 def _fresh(root: Path, made: MadeRaw, *drops: pd.DataFrame) -> Volume:
@@ -141,6 +151,7 @@ def test_a_second_run_on_one_cpu_with_little_memory_and_rows_reversed_gives_the_
         rows = pq.read_table(file, partitioning=None)
         pq.write_table(rows.take(np.arange(rows.num_rows)[::-1]), file)
     shutil.rmtree(copied.path(SCORING, as_of).parent)
+    shutil.rmtree(copied.path(TRAINING_PARTS))
 
     with _one_cpu():
         assert available_cpus() == 1
@@ -225,9 +236,10 @@ def test_the_popular_are_the_best_of_the_type_then_of_all_then_the_smallest_numb
         ],
     )
     customers = table("customers", ["customer_id", "customer_type"], [(8, None), (7, "KIOSCO")])
+    popular = popular_products(by_type, n_popular=4)
     pairs = table("pairs", [*PAIR, "pair_position"], [(7, 60_000_000_011, 1), (7, 5, 2), (7, 6, 3)])
 
-    chosen = candidates(customers, pairs, by_type, max_bought=2, n_popular=4).to_pyarrow().to_pylist()
+    chosen = candidates(customers, pairs, popular, max_bought=2).to_pyarrow().to_pylist()
 
     popular = (60_000_000_011, 50_000_000_021, 40_000_000_009, 30_000_000_003)
     expected = [(7, 5), *((7, product) for product in popular), (8, 1_000_001)]

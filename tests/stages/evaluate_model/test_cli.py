@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from made_champion import MadeWeek, champion_week, register_again, run_stage, trained_week
-from made_week import files_of, write_record
+from made_week import files_of, write_record, write_training
 from sodai.datasets import (
     DECISION,
     EVALUATE,
@@ -281,9 +280,9 @@ def no_forecast(volume: Volume, week: MadeWeek) -> None:
 
 
 def no_closed_period(volume: Volume, week: MadeWeek) -> None:
-    file = volume.path(TRAINING, week.as_of)
-    table = pq.read_table(file)
-    pq.write_table(table.filter(pc.less(table["cutoff"], week.as_of - timedelta(weeks=1))), file)
+    table = volume.read(TRAINING, week.as_of)
+    older = table.filter(pc.less(table["cutoff"], week.as_of - timedelta(weeks=1)))
+    write_training(volume, week.as_of, older)
 
 
 def other_features(volume: Volume, week: MadeWeek) -> None:
@@ -322,9 +321,9 @@ def test_a_period_in_which_nobody_bought_promotes_nothing_and_has_figures_of_zer
     volume: Volume, week: MadeWeek
 ) -> None:
     register_again(volume, week)
-    file = volume.path(TRAINING, week.as_of)
-    table = pq.read_table(file)
-    pq.write_table(table.set_column(3, "target", [np.zeros(table.num_rows, np.int8)]), file)
+    table = volume.read(TRAINING, week.as_of)
+    nothing = table.set_column(3, "target", [np.zeros(table.num_rows, np.int8)])
+    write_training(volume, week.as_of, nothing)
     ledger_file = volume.root / "warehouse" / "ledger.json"
     ledger = json.loads(ledger_file.read_text())
     del ledger["partitions"]["transactions"][str(week.as_of - timedelta(weeks=1))]

@@ -1,6 +1,7 @@
 """The stage on made data: what it learns from, what it leaves on the volume, and what it refuses."""
 
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,12 +9,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import average_precision_score
 
 from made_champion import N_CUSTOMERS, SMALL_SEARCH, MadeWeek, featured_week, run_stage, trained_week
-from made_week import files_of
+from made_week import files_of, write_training
 from retrain_model.core_search import N_FINALISTS
 from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, SCORING, TRAINING, TRIALS
 from sodai.features import FEATURE_NAMES
@@ -35,10 +35,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
 @pytest.fixture
 def volume(featured: MadeWeek, tmp_path: Path) -> Volume:
     return featured.copy(tmp_path / "volume")
-
-
-def change_training(volume: Volume, week: MadeWeek, table: pa.Table) -> None:
-    pq.write_table(table, volume.path(TRAINING, week.as_of))
 
 
 def trees_of(volume: Volume, week: MadeWeek) -> dict[str, str]:
@@ -100,7 +96,7 @@ def test_what_happened_in_the_newest_closed_period_changes_neither_search_nor_mo
     table = volume.read(TRAINING, trained.as_of)
     newest = pc.equal(table["cutoff"], trained.as_of - timedelta(weeks=1))
     turned = pc.if_else(newest, pc.subtract(1, table["target"]), table["target"]).cast(pa.int8())
-    change_training(volume, trained, table.set_column(3, "target", turned))
+    write_training(volume, trained.as_of, table.set_column(3, "target", turned))
 
     outcome = run_stage(RETRAIN, volume.root, trained.as_of, *SMALL_SEARCH)
 
@@ -198,7 +194,8 @@ def test_a_registry_that_does_not_answer_leaves_nothing_half_written(
 
 def test_one_period_to_learn_from_is_refused(volume: Volume, featured: MadeWeek) -> None:
     table = volume.read(TRAINING, featured.as_of)
-    change_training(volume, featured, table.filter(pc.field("cutoff") >= featured.as_of - timedelta(weeks=2)))
+    newest = table.filter(pc.field("cutoff") >= featured.as_of - timedelta(weeks=2))
+    write_training(volume, featured.as_of, newest)
     before = files_of(volume.root)
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
     assert outcome.code == 1
@@ -209,7 +206,7 @@ def test_one_period_to_learn_from_is_refused(volume: Volume, featured: MadeWeek)
 def test_periods_in_which_nobody_bought_are_refused(volume: Volume, featured: MadeWeek) -> None:
     table = volume.read(TRAINING, featured.as_of)
     nothing = pa.array(np.zeros(table.num_rows, np.int8))
-    change_training(volume, featured, table.set_column(3, "target", nothing))
+    write_training(volume, featured.as_of, table.set_column(3, "target", nothing))
     before = files_of(volume.root)
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
     assert outcome.code == 1
@@ -221,14 +218,14 @@ def test_purchases_in_the_newest_period_alone_are_refused(volume: Volume, featur
     table = volume.read(TRAINING, featured.as_of)
     before_newest = pc.less(table["cutoff"], pa.scalar(featured.as_of - timedelta(weeks=2)))
     target = pc.if_else(before_newest, pa.scalar(0, pa.int8()), table["target"])
-    change_training(volume, featured, table.set_column(3, "target", target))
+    write_training(volume, featured.as_of, table.set_column(3, "target", target))
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
     assert outcome.code == 1
     assert "and 0 purchases before the newest of them, expected" in outcome.result["error"]
 
 
 def test_without_a_training_table_it_names_the_stage_to_run(volume: Volume, featured: MadeWeek) -> None:
-    volume.path(TRAINING, featured.as_of).unlink()
+    shutil.rmtree(volume.path(TRAINING, featured.as_of))
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
     assert outcome.code == 1
     assert "run create_features for this period first" in outcome.result["error"]

@@ -1,0 +1,215 @@
+"""Rows of closed periods are taken from earlier runs where nothing changed, and nowhere else."""
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from create_features import parts
+from made_data import disguised, made_customers, make_raw, write_transactions
+from made_week import run_stage
+from sodai.datasets import EXTRACT, FEATURES_STAGE, FORECASTS, SCORING, TRAINING, TRAINING_PARTS
+from sodai.volume import Volume
+
+N_CUSTOMERS, N_PRODUCTS, N_WEEKS, N_DROPS, N_PERIODS = 12, 10, 16, 3, 4
+OPTIONS = ("--min-history-days", "28", "--training-periods", str(N_PERIODS))
+FIRST_DAY = date(2024, 1, 1)
+AS_OF = FIRST_DAY + timedelta(weeks=N_WEEKS)
+WEEK = timedelta(weeks=1)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the business dropped: a history, and the three newest weeks as a file each."""
+    folder = tmp_path_factory.mktemp("source") / "raw"
+    return make_raw(folder, N_CUSTOMERS, N_PRODUCTS, N_WEEKS, N_DROPS).folder
+
+
+@pytest.fixture(scope="module")
+def before(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Volume:
+    """A volume as the run of the week before left it; not to be written to."""
+    volume = _empty(tmp_path_factory.mktemp("before") / "volume", source)
+    for back in range(N_DROPS, 1, -1):
+        _drop(volume, source, AS_OF - back * WEEK)
+    _make(volume, AS_OF - WEEK)
+    _drop(volume, source, AS_OF - WEEK)
+    return volume
+
+
+@pytest.fixture
+def volume(before: Volume, tmp_path: Path) -> Volume:
+    return Volume(shutil.copytree(before.root, tmp_path / "volume"))
+
+
+def _empty(root: Path, source: Path) -> Volume:
+    raw = root / "raw"
+    raw.mkdir(parents=True)
+    for name in ("clientes", "productos", "transacciones"):
+        shutil.copy(source / f"{name}.parquet", raw)
+    return Volume(root)
+
+
+def _drop(volume: Volume, source: Path, monday: date) -> None:
+    shutil.copy(source / f"transacciones_{monday}.parquet", volume.root / "raw")
+
+
+def _add_line(volume: Volume, day: date, order_id: int = 999_999) -> None:
+    """A line that arrives now, in a file of its own."""
+    lines = pd.read_parquet(volume.root / "raw" / "transacciones.parquet").head(1)
+    late = lines.assign(purchase_date=pd.Timestamp(day), order_id=order_id)
+    write_transactions(volume.root / "raw" / f"transacciones_late_{order_id}.parquet", late)
+
+
+def _make(volume: Volume, as_of: date, *options: str) -> int:
+    """How many periods to learn from were taken from an earlier run."""
+    assert run_stage(EXTRACT, volume.root, str(as_of)).code == 0
+    outcome = run_stage(FEATURES_STAGE, volume.root, str(as_of), *OPTIONS, *options)
+    assert outcome.code == 0, outcome.log
+    return int(outcome.result["training_periods_reused"])
+
+
+def _bytes(volume: Volume, as_of: date) -> dict[str, bytes]:
+    files = [*volume.path(TRAINING, as_of).iterdir()]
+    files += [volume.path(dataset, as_of) for dataset in (SCORING, FORECASTS)]
+    return {file.name: file.read_bytes() for file in files}
+
+
+def _from_nothing(volume: Volume, as_of: date, root: Path) -> dict[str, bytes]:
+    """What a volume that only has the same raw files gets."""
+    shutil.copytree(volume.root / "raw", root / "raw")
+    assert _make(Volume(root), as_of) == 0
+    return _bytes(Volume(root), as_of)
+
+
+def _parts(volume: Volume) -> list[Path]:
+    return sorted(volume.path(TRAINING_PARTS).rglob("*.parquet"))
+
+
+def test_the_run_of_the_next_week_computes_the_newest_period_alone(volume: Volume, tmp_path: Path) -> None:
+    assert _make(volume, AS_OF) == N_PERIODS - 1
+    assert _bytes(volume, AS_OF) == _from_nothing(volume, AS_OF, tmp_path / "fresh")
+
+
+def test_what_the_newest_run_did_not_use_is_removed(volume: Volume) -> None:
+    oldest = _parts(volume)[0]
+    _make(volume, AS_OF)
+    assert len(_parts(volume)) == N_PERIODS
+    assert not oldest.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("day", "reused"),
+    [
+        # The periods before the run start 1 to 4 weeks before it; the one of the line counts it as
+        # its target, those after it as a purchase, those before it do not see it.
+        pytest.param(AS_OF - timedelta(days=1), 3, id="in the newest period"),
+        pytest.param(AS_OF - timedelta(days=15), 1, id="in the third"),
+        pytest.param(AS_OF - timedelta(days=22), 0, id="in the oldest"),
+        pytest.param(FIRST_DAY, 0, id="before all periods"),
+        pytest.param(AS_OF, 3, id="on the first day to predict"),
+    ],
+)
+def test_a_late_line_makes_anew_the_periods_that_see_it(
+    volume: Volume, tmp_path: Path, day: date, reused: int
+) -> None:
+    _add_line(volume, day)
+    assert _make(volume, AS_OF) == reused
+    assert _bytes(volume, AS_OF) == _from_nothing(volume, AS_OF, tmp_path / "fresh")
+
+
+def test_a_line_later_in_the_week_in_which_a_period_ends_changes_nothing(volume: Volume) -> None:
+    thursday = AS_OF - timedelta(days=4)
+    _make(volume, thursday)
+    # The newest period ends on Wednesday; its partition holds the whole week.
+    _add_line(volume, AS_OF - timedelta(days=3))
+    assert _make(volume, thursday) == N_PERIODS
+    _add_line(volume, AS_OF - timedelta(days=5), order_id=999_998)
+    assert _make(volume, thursday) == N_PERIODS - 1
+
+
+def test_a_new_customer_or_another_attribute_of_a_product_makes_all_anew(volume: Volume) -> None:
+    assert _make(volume, AS_OF) == N_PERIODS - 1
+    raw = volume.root / "raw"
+    made_customers(N_CUSTOMERS + 1).to_parquet(raw / "clientes.parquet", index=False)
+    assert _make(volume, AS_OF) == 0
+    products = pd.read_parquet(raw / "productos.parquet")
+    products.assign(brand="One").to_parquet(raw / "productos.parquet", index=False)
+    assert _make(volume, AS_OF) == 0
+    assert _make(volume, AS_OF) == N_PERIODS
+
+
+def test_other_bounds_make_all_anew(volume: Volume) -> None:
+    assert _make(volume, AS_OF, "--max-bought", "5") == 0
+    assert _make(volume, AS_OF, "--max-bought", "5", "--n-popular", "5") == 0
+    assert _make(volume, AS_OF, "--max-bought", "5", "--n-popular", "5") == N_PERIODS
+
+
+def test_other_code_makes_all_anew(volume: Volume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = Path(shutil.copytree(Path(parts.__file__).parent, tmp_path / "code"))
+    monkeypatch.setattr(parts.create_features, "__path__", [str(copied)])
+    assert _make(volume, AS_OF - WEEK) == N_PERIODS
+    (copied / "core_pairs.py").write_text("# Another definition.")
+    assert _make(volume, AS_OF - WEEK) == 0
+
+
+def test_periods_of_another_length_leave_those_of_this_one_alone(volume: Volume) -> None:
+    assert _make(volume, AS_OF, "--horizon-days", "5") == 0
+    assert _make(volume, AS_OF) == N_PERIODS - 1
+
+
+def test_a_damaged_part_is_not_used(volume: Volume, tmp_path: Path) -> None:
+    part = _parts(volume)[-1]
+    part.write_bytes(part.read_bytes()[:-1] + b"?")
+    assert _make(volume, AS_OF) == N_PERIODS - 2
+    assert _bytes(volume, AS_OF) == _from_nothing(volume, AS_OF, tmp_path / "fresh")
+    assert part not in [path for path in _parts(volume) if path.read_bytes()[-1:] == b"?"]
+
+
+# What arrives with a week's lines: which earlier line, what became of it, and how many units.
+late_line = st.tuples(
+    st.sampled_from(["late", "restated", "cancelled", "doubled"]), st.integers(0, 10**6), st.integers(1, 4)
+)
+week = st.tuples(st.lists(late_line, max_size=3), st.integers(0, 1))
+
+
+def _arriving(known: pd.DataFrame, kind: str, place: int, units: int) -> pd.DataFrame:
+    line = known.iloc[[place % len(known)]]
+    if kind == "late":
+        other = known["product_id"].iloc[place // 7 % len(known)]
+        return line.assign(product_id=other, order_id=line["order_id"] + 10**7, items=disguised(units))
+    if kind == "restated":
+        return line.assign(items=disguised(units))
+    if kind == "cancelled":
+        return line.assign(items=disguised(-(3 * line["items"] - 1) / 2))
+    return line
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(weeks=st.lists(week, min_size=N_DROPS, max_size=N_DROPS))
+def test_week_after_week_with_late_lines_and_new_customers_equals_a_run_from_nothing(
+    source: Path, tmp_path: Path, weeks: list[tuple[list[tuple[str, int, int]], int]]
+) -> None:
+    shutil.rmtree(tmp_path)
+    volume = _empty(tmp_path / "volume", source)
+    raw, n_customers = volume.root / "raw", N_CUSTOMERS
+    known = pd.read_parquet(source / "transacciones.parquet")
+    for number, (arriving, n_new) in enumerate(weeks):
+        monday = AS_OF - (N_DROPS - number) * WEEK
+        drop = pd.read_parquet(source / f"transacciones_{monday}.parquet")
+        drop = pd.concat([drop, *(_arriving(known, *line) for line in arriving)])
+        write_transactions(raw / f"transacciones_{monday}.parquet", drop)
+        known = pd.concat([known, drop])
+        n_customers += n_new
+        made_customers(n_customers).to_parquet(raw / "clientes.parquet", index=False)
+        _make(volume, monday + WEEK)
+    assert _bytes(volume, AS_OF) == _from_nothing(volume, AS_OF, tmp_path / "fresh")
