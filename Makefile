@@ -13,6 +13,7 @@ RUNNER ?=
 OUT ?= data
 TRIALS ?= 50
 WEEKS ?=
+ROWS ?=
 SINCE ?=
 
 PYTHON ?= python3
@@ -49,6 +50,11 @@ backtest: env ## Replay periods: DATA=folder WEEKS="2025-01-01:5 2025-01-06" [SI
 .PHONY: bench
 bench: env ## The backtest on Complete Journey: [ONLY="beverages product_type product_id"] [TRIALS=50]
 	@PYTHONPATH=shared:dags:tests .venv/bin/python -m benchmarks --trials $(TRIALS) $(if $(ONLY),--only $(ONLY))
+
+.PHONY: bench-data
+bench-data: env ## Make sales of any size as input: ROWS=10_000_000 [OUT=data]
+	@: $(or $(ROWS),$(error bench-data: ROWS is not set; expected a number of lines such as 10_000_000))
+	@PYTHONPATH=shared:tests .venv/bin/python -m benchmarks.made_sales --rows $(ROWS) --out "$(OUT)"
 
 .PHONY: up
 up: env images ## Start the full stack and load [DATA=folder]: Airflow on port 8080, MLflow on 5000
