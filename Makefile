@@ -48,8 +48,9 @@ backtest: env ## Replay periods: DATA=folder WEEKS="2025-01-01:5 2025-01-06" [SI
 	    --out "$(OUT)" --trials $(TRIALS) $(if $(SINCE),--since $(SINCE))
 
 .PHONY: bench
-bench: env ## The backtest on Complete Journey: [ONLY="beverages product_type product_id"] [TRIALS=50]
-	@PYTHONPATH=shared:dags:tests .venv/bin/python -m benchmarks --trials $(TRIALS) $(if $(ONLY),--only $(ONLY))
+bench: env ## The backtest on Complete Journey: [ONLY="beverages product_id"] [TRIALS=50]; or stages by size: SCALE="1_000_000"
+	@PYTHONPATH=shared:dags:tests .venv/bin/python -m \
+	    $(if $(SCALE),benchmarks.scale --sizes $(SCALE),benchmarks --trials $(TRIALS) $(if $(ONLY),--only $(ONLY)))
 
 .PHONY: bench-data
 bench-data: env ## Make sales of any size as input: ROWS=10_000_000 [OUT=data]
