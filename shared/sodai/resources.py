@@ -3,7 +3,11 @@
 import os
 from pathlib import Path
 
+# The limits of a container as version 2 of the kernel's control groups tells them, or version 1.
 _CGROUP = Path("/sys/fs/cgroup")
+_MEMORY = ("memory.max", "memory/memory.limit_in_bytes")
+_CPU = (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
+_NO_LIMIT = ("max", "-1")
 # What Python, Arrow and the operating system need beside DuckDB's own buffers.
 _SHARE_FOR_TABLES = 0.6
 
@@ -11,23 +15,25 @@ _SHARE_FOR_TABLES = 0.6
 def available_cpus() -> int:
     """How many CPUs this process may use, at least 1."""
     cpus = len(os.sched_getaffinity(0))
-    quota_file = _CGROUP / "cpu.max"
-    if quota_file.exists():
-        quota, period = quota_file.read_text().split()
-        if quota != "max":
-            cpus = min(cpus, max(1, int(quota) // int(period)))
+    for names in _CPU:
+        words = [word for name in names for word in _words(name)]
+        if len(words) == 2 and words[0] not in _NO_LIMIT:
+            cpus = min(cpus, max(1, int(words[0]) // int(words[1])))
     return cpus
 
 
 def available_memory_mib() -> int:
     """How much memory this process may use, in MiB."""
     n_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit_file = _CGROUP / "memory.max"
-    if limit_file.exists() and (limit := limit_file.read_text().strip()) != "max":
-        n_bytes = min(n_bytes, int(limit))
-    return n_bytes >> 20
+    limits = [word for name in _MEMORY for word in _words(name) if word not in _NO_LIMIT]
+    return min([n_bytes, *map(int, limits)]) >> 20
 
 
 def default_memory_limit_mib() -> int:
     """The memory limit of DuckDB, in MiB, unless a user gives one."""
     return int(available_memory_mib() * _SHARE_FOR_TABLES)
+
+
+def _words(name: str) -> list[str]:
+    file = _CGROUP / name
+    return file.read_text().split() if file.exists() else []

@@ -69,3 +69,27 @@ def test_the_memory_of_a_container_counts_in_mib(cgroup: Path) -> None:
 def test_a_limit_above_what_the_machine_has_is_the_machine(cgroup: Path) -> None:
     (cgroup / "memory.max").write_text(f"{2**60}\n")
     assert available_memory_mib() == MACHINE_MIB
+
+
+@pytest.fixture
+def older_cgroup(cgroup: Path) -> Path:
+    """The same as version 1 of control groups lays it out."""
+    for folder in ("memory", "cpu"):
+        (cgroup / folder).mkdir()
+    (cgroup / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    (cgroup / "cpu" / "cpu.cfs_quota_us").write_text("-1\n")
+    (cgroup / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    return cgroup
+
+
+@pytest.mark.usefixtures("older_cgroup")
+def test_a_container_without_limits_on_an_older_host_is_the_machine() -> None:
+    assert available_cpus() == MACHINE_CPUS
+    assert available_memory_mib() == MACHINE_MIB
+
+
+def test_limits_of_a_container_on_an_older_host_hold(older_cgroup: Path) -> None:
+    (older_cgroup / "memory" / "memory.limit_in_bytes").write_text(f"{1 << 30}\n")
+    (older_cgroup / "cpu" / "cpu.cfs_quota_us").write_text("150000\n")
+    assert available_cpus() == 1
+    assert available_memory_mib() == 1024
