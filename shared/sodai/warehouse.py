@@ -56,8 +56,16 @@ def transaction_files(volume: Volume, before: date) -> list[Path]:
     return list(transaction_partitions(volume, before).values())
 
 
-def read_transactions(volume: Volume, before: date, since: date | None = None) -> pa.Table:
+def read_transactions(
+    volume: Volume, before: date, since: date | None = None, customers: pa.Array | None = None
+) -> pa.Table:
     """The purchases dated from `since` (inclusive, the beginning if None) to `before` (exclusive).
+
+    Args:
+        volume: with a warehouse.
+        before: exclusive.
+        since: inclusive.
+        customers: customer_id of those whose purchases are wanted; all if None.
 
     Returns a table with the columns of TRANSACTIONS, ordered by week and as stored within it.
 
@@ -68,6 +76,8 @@ def read_transactions(volume: Volume, before: date, since: date | None = None) -
     wanted = dates < pa.scalar(before)
     if since is not None:
         wanted = wanted & (dates >= pa.scalar(since))
+    if customers is not None:
+        wanted = wanted & pc.field("customer_id").isin(customers)
     return pa.concat_tables([_read(file, wanted) for file in transaction_files(volume, before)])
 
 

@@ -133,8 +133,7 @@ def _forecasts(
     from create_features import core, core_volume
     from sodai.errors import InputError
 
-    days = purchases.days
-    first = engine.to_pyarrow(days.purchase_date.min()).as_py()
+    first = engine.to_pyarrow(purchases.days.purchase_date.min()).as_py()
     past = core.training_periods(period, first, wanted, min_history_days) if first else []
     if len(past) < MIN_PERIODS:
         raise InputError(
@@ -142,6 +141,6 @@ def _forecasts(
             f"{min_history_days} days of purchases before them, expected at least {MIN_PERIODS}; "
             "load older transactions, give a later --as-of or lower --min-history-days"
         )
-    by_day = engine.to_pyarrow(core_volume.pairs_by_day(days)).to_pandas()
-    by_steps = engine.to_pyarrow(core_volume.pairs_by_period(days, period)).to_pandas()
+    by_day = engine.to_pyarrow(core_volume.pairs_by_day(purchases)).to_pandas()
+    by_steps = engine.to_pyarrow(core_volume.pairs_by_period(purchases, period)).to_pandas()
     return core_volume.forecasts_of(by_day, by_steps, period, past)

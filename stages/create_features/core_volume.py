@@ -13,6 +13,7 @@ from ibis import _
 from ibis.expr.types import Table
 
 from create_features.core_calendar import AFTER_REST, EVE, N_TRAITS, REST, is_ordinary, traits
+from create_features.core_history import Purchases
 from sodai.datasets import FORECASTS
 from sodai.periods import DAYS_PER_WEEK, Period
 
@@ -52,23 +53,22 @@ class Forecast:
         return self.level * self.calendar
 
 
-def pairs_by_day(transactions: Table) -> Table:
+def pairs_by_day(purchases: Purchases) -> Table:
     """purchase_date and n_pairs, the distinct pairs bought on it; days without any are left out."""
-    pairs = transactions.select("purchase_date", "customer_id", "product_id").distinct()
-    return pairs.group_by("purchase_date").agg(n_pairs=_.count())
+    return purchases.days.group_by("purchase_date").agg(n_pairs=_.count())
 
 
-def pairs_by_period(transactions: Table, period: Period) -> Table:
+def pairs_by_period(purchases: Purchases, period: Period) -> Table:
     """Distinct pairs bought in each earlier period of the same kind.
 
     Args:
-        transactions: the columns of TRANSACTIONS; those on or after `period.as_of` are not seen.
+        purchases: those on or after `period.as_of` are not seen.
         period: from which to count back.
 
     Returns:
         steps (1 = the newest closed period) and n_pairs; periods without purchases are left out.
     """
-    seen = transactions.filter(transactions.purchase_date < period.as_of)
+    seen = purchases.days.filter(_.purchase_date < period.as_of)
     dated = seen.mutate(age_days=ibis.literal(period.as_of).delta(seen.purchase_date, unit="day"))
     dated = dated.mutate(steps=((_.age_days - 1) // period.step_days + 1).cast("int64"))
     # A step is whole weeks; days of it after the horizon belong to no period.

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from evaluate_model import core, core_promotion
 from sodai.baselines import baselines
-from sodai.datasets import CUSTOMERS, DECISION, EVALUATE, EVALUATION, TRAINING
+from sodai.datasets import CUSTOMERS, DECISION, EVALUATE, EVALUATION, FORECASTS, TRAINING
 from sodai.errors import InputError, ModelError, RegistryError
 from sodai.forecasts import ExpectedVolume, expected_volume
 from sodai.metrics import PAIR
@@ -68,7 +68,9 @@ def closed_period(volume: Volume, period: Period) -> ClosedPeriod:
             f"{volume.path(TRAINING, period.as_of)}: found no candidates of {closed.as_of}, the newest "
             "closed period, expected some; run create_features for this period again"
         )
-    purchases = read_transactions(volume, closed.end).to_pandas()
+    # A large training table holds some customers alone: they are the market that models are held against.
+    own = pc.unique(rows["customer_id"])
+    purchases = read_transactions(volume, closed.end, customers=own).to_pandas()
     day = pd.to_datetime(purchases["purchase_date"])
     inside = day >= pd.Timestamp(closed.as_of)
     customers = volume.read(CUSTOMERS, period.as_of).to_pandas()
@@ -79,8 +81,26 @@ def closed_period(volume: Volume, period: Period) -> ClosedPeriod:
         purchases.loc[inside, PAIR].drop_duplicates(ignore_index=True),
         purchases[~inside],
         core_promotion.customer_groups(customers, purchases[~inside], closed.as_of),
-        expected_volume(volume, period.as_of, closed.as_of, missing_share=0.0).pairs,
+        expected_volume(volume, period.as_of, closed.as_of, missing_share=0.0).pairs
+        * _share_of_market(volume, period, purchases[~inside]),
     )
+
+
+def _share_of_market(volume: Volume, period: Period, purchases: pd.DataFrame) -> float:
+    """What customers bought of all pairs in the closed periods but the newest, 1 if nothing was bought.
+
+    Args:
+        purchases: of these customers, before the newest closed period.
+    """
+    forecasts = volume.read(FORECASTS, period.as_of).to_pandas()
+    earlier = forecasts[forecasts["cutoff"] < period.back(1).as_of]
+    n_all = earlier["realised_pairs"].sum()
+    day = pd.to_datetime(purchases["purchase_date"])
+    n_own = 0
+    for cutoff in map(pd.Timestamp, earlier["cutoff"]):
+        inside = (day >= cutoff) & (day < cutoff + pd.Timedelta(days=period.horizon_days))
+        n_own += len(purchases.loc[inside, PAIR].drop_duplicates())
+    return float(n_own / n_all) if n_all else 1.0
 
 
 def loaded(folders: Mapping[str, Path]) -> tuple[dict[str, TrainedModel], str | None]:

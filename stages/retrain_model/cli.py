@@ -176,8 +176,9 @@ def _missing_share(volume: "Volume", period: "Period", table: "pa.Table") -> flo
     from retrain_model.core import missing_share, pairs_by_period
     from sodai.warehouse import read_transactions
 
-    cutoffs = pc.unique(table["cutoff"]).to_pylist()
-    purchases = read_transactions(volume, period.back(1).as_of, min(cutoffs)).to_pandas()
+    cutoffs, customers = pc.unique(table["cutoff"]).to_pylist(), pc.unique(table["customer_id"])
+    # A large training table holds some customers alone.
+    purchases = read_transactions(volume, period.back(1).as_of, min(cutoffs), customers).to_pandas()
     n_bought = pairs_by_period(purchases, cutoffs, period.horizon_days)
     return missing_share(n_bought, pc.sum(table["target"]).as_py())
 

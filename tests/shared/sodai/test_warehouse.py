@@ -105,6 +105,11 @@ def test_no_ledger_names_the_stage_that_writes_it(tmp_path: Path) -> None:
         transaction_files(Volume(tmp_path), AFTER)
 
 
+def test_of_some_customers_only_their_purchases_are_read(volume: Volume) -> None:
+    found = read_transactions(volume, AFTER, since=date(2024, 1, 7), customers=pa.array([1, 2, 3]))
+    assert bought(found) == [(2, date(2024, 1, 7)), (2, date(2024, 1, 8)), (3, date(2024, 1, 17))]
+
+
 READERS = [transaction_files, read_transactions, customers_with_history]
 
 

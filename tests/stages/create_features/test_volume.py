@@ -1,6 +1,6 @@
 """The forecast of a period's volume: what is counted, what a holiday does, and that nothing later counts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from create_features.core_calendar import is_rest
+from create_features.core_history import Purchases, purchases_before
 from create_features.core_volume import (
     DECAY,
     PERIODS_LOOKED_BACK,
@@ -50,10 +51,15 @@ def _realised(daily: pd.Series, period: Period) -> dict[date, int]:
     }
 
 
+def _purchases(table: MakeTable, lines: Sequence[tuple[date, int, int]]) -> Purchases:
+    transactions = table([*COLUMNS, "n_units"], [(*line, 1.0) for line in lines])
+    return purchases_before(transactions, date.max, lambda _, rows: rows)
+
+
 def test_a_pair_counts_once_a_day(table: MakeTable) -> None:
     monday, tuesday = AS_OF, AS_OF + timedelta(days=1)
     lines = [(monday, 1, 5), (monday, 1, 5), (monday, 1, 6), (monday, 2, 5), (tuesday, 1, 5)]
-    found = pairs_by_day(table(COLUMNS, lines)).to_pyarrow().to_pylist()
+    found = pairs_by_day(_purchases(table, lines)).to_pyarrow().to_pylist()
     assert {row["purchase_date"]: row["n_pairs"] for row in found} == {monday: 3, tuesday: 1}
 
 
@@ -88,7 +94,7 @@ AGED = _aged(
 def test_a_pair_counts_once_a_period_of_the_same_kind(
     table: MakeTable, horizon_days: int, expected: dict[int, int]
 ) -> None:
-    found = pairs_by_period(table(COLUMNS, AGED), Period(AS_OF, horizon_days)).to_pandas()
+    found = pairs_by_period(_purchases(table, AGED), Period(AS_OF, horizon_days)).to_pandas()
     assert _by_steps(found) == expected
 
 
@@ -97,7 +103,7 @@ def test_purchases_from_the_cutoff_on_are_in_no_period(table: MakeTable) -> None
     known = [line for line in AGED if line[0] < AS_OF]
     assert len(known) == len(AGED) - 2
     found, expected = (
-        _by_steps(pairs_by_period(table(COLUMNS, lines), period).to_pandas()) for lines in (AGED, known)
+        _by_steps(pairs_by_period(_purchases(table, lines), period).to_pandas()) for lines in (AGED, known)
     )
     assert found == expected
 

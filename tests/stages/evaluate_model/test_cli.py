@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from evaluate_model.records import closed_period
 from made_champion import MadeWeek, champion_week, register_again, run_stage, trained_week
 from made_week import files_of, write_record, write_training
 from sodai.datasets import (
@@ -24,8 +26,9 @@ from sodai.datasets import (
     RETRAINED_MODEL,
     TRAINING,
 )
-from sodai.metrics import set_metrics
+from sodai.metrics import PAIR, set_metrics
 from sodai.model import features_frame, load_model
+from sodai.periods import Period
 from sodai.registry import MODEL_NAME, Registry
 from sodai.volume import Volume
 from sodai.warehouse import read_transactions
@@ -277,6 +280,43 @@ def no_model(volume: Volume, week: MadeWeek) -> None:
 
 def no_forecast(volume: Volume, week: MadeWeek) -> None:
     volume.path(FORECASTS, week.as_of).unlink()
+
+
+def test_where_some_customers_alone_are_learnt_from_they_are_the_market(
+    volume: Volume, week: MadeWeek
+) -> None:
+    period = Period(week.as_of, 7)
+    everyone = closed_period(volume, period)
+    rows = volume.read(TRAINING, week.as_of)
+    some = pa.array(everyone.pairs["customer_id"].unique()[::3])
+    write_training(volume, week.as_of, rows.filter(pc.is_in(rows["customer_id"], some)))
+
+    found = closed_period(volume, period)
+
+    own = set(some.to_pylist())
+    assert len(own) > 3
+    for name in ("pairs", "truth", "purchases_before"):
+        table = getattr(everyone, name)
+        expected = table[table["customer_id"].isin(own)]
+        pd.testing.assert_frame_equal(
+            getattr(found, name).reset_index(drop=True), expected.reset_index(drop=True)
+        )
+    # Of the pairs that came true in the closed periods before.
+    before = closed_period(volume, period).purchases_before
+    cutoffs = sorted(pc.unique(rows["cutoff"]).to_pylist())[:-1]
+    n_own, n_all = (
+        sum(
+            len(
+                bought_pairs[bought_pairs["purchase_date"].between(day, day + timedelta(days=6))][
+                    PAIR
+                ].drop_duplicates()
+            )
+            for day in cutoffs
+        )
+        for bought_pairs in (before, everyone.purchases_before)
+    )
+    assert found.expected_pairs == pytest.approx(everyone.expected_pairs * n_own / n_all)
+    assert 0.1 < n_own / n_all < 0.6
 
 
 def no_closed_period(volume: Volume, week: MadeWeek) -> None:

@@ -169,6 +169,16 @@ def test_the_missing_share_counts_purchases_of_pairs_that_were_no_candidates(tra
     assert 0 <= manifest["missing_share"] < 0.1
 
 
+def test_where_some_customers_alone_are_learnt_from_only_theirs_can_be_missing(
+    volume: Volume, featured: MadeWeek
+) -> None:
+    rows = volume.read(TRAINING, featured.as_of)
+    some = pa.array(rows["customer_id"].unique().sort()[::2])
+    write_training(volume, featured.as_of, rows.filter(pc.is_in(rows["customer_id"], some)))
+    assert run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH).code == 0
+    assert 0 <= load_model(volume.path(RETRAINED_MODEL, featured.as_of)).manifest["missing_share"] < 0.1
+
+
 def test_the_reference_holds_the_newest_periods_that_were_learnt_from(trained: MadeWeek) -> None:
     reference = trained.volume.read(REFERENCE, trained.as_of).to_pandas()
     manifest = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of)).manifest
