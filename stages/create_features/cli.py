@@ -70,10 +70,11 @@ def create_features(
 ) -> dict[str, Any]:
     """Make candidate pairs and their 72 point-in-time features, for past periods and the one to come."""
     from create_features import core, core_sample, core_volume
-    from create_features.engine import connect, hold
+    from create_features.engine import hold
     from create_features.parts import Parts, key_of, made_of
     from create_features.periods import Builder
     from create_features.training import write_training
+    from sodai.engine import connect, explained_engine
     from sodai.periods import Period, parse_date
     from sodai.resources import default_memory_limit_mib
     from sodai.volume import Volume
@@ -82,8 +83,12 @@ def create_features(
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
     partitions = transaction_partitions(volume, period.as_of)
     bounds, parts = core.Bounds(max_bought, n_popular), Parts(volume, horizon_days)
-    with volume.attempt(FEATURES_STAGE, period.as_of) as attempt:
-        engine = connect(memory_limit or default_memory_limit_mib(), attempt.scratch("spill"))
+    memory_mib = memory_limit or default_memory_limit_mib()
+    with (
+        volume.attempt(FEATURES_STAGE, period.as_of) as attempt,
+        explained_engine(memory_mib, volume.root),
+    ):
+        engine = connect(memory_mib, attempt.scratch("spill"))
         purchases = _purchases(engine, partitions, period.as_of)
         customers = hold(engine, "customers", _checked(engine, volume, CUSTOMERS, period.as_of))
         products = hold(engine, "catalogue", _checked(engine, volume, PRODUCTS, period.as_of))

@@ -1,28 +1,12 @@
-"""Ibis on DuckDB within the memory that the stage may use, and tables that are computed again and again."""
+"""Tables that DuckDB holds under a name, and those that it computes again and again."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from sodai.resources import available_cpus
-
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
-
-
-def connect(memory_mib: int, spill: Path) -> "Backend":
-    """A DuckDB in memory that holds at most `memory_mib` and spills what is more into `spill`."""
-    return ibis.duckdb.connect(
-        threads=available_cpus(),
-        memory_limit=f"{memory_mib}MiB",
-        temp_directory=str(spill),
-        # Order costs memory; whatever needs an order asks for it.
-        preserve_insertion_order=False,
-        autoinstall_known_extensions=False,
-    )
 
 
 def put(engine: "Backend", name: str, text: str) -> Table:

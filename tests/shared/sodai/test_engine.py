@@ -1,0 +1,39 @@
+"""The engine holds no more than it may, and what the machine refuses is told in one line."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from sodai.engine import connect, explained_engine
+from sodai.errors import InputError, VolumeError
+
+MUCH = "CREATE TEMP TABLE much AS SELECT hash(range) AS number FROM range(8_000_000)"
+
+
+def test_what_does_not_fit_into_memory_is_laid_on_disk(tmp_path: Path) -> None:
+    engine = connect(32, tmp_path / "spill")
+    # 64 MB in 32 MiB.
+    engine.raw_sql(MUCH)
+    assert sum(file.stat().st_size for file in (tmp_path / "spill").iterdir()) > 20_000_000
+    assert engine.con.execute("SELECT count(*) FROM much").fetchall() == [(8_000_000,)]
+
+
+def test_too_little_memory_is_one_line_that_names_the_option(tmp_path: Path) -> None:
+    engine = connect(20, tmp_path / "spill")
+    line = r"^--memory-limit: 20 MiB are too few \(.*\); give the stage more memory$"
+    with pytest.raises(InputError, match=line), explained_engine(20, tmp_path):
+        engine.raw_sql("SELECT list(range ORDER BY hash(range)) FROM range(8_000_000)")
+
+
+def test_a_full_disk_is_one_line_that_names_the_volume(tmp_path: Path) -> None:
+    engine = connect(32, tmp_path / "spill")
+    engine.raw_sql("SET max_temp_directory_size = '10MiB'")
+    line = rf"^{tmp_path}: is full \(.*\); give it space and run again$"
+    with pytest.raises(VolumeError, match=line), explained_engine(32, tmp_path):
+        engine.raw_sql(MUCH)
+
+
+def test_any_other_error_of_the_engine_is_a_bug_and_passes(tmp_path: Path) -> None:
+    with pytest.raises(duckdb.CatalogException, match="nowhere"), explained_engine(64, tmp_path):
+        connect(64, tmp_path / "spill").raw_sql("FROM nowhere")
