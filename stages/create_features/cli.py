@@ -16,9 +16,7 @@ from sodai.cli import (
 from sodai.datasets import CUSTOMERS, FEATURES_STAGE, FORECASTS, PRODUCTS, SCORING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import date
-    from pathlib import Path
 
     from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table
@@ -70,7 +68,8 @@ def create_features(
 ) -> dict[str, Any]:
     """Make candidate pairs and their 72 point-in-time features, for past periods and the one to come."""
     from create_features import core, core_sample, core_volume
-    from create_features.engine import hold
+    from create_features.core_history import purchases_before
+    from create_features.engine import hold, lay_down
     from create_features.parts import Parts, key_of, made_of
     from create_features.periods import Builder
     from create_features.training import write_training
@@ -89,7 +88,9 @@ def create_features(
         explained_engine(memory_mib, volume.root),
     ):
         engine = connect(memory_mib, attempt.scratch("spill"))
-        purchases = _purchases(engine, partitions, period.as_of)
+        transactions = engine.read_parquet([str(file) for file in partitions.values()])
+        keep = partial(lay_down, engine, attempt.scratch("purchases"))
+        purchases = purchases_before(transactions, period.as_of, keep)
         customers = hold(engine, "customers", _checked(engine, volume, CUSTOMERS, period.as_of))
         products = hold(engine, "catalogue", _checked(engine, volume, PRODUCTS, period.as_of))
         coming, *closed = forecasts = _forecasts(
@@ -115,14 +116,6 @@ def create_features(
         "scoring_rows": n_scoring,
         "expected_pairs": round(coming.expected_pairs, 1),
     }
-
-
-def _purchases(engine: "Backend", partitions: "Mapping[date, Path]", as_of: "date") -> "Purchases":
-    from create_features.core_history import purchases_before
-    from create_features.engine import hold
-
-    transactions = engine.read_parquet([str(file) for file in partitions.values()])
-    return purchases_before(transactions, as_of, partial(hold, engine))
 
 
 def _checked(engine: "Backend", volume: "Volume", dataset: "Dataset", as_of: "date") -> "Table":
