@@ -2,24 +2,34 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING
 
 from sodai.errors import ContractError
+
+# Every command reads the list of data sets, also one that only tells its options or that nothing changed:
+# pyarrow is imported where a table is there.
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: its Arrow type, what it holds, its unit and the values it may take."""
+    """One column of a table: Arrow's name of its type, what it holds, its unit, the values it may take."""
 
     name: str
-    type: pa.DataType
+    type: str
     description: str
     unit: str = ""
     nullable: bool = False
     minimum: float | None = None
     maximum: float | None = None
+
+    @property
+    def arrow_type(self) -> "pa.DataType":
+        """The Arrow type itself."""
+        import pyarrow as pa
+
+        return pa.type_for_alias(self.type)
 
 
 @dataclass(frozen=True)
@@ -30,16 +40,18 @@ class Contract:
     key: tuple[str, ...] = ()
 
     @property
-    def schema(self) -> pa.Schema:
+    def schema(self) -> "pa.Schema":
         """The Arrow schema that a conforming table has."""
-        return pa.schema([pa.field(column.name, column.type) for column in self.columns])
+        import pyarrow as pa
+
+        return pa.schema([pa.field(column.name, column.arrow_type) for column in self.columns])
 
     @property
     def names(self) -> list[str]:
         """Column names in order."""
         return [column.name for column in self.columns]
 
-    def check(self, table: pa.Table, where: str) -> None:
+    def check(self, table: "pa.Table", where: str) -> None:
         """Compare a table with this contract, and tell every broken column at once.
 
         Args:
@@ -65,7 +77,7 @@ class Contract:
             faults = [fault for column in self.columns for fault in _value_faults(column, table)]
         _raise_any(faults, where)
 
-    def check_schema(self, schema: pa.Schema, where: str) -> None:
+    def check_schema(self, schema: "pa.Schema", where: str) -> None:
         """Compare a schema alone, for tables too large to read only for checking.
 
         Raises:
@@ -73,23 +85,25 @@ class Contract:
         """
         _raise_any(self.schema_faults(schema), where)
 
-    def schema_faults(self, schema: pa.Schema) -> list[str]:
+    def schema_faults(self, schema: "pa.Schema") -> list[str]:
         """What is wrong with the columns of `schema`, one phrase each; empty if nothing is."""
         faults = [f"column {name} is missing" for name in self.names if name not in schema.names]
         faults += [f"column {name} is not expected" for name in schema.names if name not in self.names]
         for column in self.columns:
-            if column.name in schema.names and schema.field(column.name).type != column.type:
+            if column.name in schema.names and schema.field(column.name).type != column.arrow_type:
                 found = schema.field(column.name).type
-                faults.append(f"column {column.name} has type {found}, expected {column.type}")
+                faults.append(f"column {column.name} has type {found}, expected {column.arrow_type}")
         return faults
 
 
-def _value_faults(column: Column, table: pa.Table) -> Iterable[str]:
+def _value_faults(column: Column, table: "pa.Table") -> Iterable[str]:
     values = table[column.name]
     if values.null_count and not column.nullable:
         yield f"column {column.name} has {values.null_count} nulls, expected none"
     if column.minimum is None and column.maximum is None:
         return
+    import pyarrow.compute as pc
+
     bounds = pc.min_max(values).as_py()
     if column.minimum is not None and bounds["min"] is not None and bounds["min"] < column.minimum:
         yield f"column {column.name} has the value {bounds['min']}, expected {column.minimum:g} or more"
@@ -97,7 +111,7 @@ def _value_faults(column: Column, table: pa.Table) -> Iterable[str]:
         yield f"column {column.name} has the value {bounds['max']}, expected {column.maximum:g} or less"
 
 
-def _key_faults(key: tuple[str, ...], table: pa.Table) -> list[str]:
+def _key_faults(key: tuple[str, ...], table: "pa.Table") -> list[str]:
     distinct = table.group_by(list(key)).aggregate([]).num_rows
     if distinct == table.num_rows:
         return []

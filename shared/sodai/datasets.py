@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
 
-import pyarrow as pa
-
 from sodai.contracts import Column, Contract
 from sodai.features import FEATURES
 
@@ -55,8 +53,8 @@ def _page(stage: str, file: str) -> Dataset:
     return Dataset(f"reports/{file}", f"reports/{{as_of}}/{file}", stage, "one page a period")
 
 
-CUSTOMER_ID = Column("customer_id", pa.int64(), "customer (shop)")
-PRODUCT_ID = Column("product_id", pa.int64(), "product")
+CUSTOMER_ID = Column("customer_id", "int64", "customer (shop)")
+PRODUCT_ID = Column("product_id", "int64", "product")
 PAIR_COLUMNS = (CUSTOMER_ID, PRODUCT_ID)
 FEATURE_COLUMNS = tuple(feature.column for feature in FEATURES)
 
@@ -73,9 +71,9 @@ TRANSACTIONS = Dataset(
     Contract(
         (
             *PAIR_COLUMNS,
-            Column("order_id", pa.int64(), "order: one customer and one date"),
-            Column("purchase_date", pa.date32(), "day of the order"),
-            Column("n_units", pa.float64(), "net quantity", "units", minimum=0),
+            Column("order_id", "int64", "order: one customer and one date"),
+            Column("purchase_date", "date32", "day of the order"),
+            Column("n_units", "float64", "net quantity", "units", minimum=0),
         ),
         key=("order_id", "customer_id", "product_id", "purchase_date"),
     ),
@@ -90,11 +88,11 @@ LINES = Dataset(
     Contract(
         (
             *PAIR_COLUMNS,
-            Column("order_id", pa.int64(), "order: one customer and one date"),
-            Column("purchase_date", pa.date32(), "day of the order"),
-            Column("items", pa.float64(), "quantity as the business wrote it"),
-            Column("n_units", pa.float64(), "quantity, negative in a cancellation", "units"),
-            Column("file_key", pa.int64(), "raw file it counts for: first 12 digits of its hash"),
+            Column("order_id", "int64", "order: one customer and one date"),
+            Column("purchase_date", "date32", "day of the order"),
+            Column("items", "float64", "quantity as the business wrote it"),
+            Column("n_units", "float64", "quantity, negative in a cancellation", "units"),
+            Column("file_key", "int64", "raw file it counts for: first 12 digits of its hash"),
         ),
         key=("customer_id", "product_id", "order_id", "purchase_date", "items"),
     ),
@@ -108,13 +106,13 @@ QUARANTINE = Dataset(
     "one line of a raw file that cannot be used, or not yet",
     Contract(
         (
-            Column("file", pa.string(), "name of the raw file"),
-            Column("row", pa.int64(), "position in the file, 0 = first"),
-            Column("reason", pa.string(), "every reason, separated by semicolons"),
-            Column("found", pa.string(), "the line as it stands in the file", nullable=True),
+            Column("file", "string", "name of the raw file"),
+            Column("row", "int64", "position in the file, 0 = first"),
+            Column("reason", "string", "every reason, separated by semicolons"),
+            Column("found", "string", "the line as it stands in the file", nullable=True),
             *(Column(c.name, c.type, c.description, nullable=True) for c in LINES.contract.columns[:-1]),
-            Column("file_key", pa.int64(), "raw file: first 12 digits of its hash"),
-            Column("faults", pa.int16(), "the reasons as bits"),
+            Column("file_key", "int64", "raw file: first 12 digits of its hash"),
+            Column("faults", "int16", "the reasons as bits"),
         ),
         key=("file_key", "row"),
     ),
@@ -127,13 +125,13 @@ CUSTOMERS = _weekly(
     Contract(
         (
             CUSTOMER_ID,
-            Column("region_id", pa.int64(), "sales region", nullable=True),
-            Column("zone_id", pa.int64(), "sales zone", nullable=True),
-            Column("customer_type", pa.string(), "kind of shop", nullable=True),
-            Column("y", pa.float64(), "latitude", "degrees", nullable=True),
-            Column("x", pa.float64(), "longitude", "degrees", nullable=True),
-            Column("num_deliver_per_week", pa.float64(), "planned deliveries", "1/week", nullable=True),
-            Column("num_visit_per_week", pa.float64(), "planned visits", "1/week", nullable=True),
+            Column("region_id", "int64", "sales region", nullable=True),
+            Column("zone_id", "int64", "sales zone", nullable=True),
+            Column("customer_type", "string", "kind of shop", nullable=True),
+            Column("y", "float64", "latitude", "degrees", nullable=True),
+            Column("x", "float64", "longitude", "degrees", nullable=True),
+            Column("num_deliver_per_week", "float64", "planned deliveries", "1/week", nullable=True),
+            Column("num_visit_per_week", "float64", "planned visits", "1/week", nullable=True),
         ),
         key=("customer_id",),
     ),
@@ -146,12 +144,12 @@ PRODUCTS = _weekly(
     Contract(
         (
             PRODUCT_ID,
-            Column("brand", pa.string(), "brand", nullable=True),
-            Column("category", pa.string(), "category", nullable=True),
-            Column("sub_category", pa.string(), "sub-category", nullable=True),
-            Column("segment", pa.string(), "price segment", nullable=True),
-            Column("package", pa.string(), "package", nullable=True),
-            Column("size", pa.float64(), "content", "litres", nullable=True),
+            Column("brand", "string", "brand", nullable=True),
+            Column("category", "string", "category", nullable=True),
+            Column("sub_category", "string", "sub-category", nullable=True),
+            Column("segment", "string", "price segment", nullable=True),
+            Column("package", "string", "package", nullable=True),
+            Column("size", "float64", "content", "litres", nullable=True),
         ),
         key=("product_id",),
     ),
@@ -167,9 +165,9 @@ TRAINING = _weekly(
     "one candidate of one closed period; `cutoff` is that period's first day",
     Contract(
         (
-            Column("cutoff", pa.date32(), "first day of the period that the target counts"),
+            Column("cutoff", "date32", "first day of the period that the target counts"),
             *PAIR_COLUMNS,
-            Column("target", pa.int8(), "1 if bought in the period", minimum=0, maximum=1),
+            Column("target", "int8", "1 if bought in the period", minimum=0, maximum=1),
             *FEATURE_COLUMNS,
         ),
         key=("cutoff", "customer_id", "product_id"),
@@ -194,11 +192,11 @@ FORECASTS = _weekly(
     "one period of TRAINING or SCORING: its volume as forecast on its first day",
     Contract(
         (
-            Column("cutoff", pa.date32(), "first day of the period"),
-            Column("level", pa.float64(), "pairs expected in an ordinary period", "pairs", minimum=0),
-            Column("calendar", pa.float64(), "times this, for holidays and time of the month", minimum=0),
-            Column("expected_pairs", pa.float64(), "level times calendar", "pairs", minimum=0),
-            Column("realised_pairs", pa.int64(), "pairs bought in a closed period", "pairs", nullable=True),
+            Column("cutoff", "date32", "first day of the period"),
+            Column("level", "float64", "pairs expected in an ordinary period", "pairs", minimum=0),
+            Column("calendar", "float64", "times this, for holidays and time of the month", minimum=0),
+            Column("expected_pairs", "float64", "level times calendar", "pairs", minimum=0),
+            Column("realised_pairs", "int64", "pairs bought in a closed period", "pairs", nullable=True),
         ),
         key=("cutoff",),
     ),
@@ -211,12 +209,12 @@ DRIFT_TABLE = _weekly(
     "one tested column",
     Contract(
         (
-            Column("column", pa.string(), "feature tested, or prediction: the champion's log-odds"),
-            Column("unit", pa.string(), "what one row of the sample is: customer, product or pair"),
-            Column("method", pa.string(), "distance or test"),
-            Column("threshold", pa.float64(), "above (distances) or below (p-values) is drift"),
-            Column("score", pa.float64(), "distance or p-value", nullable=True),
-            Column("drifted", pa.bool_(), "whether the column drifted"),
+            Column("column", "string", "feature tested, or prediction: the champion's log-odds"),
+            Column("unit", "string", "what one row of the sample is: customer, product or pair"),
+            Column("method", "string", "distance or test"),
+            Column("threshold", "float64", "above (distances) or below (p-values) is drift"),
+            Column("score", "float64", "distance or p-value", nullable=True),
+            Column("drifted", "bool", "whether the column drifted"),
         ),
         key=("column", "unit"),
     ),
@@ -234,8 +232,8 @@ REFERENCE = _weekly(
     "one customer or one product of one training period: the features that a champion was trained on",
     Contract(
         (
-            Column("cutoff", pa.date32(), "first day of the period"),
-            Column("unit", pa.string(), "what the row stands for: customer or product"),
+            Column("cutoff", "date32", "first day of the period"),
+            Column("unit", "string", "what the row stands for: customer or product"),
             *PAIR_COLUMNS,
             *FEATURE_COLUMNS,
         ),
@@ -254,10 +252,10 @@ IMPORTANCE = _weekly(
     "one feature",
     Contract(
         (
-            Column("feature", pa.string(), "feature"),
-            Column("group", pa.string(), "customer, product, pair or time"),
-            Column("mean_abs_contribution", pa.float64(), "mean absolute SHAP value", "log-odds", minimum=0),
-            Column("share", pa.float64(), "part of the sum over all features", minimum=0, maximum=1),
+            Column("feature", "string", "feature"),
+            Column("group", "string", "customer, product, pair or time"),
+            Column("mean_abs_contribution", "float64", "mean absolute SHAP value", "log-odds", minimum=0),
+            Column("share", "float64", "part of the sum over all features", minimum=0, maximum=1),
         ),
         key=("feature",),
     ),
@@ -269,12 +267,12 @@ REASONS = _weekly(
     Contract(
         (
             *PAIR_COLUMNS,
-            Column("position", pa.int32(), "1 = strongest", minimum=1, maximum=3),
-            Column("feature", pa.string(), "feature"),
-            Column("value", pa.string(), "its value", nullable=True),
-            Column("contribution", pa.float64(), "SHAP value", "log-odds"),
-            Column("direction", pa.string(), "raises or lowers"),
-            Column("phrase", pa.string(), "the reason in words"),
+            Column("position", "int32", "1 = strongest", minimum=1, maximum=3),
+            Column("feature", "string", "feature"),
+            Column("value", "string", "its value", nullable=True),
+            Column("contribution", "float64", "SHAP value", "log-odds"),
+            Column("direction", "string", "raises or lowers"),
+            Column("phrase", "string", "the reason in words"),
         ),
         key=("customer_id", "product_id", "position"),
     ),
@@ -289,14 +287,12 @@ PREDICTIONS = Dataset(
     "one candidate of the period to predict",
     Contract(
         (
-            Column("week", pa.date32(), "first day of the period"),
+            Column("week", "date32", "first day of the period"),
             *PAIR_COLUMNS,
-            Column(
-                "probability", pa.float64(), "of at least one purchase in the period", minimum=0, maximum=1
-            ),
-            Column("rank", pa.int32(), "1 = best, per customer", minimum=1),
-            Column("selected", pa.bool_(), "in the predicted purchase set"),
-            Column("model_version", pa.string(), "version in the registry"),
+            Column("probability", "float64", "of at least one purchase in the period", minimum=0, maximum=1),
+            Column("rank", "int32", "1 = best, per customer", minimum=1),
+            Column("selected", "bool", "in the predicted purchase set"),
+            Column("model_version", "string", "version in the registry"),
         ),
         key=("week", "customer_id", "product_id"),
     ),
@@ -328,34 +324,32 @@ HISTORY = Dataset(
     "one run of one period",
     Contract(
         (
-            Column("as_of", pa.date32(), "first day of the period"),
-            Column("horizon_days", pa.int32(), "length of the period", "days", minimum=1),
-            Column("branch", pa.string(), "retrain_model or load_existing_model"),
-            Column("rule", pa.string(), "rule that decided"),
-            Column("model_version", pa.string(), "version that the week was published with"),
-            Column("promoted", pa.bool_(), "whether this run moved the champion"),
-            Column("drift_share", pa.float64(), "share of tested columns that drifted", nullable=True),
-            Column("roc_auc", pa.float64(), "on the newest closed period", nullable=True),
-            Column("average_precision", pa.float64(), "on the newest closed period", nullable=True),
-            Column("recall_at_k", pa.float64(), "on the newest closed period", nullable=True),
-            Column("ndcg_at_k", pa.float64(), "on the newest closed period", nullable=True),
-            Column("set_f1", pa.float64(), "on the newest closed period", nullable=True),
-            Column("n_candidates", pa.int64(), "scored pairs"),
-            Column("n_selected", pa.int64(), "pairs in the predicted set"),
-            Column("expected_pairs", pa.float64(), "expected number of pairs that buy"),
-            Column("realised_pairs", pa.float64(), "pairs that bought, known a period later", nullable=True),
-            Column(
-                "realised_set_f1", pa.float64(), "of the published set, known a period later", nullable=True
-            ),
-            Column("realised_recall_at_k", pa.float64(), "of the published lists, same k", nullable=True),
+            Column("as_of", "date32", "first day of the period"),
+            Column("horizon_days", "int32", "length of the period", "days", minimum=1),
+            Column("branch", "string", "retrain_model or load_existing_model"),
+            Column("rule", "string", "rule that decided"),
+            Column("model_version", "string", "version that the week was published with"),
+            Column("promoted", "bool", "whether this run moved the champion"),
+            Column("drift_share", "float64", "share of tested columns that drifted", nullable=True),
+            Column("roc_auc", "float64", "on the newest closed period", nullable=True),
+            Column("average_precision", "float64", "on the newest closed period", nullable=True),
+            Column("recall_at_k", "float64", "on the newest closed period", nullable=True),
+            Column("ndcg_at_k", "float64", "on the newest closed period", nullable=True),
+            Column("set_f1", "float64", "on the newest closed period", nullable=True),
+            Column("n_candidates", "int64", "scored pairs"),
+            Column("n_selected", "int64", "pairs in the predicted set"),
+            Column("expected_pairs", "float64", "expected number of pairs that buy"),
+            Column("realised_pairs", "float64", "pairs that bought, known a period later", nullable=True),
+            Column("realised_set_f1", "float64", "of the published set, known a period later", nullable=True),
+            Column("realised_recall_at_k", "float64", "of the published lists, same k", nullable=True),
             Column(
                 "challenger_lead",
-                pa.float64(),
+                "float64",
                 "NDCG of this week's challenger minus its champion's on this period, known a period later",
                 nullable=True,
             ),
-            Column("wall_seconds", pa.float64(), "sum over the stages", "seconds"),
-            Column("peak_memory_mib", pa.float64(), "largest of the stages", "MiB"),
+            Column("wall_seconds", "float64", "sum over the stages", "seconds"),
+            Column("peak_memory_mib", "float64", "largest of the stages", "MiB"),
         ),
         key=("as_of",),
     ),

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from sodai.contracts import Column
 
 
@@ -25,7 +23,7 @@ class Feature:
     @property
     def column(self) -> Column:
         """The contract of the feature as a table column."""
-        kind = pa.string() if self.categorical else pa.float32()
+        kind = "string" if self.categorical else "float32"
         return Column(self.name, kind, self.meaning, self.unit, nullable=bool(self.null_means))
 
 

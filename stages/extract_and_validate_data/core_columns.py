@@ -13,10 +13,10 @@ RAW_CUSTOMERS = CUSTOMERS.contract
 RAW_PRODUCTS = PRODUCTS.contract
 
 _EXPECTED = {
-    pa.int64(): "whole numbers",
-    pa.float64(): "numbers",
-    pa.string(): "text",
-    pa.date32(): "dates, or text as YYYY-MM-DD",
+    "int64": "whole numbers",
+    "float64": "numbers",
+    "string": "text",
+    "date32": "dates, or text as YYYY-MM-DD",
 }
 
 
@@ -49,7 +49,7 @@ def match_columns(schema: pa.Schema, contract: Contract) -> Match:
             faults.append(f"column {column.name} is missing")
         elif len(names) > 1:
             faults.append(f"column {column.name} is there {len(names)} times, expected once")
-        elif not is_lossless(schema.field(names[0]).type, column.type, column.nullable):
+        elif not is_lossless(schema.field(names[0]).type, column.arrow_type, column.nullable):
             kind = schema.field(names[0]).type
             faults.append(f"column {names[0]} has type {kind}, expected {_EXPECTED[column.type]}")
     extra = [name for name in schema.names if name.lower() not in contract.names]

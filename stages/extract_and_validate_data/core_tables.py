@@ -77,9 +77,9 @@ def check_table(raw: pa.Table, match: Match, contract: Contract) -> Checked:
     for column in contract.columns:
         values = raw[match.names[column.name]]
         try:
-            columns[column.name] = _as_type(values, column.type)
+            columns[column.name] = _as_type(values, column.arrow_type)
         except pa.ArrowInvalid:
-            faults.append(f"column {column.name} has values that are no {column.type}")
+            faults.append(f"column {column.name} has values that are no {column.arrow_type}")
     if faults:
         return Checked(raw, tuple(faults))
     table = pa.table(columns, schema=contract.schema)

@@ -25,7 +25,7 @@ def made_table(n_rows: int = N_ROWS, seed: int = 0) -> pa.Table:
         else:
             values = rng.normal(size=n_rows)
         missing = rng.random(n_rows) < 0.1 if feature.null_means else np.zeros(n_rows, bool)
-        columns[feature.name] = pa.array(values, feature.column.type, mask=missing)
+        columns[feature.name] = pa.array(values, feature.column.arrow_type, mask=missing)
     return pa.table(columns)
 
 

@@ -16,7 +16,7 @@ AS_OF = date(2024, 1, 8)
 FOLDER = "weeks/2024-01-08/made"
 _UNIT = "weeks/{as_of}/made"
 _CONTRACT = Contract(
-    (Column("order_id", pa.int64(), "order"), Column("n_units", pa.float64(), "quantity", minimum=0)),
+    (Column("order_id", "int64", "order"), Column("n_units", "float64", "quantity", minimum=0)),
     key=("order_id",),
 )
 ORDERS = Dataset("made/orders.parquet", f"{_UNIT}/orders.parquet", "made", "one order", _CONTRACT, _UNIT)

@@ -9,9 +9,9 @@ from sodai.errors import ContractError
 
 CONTRACT = Contract(
     (
-        Column("week", pa.string(), "Monday"),
-        Column("customer_id", pa.int64(), "customer"),
-        Column("share", pa.float64(), "part of the whole", nullable=True, minimum=0, maximum=1),
+        Column("week", "string", "Monday"),
+        Column("customer_id", "int64", "customer"),
+        Column("share", "float64", "part of the whole", nullable=True, minimum=0, maximum=1),
     ),
     key=("week", "customer_id"),
 )

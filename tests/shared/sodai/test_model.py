@@ -172,7 +172,7 @@ def test_rows_without_any_value_that_may_be_null_are_scored(model: TrainedModel)
     table = made_table(n_rows=3)
     for position, feature in enumerate(FEATURES):
         if feature.null_means:
-            nothing = pa.nulls(3, feature.column.type)
+            nothing = pa.nulls(3, feature.column.arrow_type)
             table = table.set_column(position, feature.name, nothing)
     X = features_frame(table)
     assert (X[CATEGORICAL_NAMES] == "").all(axis=None)
