@@ -18,6 +18,7 @@ from sodai_settings import DOCKER, PROCESS
 ROOT = Path(__file__).resolve().parent.parent
 DAG_ID = "sodai_recommendation_pipeline"
 _STATE = re.compile(r"\[DAG TEST\] (starting|end task) task_id=(\w+) map_index=(-?\d+)")
+_SKIPPED = re.compile(r"period to predict: .*'skipped': True")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         "horizon_days": options.horizon,
         "trials": options.trials,
         "force_retrain": options.force_retrain,
+        "force": options.force,
         "k": options.k,
     }
     return _run(volume, environment, params)
@@ -124,6 +126,7 @@ def _show(lines: Iterator[str]) -> tuple[str | None, str | None]:
     """Print a line for each task; gives the period that was published and the first error."""
     begun: dict[str, float] = {}
     as_of = error = None
+    note = ""
     for line in lines:
         if state := _STATE.search(line):
             what, name, index = state.groups()
@@ -131,9 +134,11 @@ def _show(lines: Iterator[str]) -> tuple[str | None, str | None]:
             if what == "starting":
                 begun[task] = time.monotonic()
             else:
-                print(
-                    f"  {task:<28} {time.monotonic() - begun.get(task, time.monotonic()):6.1f} s", flush=True
-                )
+                seconds = time.monotonic() - begun.get(task, time.monotonic())
+                print(f"  {task:<28} {seconds:6.1f} s{note}", flush=True)
+            note = ""
+        if _SKIPPED.search(line):
+            note = "  skipped, nothing changed"
         if found := re.search(r"\b(?:StageFailed|StageLost|StageOutOfMemory): (.*)", line):
             error = error or found.group(1)
         if found := re.search(r"period to predict: (\d{4}-\d{2}-\d{2})", line):
@@ -172,6 +177,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=50, help="Optuna trials")
     parser.add_argument("--k", type=int, default=10, help="products per customer")
     parser.add_argument("--force-retrain", action="store_true", help="train again in any case")
+    parser.add_argument("--force", action="store_true", help="run stages even where nothing changed")
     return parser.parse_args(arguments)
 
 

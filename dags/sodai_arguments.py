@@ -14,12 +14,13 @@ AS_OF_FOUND = f"{{{{ ti.xcom_pull(task_ids='{EXTRACT}')['as_of'] }}}}"
 
 AS_OF_WANTED = "{{ params.as_of or 'auto' }}"
 HORIZON = "{{ params.horizon_days }}"
-FORCE = "{{ '--force-retrain' if params.force_retrain else '--no-force-retrain' }}"
+FORCE = "{{ '--force' if params.force else '--no-force' }}"
+FORCE_RETRAIN = "{{ '--force-retrain' if params.force_retrain else '--no-force-retrain' }}"
 
 _OPTIONS: dict[str, list[str]] = {
     EXTRACT: [],
     "create_features": ["--horizon-days", HORIZON],
-    DETECT: ["--horizon-days", HORIZON, FORCE],
+    DETECT: ["--horizon-days", HORIZON, FORCE_RETRAIN],
     RETRAIN: ["--horizon-days", HORIZON, "--trials", "{{ params.trials }}"],
     LOAD: ["--horizon-days", HORIZON],
     "evaluate_model": ["--horizon-days", HORIZON, "--k", "{{ params.k }}"],
@@ -45,7 +46,7 @@ def stage_arguments(stage: str, shards: int = 1, shard: int | None = None) -> li
     parts = ["--shards", str(shards)] if stage == PREDICT and shards > 1 else []
     if shard is not None:
         parts += ["--shard", str(shard)]
-    return ["--as-of", as_of, *_OPTIONS[stage], *parts]
+    return ["--as-of", as_of, *_OPTIONS[stage], *parts, FORCE]
 
 
 def rendered_arguments(stage: str, as_of: str, params: Mapping[str, Any]) -> list[str]:
@@ -54,13 +55,14 @@ def rendered_arguments(stage: str, as_of: str, params: Mapping[str, Any]) -> lis
     Args:
         stage: task id.
         as_of: first day to predict.
-        params: horizon_days, trials, k and force_retrain.
+        params: horizon_days, trials, k, force_retrain and force.
     """
     values = {
         AS_OF_WANTED: as_of,
         AS_OF_FOUND: as_of,
         HORIZON: str(params["horizon_days"]),
-        FORCE: "--force-retrain" if params["force_retrain"] else "--no-force-retrain",
+        FORCE_RETRAIN: "--force-retrain" if params["force_retrain"] else "--no-force-retrain",
+        FORCE: "--force" if params["force"] else "--no-force",
         "{{ params.trials }}": str(params["trials"]),
         "{{ params.k }}": str(params["k"]),
     }

@@ -55,6 +55,12 @@ with DAG(
             title="Train again in any case",
             description="Whatever the drift report says.",
         ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Run even where nothing changed",
+            description="Otherwise a stage whose input, settings and code are as before keeps its result.",
+        ),
         "k": Param(
             10,
             type="integer",

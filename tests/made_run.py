@@ -32,9 +32,14 @@ class Run:
     stderr: str
 
     @property
+    def skipped(self) -> list[str]:
+        """The tasks that it said were skipped because nothing changed, in their order."""
+        return re.findall(r"^  (\w+) +[\d.]+ s  skipped, nothing changed$", self.stdout, flags=re.MULTILINE)
+
+    @property
     def tasks(self) -> list[str]:
         """The tasks that it printed as ended, in their order."""
-        return re.findall(r"^  (\w+(?: \d+)?) +[\d.]+ s$", self.stdout, flags=re.MULTILINE)
+        return re.findall(r"^  (\w+(?: \d+)?) +[\d.]+ s\b", self.stdout, flags=re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -57,16 +62,19 @@ class History:
 
 @dataclass(frozen=True)
 class TwoWeeks:
-    """A volume after two runs, the second with the next drop; not to be written to.
+    """A volume after two weeks, the second with the next drop; not to be written to.
 
-    `after_first` is what the first run left: path below the root -> content, but MLflow's.
+    `again` is the first week's run once more, with nothing changed. `after_first` and `after_again` are
+    what the runs left: path below the root -> content, but MLflow's.
     """
 
     root: Path
     history: History
     first: Run
+    again: Run
     second: Run
     after_first: dict[str, bytes] = field(repr=False)
+    after_again: dict[str, bytes] = field(repr=False)
 
 
 def make_history(folder: Path) -> History:
@@ -78,10 +86,13 @@ def make_history(folder: Path) -> History:
 
 
 def make_two_weeks(history: History, root: Path) -> TwoWeeks:
-    """Run the pipeline twice on the volume `root`."""
+    """Run the pipeline for the first week, for it again, and for the next, on the volume `root`."""
     first = run_pipeline(history.before, root)
     after_first = results_of(root)
-    return TwoWeeks(root, history, first, run_pipeline(history.after, root), after_first)
+    again = run_pipeline(history.before, root)
+    after_again = results_of(root)
+    second = run_pipeline(history.after, root)
+    return TwoWeeks(root, history, first, again, second, after_first, after_again)
 
 
 def run_pipeline(
@@ -147,7 +158,7 @@ def aliases(root: Path) -> dict[str, str]:
 
 
 def results_of(root: Path, *folders: str) -> dict[str, bytes]:
-    """Files of the volume and their content, but Airflow's, MLflow's and the logs.
+    """Files of the volume and their content, but Airflow's, MLflow's, the logs and what skipping leaves.
 
     Args:
         folders: only these, below the root; all if none is given.
@@ -157,7 +168,9 @@ def results_of(root: Path, *folders: str) -> dict[str, bytes]:
     return {
         path: content
         for path, content in found.items()
-        if not path.startswith((".airflow/", "logs/")) and (not wanted or path.startswith(wanted))
+        if not path.startswith((".airflow/", "logs/", ".hashes.json"))
+        and not path.endswith("/skipped.json")
+        and (not wanted or path.startswith(wanted))
     }
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import inspect
 import json
 import logging
 import resource
@@ -14,8 +15,11 @@ from typing import Annotated, Any
 
 import typer
 
+from sodai.content_key import Occasion
+from sodai.datasets import run_record
 from sodai.errors import SodaiError
-from sodai.periods import parse_date
+from sodai.inputs import Inputs
+from sodai.periods import Period, parse_date
 
 # Every environment name that a stage reads stands here.
 ENV_DATA = "SODAI_DATA"
@@ -42,6 +46,8 @@ TrackingUri = Annotated[
         help="MLflow server; SQLite in the volume if not given.",
     ),
 ]
+Force = Annotated[bool, typer.Option("--force/--no-force", help="Run even where nothing changed.")]
+AUTO = "auto"
 DEFAULT_DATA = Path("/data")
 DEFAULT_HORIZON_DAYS = 7
 
@@ -50,26 +56,31 @@ log = logging.getLogger("sodai")
 StageFunction = Callable[..., Mapping[str, Any]]
 
 
-def stage_command(stage: str) -> Callable[[StageFunction], Callable[..., None]]:
+def stage_command(stage: str, inputs: Inputs) -> Callable[[StageFunction], Callable[..., None]]:
     """Make a stage's function a command: logs on stderr, one JSON line on stdout, exit 0 or 1.
 
     The function takes at least `as_of` (text) and `data` (folder) and returns the figures of its
     result; `as_of` in the result wins over the argument, for the stage that finds it out. Wall
-    time, CPU time and peak memory go into `weeks/<as_of>/<stage>/run.json`, those of a `shard` in the
-    result to its scores.
+    time, CPU time and peak memory go into `weeks/<as_of>/<stage>/run.json` with the content key, those of
+    a `shard` to its scores.
+
+    The command has one more option, `--force`. Without it, where inputs, settings, code and packages are
+    those of an earlier run and what that run wrote is as it left it, the function is not called: the
+    command gives the earlier result with `skipped`.
+
+    Args:
+        stage: task id.
+        inputs: what the function reads of the volume and the registry.
     """
 
     def decorate(function: StageFunction) -> Callable[..., None]:
         @functools.wraps(function)
-        def command(**options: Any) -> None:
+        def command(force: bool = False, **options: Any) -> None:
             _configure_logging(stage)
-            started, clock = time.time(), time.perf_counter()
             try:
-                figures = dict(function(**options))
-                seconds = time.perf_counter() - clock
-                as_of = parse_date(str(figures.pop("as_of", options["as_of"])))
-                result = {"stage": stage, "status": "done", "as_of": as_of.isoformat(), **figures}
-                _record_run(stage, options["data"], as_of, started, seconds, result)
+                occasion = Occasion(stage, function, inputs, options, _period(options))
+                result = None if force else _earlier_result(occasion)
+                result = result or _run(stage, function, options, occasion)
             except SodaiError as error:
                 message = " ".join(str(error).split())
                 log.error(message)
@@ -77,7 +88,7 @@ def stage_command(stage: str) -> Callable[[StageFunction], Callable[..., None]]:
                 raise typer.Exit(EXIT_EXPECTED) from None
             _emit(result)
 
-        return command
+        return _with_force(command, function)
 
     return decorate
 
@@ -102,12 +113,47 @@ def _configure_logging(stage: str) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def _record_run(
-    stage: str, root: Path, as_of: date, started: float, seconds: float, result: Mapping[str, Any]
-) -> None:
-    from sodai.datasets import run_record
-    from sodai.volume import Volume
+def _with_force(command: Callable[..., None], function: StageFunction) -> Callable[..., None]:
+    """The command with `--force` beside the options of its stage, where typer looks for them."""
+    signature = inspect.signature(function)
+    force = inspect.Parameter("force", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Force)
+    dressed: Any = command
+    dressed.__signature__ = signature.replace(parameters=[*signature.parameters.values(), force])
+    dressed.__annotations__ = {**function.__annotations__, "force": Force}
+    return command
 
+
+def _period(options: Mapping[str, Any]) -> Period | None:
+    if options["as_of"] == AUTO:
+        return None
+    return Period(parse_date(options["as_of"]), options.get("horizon_days", DEFAULT_HORIZON_DAYS))
+
+
+def _earlier_result(occasion: Occasion) -> dict[str, Any] | None:
+    record, reason = occasion.earlier_run()
+    if record is None:
+        if reason:
+            log.info("runs again: %s", reason)
+        return None
+    occasion.remember()
+    occasion.leave_skipped(record)
+    log.info(
+        "skipped: inputs, settings, code and packages are those of the run that took %.1f s, and what it "
+        "wrote is as it left it; --force runs it again",
+        record["wall_seconds"],
+    )
+    return {**record["result"], "skipped": True}
+
+
+def _run(
+    stage: str, function: StageFunction, options: Mapping[str, Any], occasion: Occasion
+) -> dict[str, Any]:
+    """Call the function, and leave the record of its run."""
+    started, clock = time.time(), time.perf_counter()
+    figures = dict(function(**options))
+    seconds = time.perf_counter() - clock
+    as_of = parse_date(str(figures.pop("as_of", options["as_of"])))
+    result = {"stage": stage, "status": "done", "as_of": as_of.isoformat(), **figures}
     usage = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     record = {
         "stage": stage,
@@ -116,8 +162,17 @@ def _record_run(
         "cpu_seconds": round(sum(part.ru_utime + part.ru_stime for part in usage), 3),
         "peak_memory_mib": round(max(part.ru_maxrss for part in usage) / 1024, 1),
         "result": result,
+        **occasion.made(as_of),
     }
-    shard = str(result.get("shard", ""))
+    _write_record(stage, options["data"], as_of, record)
+    occasion.remember()
+    return result
+
+
+def _write_record(stage: str, root: Path, as_of: date, record: Mapping[str, Any]) -> None:
+    from sodai.volume import Volume
+
+    shard = str(record["result"].get("shard", ""))
     with Volume(root).attempt(f"{stage}-run{shard}", as_of) as attempt:
         attempt.write_json(run_record(stage, shard), record)
 

@@ -58,8 +58,8 @@ PRODUCT_ID = Column("product_id", "int64", "product")
 PAIR_COLUMNS = (CUSTOMER_ID, PRODUCT_ID)
 FEATURE_COLUMNS = tuple(feature.column for feature in FEATURES)
 
-# What the business drops into raw/; a folder laid out like this is what `--data` and DATA= take.
-RAW_FOLDER = "raw"
+# A folder laid out like this is what DATA= of `make run` takes.
+RAW = Dataset("raw", "raw", "the business", "one file that the business dropped")
 
 LEDGER = Dataset("ledger", "warehouse/ledger.json", EXTRACT, "one record: files read, partitions in force")
 
@@ -174,7 +174,8 @@ TRAINING = _weekly(
     ),
 )
 
-# The files of TRAINING, kept for the next run under a key of all that their rows are made of.
+# The files of TRAINING, kept for the next run under a key of all that their rows are made of; any run may
+# remove them, so they are no result of the one that wrote them.
 TRAINING_PARTS = Dataset(
     "training_parts", "features/training", FEATURES_STAGE, "the rows of one closed period", TRAINING.contract
 )
@@ -389,9 +390,15 @@ def run_record(stage: str, shard: str = "") -> Dataset:
     return Dataset(f"{stage}/run.json", f"{folder}/run.json", stage, "one record: time, memory, result")
 
 
+def skip_record(stage: str) -> Dataset:
+    """What a stage leaves when it skips; its next run replaces the folder, and the record goes with it."""
+    place = f"weeks/{{as_of}}/{stage}/skipped.json"
+    return Dataset(f"{stage}/skipped.json", place, stage, "one record: the run whose result still stands")
+
+
 ALL_DATASETS = (
     LEDGER, TRANSACTIONS, LINES, QUARANTINE, CUSTOMERS, PRODUCTS, QUALITY, QUALITY_PAGE, TRAINING,
-    TRAINING_PARTS, SCORING, FORECASTS, DECISION, DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE,
+    SCORING, FORECASTS, DECISION, DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE,
     RETRAINED_MODEL, LOADED_MODEL, PUBLISHED_MODEL, REFERENCE, TRIALS, EVALUATION, IMPORTANCE, REASONS,
     SHAP_PAGE, PREDICTIONS, RECOMMENDATIONS, PREDICTION_SUMMARY, HISTORY, RUN_PAGE,
 )  # fmt: skip

@@ -26,11 +26,10 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from sodai.errors import RegistryError
+from sodai.registry_state import CHAMPION, EXPERIMENT, MODEL_NAME, MOST_VERSIONS, RegistryState, identity_of
 from sodai.volume import Volume, explained
 
-EXPERIMENT = "sodai_recommendation_pipeline"
-MODEL_NAME = "sodai_purchase_model"
-CHAMPION, CHALLENGER = "champion", "challenger"
+CHALLENGER = "challenger"
 # What MLflow stores as absolute addresses, by table: they follow the volume when it moves.
 _ADDRESSES = {
     "experiments": ["artifact_location"],
@@ -95,6 +94,18 @@ class Registry:
     def champion(self) -> ModelVersion | None:
         """The version with the alias champion; None if there is none yet."""
         return self._by_alias(CHAMPION)
+
+    def state(self) -> RegistryState:
+        """What content keys hold of the registry."""
+        with self.explained():
+            experiment = self.client.get_experiment(self.experiment_id)
+            versions = self.client.search_model_versions(f"name='{MODEL_NAME}'", max_results=MOST_VERSIONS)
+        champion = self.champion()
+        return RegistryState(
+            identity_of(experiment.experiment_id, experiment.creation_time),
+            champion.version if champion else None,
+            {str(each.version): str(each.run_id) for each in versions},
+        )
 
     def download(self, version: str, folder: Path) -> None:
         """Put the model folder of a version, and its reference.parquet, into `folder`.

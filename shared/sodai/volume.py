@@ -2,7 +2,6 @@
 
 import ctypes
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -260,15 +259,6 @@ def explained(where: Path) -> Iterator[None]:
             f"{error.filename or where}: cannot be written ({os.strerror(error.errno)}); "
             "give the volume space and this user the right to write, then run the stage again"
         ) from error
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 in hexadecimal: of a file's bytes, or of the names and hashes of a folder's parquet files."""
-    if path.is_dir():
-        told = "".join(f"{sha256_of(part)} {part.name}\n" for part in _parts(path))
-        return hashlib.sha256(told.encode()).hexdigest()
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _parts(path: Path) -> list[Path]:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from sodai.datasets import LEDGER, TRANSACTIONS
 from sodai.errors import VolumeError
+from sodai.inputs import partitions_before
 from sodai.volume import Volume, readable
 
 _RELOAD = "extract_and_validate_data --reload"
@@ -19,20 +20,15 @@ _RELOAD = "extract_and_validate_data --reload"
 def transaction_partitions(volume: Volume, before: date) -> dict[date, Path]:
     """The partition files that may hold purchases dated before `before` (exclusive), by Monday, in order.
 
-    The ledger maps the Monday of each week to a file below `warehouse/transactions`, whose name is made
-    of its content; a file that it does not name is left over from an interrupted load. The file of the
-    week of `before` may hold later purchases too: filter on `purchase_date`.
+    A partition file's name is made of its content. The file of the week of `before` may hold later
+    purchases too: filter on `purchase_date`.
 
     Raises:
         VolumeError: no purchase lies before `before`, or a named file is missing or not parquet.
         ContractError: a partition breaks the contract of TRANSACTIONS.
     """
-    partitions: dict[str, str] = volume.read_json(LEDGER)["partitions"]["transactions"]
-    files = {
-        date.fromisoformat(week): volume.path(TRANSACTIONS) / partitions[week]
-        for week in sorted(partitions)
-        if date.fromisoformat(week) < before
-    }
+    named = partitions_before(volume.read_json(LEDGER), before)
+    files = {week: volume.path(TRANSACTIONS) / name for week, name in named.items()}
     if not files:
         raise VolumeError(
             f"{volume.path(LEDGER)}: no purchases before {before}, expected some weeks of history; "

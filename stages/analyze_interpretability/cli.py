@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sodai.cli import DEFAULT_DATA, AsOf, DataRoot, Seed, stage_command
-from sodai.datasets import CUSTOMERS, IMPORTANCE, INTERPRET, PUBLISHED_MODEL, REASONS, SHAP_PAGE
+from sodai.datasets import (
+    CUSTOMERS,
+    FORECASTS,
+    IMPORTANCE,
+    INTERPRET,
+    PUBLISHED_MODEL,
+    REASONS,
+    SCORING,
+    SHAP_PAGE,
+)
+from sodai.inputs import Inputs
 from sodai.periods import parse_date
 
 if TYPE_CHECKING:
@@ -29,7 +39,7 @@ MaxRows = Annotated[
 ]
 
 
-@stage_command(INTERPRET)
+@stage_command(INTERPRET, Inputs((PUBLISHED_MODEL, SCORING, FORECASTS)))
 def analyze_interpretability(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,

@@ -13,7 +13,8 @@ from sodai.cli import (
     HorizonDays,
     stage_command,
 )
-from sodai.datasets import CUSTOMERS, FEATURES_STAGE, FORECASTS, PRODUCTS, SCORING
+from sodai.datasets import CUSTOMERS, FEATURES_STAGE, FORECASTS, PRODUCTS, SCORING, TRANSACTIONS
+from sodai.inputs import Inputs
 
 if TYPE_CHECKING:
     from datetime import date
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 MIN_PERIODS = 3
 
 
-@stage_command(FEATURES_STAGE)
+@stage_command(FEATURES_STAGE, Inputs((TRANSACTIONS, CUSTOMERS, PRODUCTS)))
 def create_features(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,

@@ -21,9 +21,11 @@ import create_features
 import sodai
 from create_features.core import Bounds
 from create_features.core_volume import Forecast
+from sodai.content_key import code_digest
 from sodai.datasets import CUSTOMERS, EXTRACT, PRODUCTS, TRAINING_PARTS
+from sodai.hashes import sha256_of
 from sodai.periods import DAYS_PER_WEEK, Period
-from sodai.volume import Volume, explained, readable, sha256_of
+from sodai.volume import Volume, explained, readable
 
 log = logging.getLogger("sodai")
 
@@ -116,12 +118,9 @@ def made_of(volume: Volume, as_of: date, bounds: Bounds, halved: int) -> dict[st
 
 
 def _code_digest() -> str:
-    """SHA-256 of the code that makes features, and of the versions that it runs on."""
-    digest = hashlib.sha256(" ".join(version(package) for package in _ENGINE).encode())
-    for package in (create_features, sodai):
-        for file in sorted(Path(*package.__path__).glob("*.py")):
-            digest.update(f"{sha256_of(file)} {file.name}\n".encode())
-    return digest.hexdigest()
+    """Hash of the code that makes features, and of the versions that it runs on."""
+    folders = [Path(*package.__path__) for package in (create_features, sodai)]
+    return " ".join([code_digest(*folders), *(version(package) for package in _ENGINE)])
 
 
 def _content(monday: date, file: Path, period: Period) -> str:

@@ -15,7 +15,18 @@ from sodai.cli import (
     TrackingUri,
     stage_command,
 )
-from sodai.datasets import DECISION, DRIFT, DRIFT_PAGE, DRIFT_REPORT, DRIFT_TABLE, SCORING
+from sodai.datasets import (
+    DECISION,
+    DRIFT,
+    DRIFT_PAGE,
+    DRIFT_REPORT,
+    DRIFT_TABLE,
+    PREDICTIONS,
+    QUALITY,
+    SCORING,
+    TRANSACTIONS,
+)
+from sodai.inputs import Inputs
 
 if TYPE_CHECKING:
     from detect_data_drift.core_rules import Signal, Thresholds
@@ -27,7 +38,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("sodai")
 
 
-@stage_command(DRIFT)
+@stage_command(
+    DRIFT, Inputs((SCORING, QUALITY, TRANSACTIONS), before=(PREDICTIONS,), registry=True, champion=True)
+)
 def detect_data_drift(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,

@@ -19,14 +19,19 @@ from sodai.cli import (
     stage_command,
 )
 from sodai.datasets import (
+    CUSTOMERS,
     DECISION,
     EVALUATE,
     EVALUATION,
+    FORECASTS,
     LOAD,
     LOADED_MODEL,
     PUBLISHED_MODEL,
     RETRAINED_MODEL,
+    TRAINING,
+    TRANSACTIONS,
 )
+from sodai.inputs import Inputs
 
 if TYPE_CHECKING:
     from evaluate_model.core_promotion import Promotion
@@ -41,7 +46,15 @@ log = logging.getLogger("sodai")
 CHALLENGER, CHAMPION = "challenger", "champion"
 
 
-@stage_command(EVALUATE)
+@stage_command(
+    EVALUATE,
+    Inputs(
+        (DECISION, RETRAINED_MODEL, LOADED_MODEL, TRAINING, FORECASTS, CUSTOMERS, TRANSACTIONS),
+        before=(DECISION, EVALUATION),
+        registry=True,
+        champion=True,
+    ),
+)
 def evaluate_model(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,

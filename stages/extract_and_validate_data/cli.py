@@ -5,16 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sodai.cli import DEFAULT_DATA, DataRoot, stage_command
-from sodai.datasets import (
-    CUSTOMERS,
-    EXTRACT,
-    LEDGER,
-    PRODUCTS,
-    QUALITY,
-    QUALITY_PAGE,
-    RAW_FOLDER,
-)
+from sodai.cli import AUTO, DEFAULT_DATA, DataRoot, stage_command
+from sodai.datasets import CUSTOMERS, EXTRACT, LEDGER, PRODUCTS, QUALITY, QUALITY_PAGE, RAW
+from sodai.inputs import Inputs
 
 if TYPE_CHECKING:
     from datetime import date
@@ -23,7 +16,6 @@ if TYPE_CHECKING:
     from extract_and_validate_data.core_tables import TableReport
     from sodai.volume import Volume
 
-AUTO = "auto"
 _N_EXAMPLES = 20
 
 AsOfOrAuto = Annotated[
@@ -48,7 +40,7 @@ Reload = Annotated[
 ]
 
 
-@stage_command(EXTRACT)
+@stage_command(EXTRACT, Inputs((RAW,)))
 def extract_and_validate_data(
     as_of: AsOfOrAuto,
     data: DataRoot = DEFAULT_DATA,
@@ -74,7 +66,7 @@ def extract_and_validate_data(
 
     asked = None if as_of == AUTO else parse_date(as_of)
     volume = Volume(data)
-    sources = find_sources(volume.root / RAW_FOLDER)
+    sources = find_sources(volume.path(RAW))
     memory_mib = memory_limit or default_memory_limit_mib()
     with sole_use(volume) as scratch, explained_engine(memory_mib, volume.root):
         before = Ledger() if reload else read_ledger(volume)

@@ -16,14 +16,18 @@ from sodai.cli import (
 )
 from sodai.datasets import (
     CUSTOMERS,
+    FORECASTS,
     PREDICT,
     PREDICTION_SUMMARY,
     PREDICTIONS,
     PUBLISHED_MODEL,
     RECOMMENDATIONS,
+    SCORING,
+    TRANSACTIONS,
     shard_origin,
     shard_scores,
 )
+from sodai.inputs import Inputs
 from sodai.periods import parse_date
 
 if TYPE_CHECKING:
@@ -49,7 +53,7 @@ ShardNumber = Annotated[
 ]
 
 
-@stage_command(PREDICT)
+@stage_command(PREDICT, Inputs((PUBLISHED_MODEL, SCORING, FORECASTS, CUSTOMERS, TRANSACTIONS, REASONS)))
 def generate_predictions(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,

@@ -17,7 +17,8 @@ from sodai.errors import VolumeError
 from sodai.model import ESTIMATOR_FILE, MANIFEST_FILE, TrainedModel
 from sodai.ordered import Shard, adding_rows, pieces_of, read_in_order, whole_customers
 from sodai.scoring import BATCH_ROWS, score_candidates
-from sodai.volume import Volume, sha256_of
+from sodai.hashes import sha256_of
+from sodai.volume import Volume
 
 
 @dataclass(frozen=True)

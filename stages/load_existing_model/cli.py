@@ -14,11 +14,12 @@ from sodai.cli import (
     stage_command,
 )
 from sodai.datasets import LOAD, LOADED_MODEL
+from sodai.inputs import Inputs
 
 log = logging.getLogger("sodai")
 
 
-@stage_command(LOAD)
+@stage_command(LOAD, Inputs(registry=True, champion=True))
 def load_existing_model(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,
@@ -30,7 +31,8 @@ def load_existing_model(
     from sodai.errors import RegistryError
     from sodai.model import load_model
     from sodai.periods import parse_date
-    from sodai.registry import MODEL_NAME, Registry
+    from sodai.registry import Registry
+    from sodai.registry_state import MODEL_NAME
     from sodai.volume import Volume
 
     volume, day = Volume(data), parse_date(as_of)

@@ -7,15 +7,27 @@ from typing import TYPE_CHECKING, Any
 from sodai.cli import DEFAULT_DATA, AsOf, DataRoot, TrackingUri, stage_command
 from sodai.datasets import (
     CUSTOMERS,
+    DECISION,
     DRIFT_PAGE,
+    DRIFT_TABLE,
+    EVALUATION,
     HISTORY,
+    IMPORTANCE,
     METRICS,
+    PREDICTION_SUMMARY,
+    PREDICTIONS,
     PRODUCTS,
+    QUALITY,
     QUALITY_PAGE,
     RECOMMENDATIONS,
     RUN_PAGE,
     SHAP_PAGE,
+    STAGES,
+    TRANSACTIONS,
+    TRIALS,
+    run_record,
 )
+from sodai.inputs import Inputs
 from sodai.periods import parse_date
 
 if TYPE_CHECKING:
@@ -27,7 +39,30 @@ log = logging.getLogger("sodai")
 _PAGES = ((QUALITY_PAGE, "Quality of the input"), (DRIFT_PAGE, "Drift"), (SHAP_PAGE, "What moves the model"))
 
 
-@stage_command(METRICS)
+@stage_command(
+    METRICS,
+    Inputs(
+        (
+            *(run_record(stage) for stage in STAGES[:-1]),
+            QUALITY,
+            DECISION,
+            DRIFT_TABLE,
+            TRIALS,
+            EVALUATION,
+            IMPORTANCE,
+            PREDICTION_SUMMARY,
+            RECOMMENDATIONS,
+            CUSTOMERS,
+            PRODUCTS,
+            TRANSACTIONS,
+            QUALITY_PAGE,
+            DRIFT_PAGE,
+            SHAP_PAGE,
+        ),
+        earlier=(PREDICTIONS,),
+        registry=True,
+    ),
+)
 def log_pipeline_metrics(
     as_of: AsOf, data: DataRoot = DEFAULT_DATA, tracking_uri: TrackingUri = None
 ) -> dict[str, Any]:

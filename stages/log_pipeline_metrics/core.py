@@ -19,7 +19,8 @@ class WeekRecords:
     """What the stages left of one period.
 
     `drift` is None where no champion existed to compare with; `trials` is None where the week was
-    not trained for. `runs` holds the run record of every stage that took part, in their order.
+    not trained for. `runs` holds the run record of every stage that took part, in their order; those
+    in `skipped` had nothing to do in the newest run, and their record is of an earlier one.
     """
 
     as_of: date
@@ -28,6 +29,7 @@ class WeekRecords:
     evaluation: Record
     summary: Record
     runs: Mapping[str, Record]
+    skipped: Sequence[str]
     importance: Sequence[Record]
     drift: Sequence[Record] | None
     trials: Record | None

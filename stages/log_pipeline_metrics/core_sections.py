@@ -322,4 +322,5 @@ def costs(records: WeekRecords) -> Section:
         ],
         "wall": duration(sum(run["wall_seconds"] for run in runs)),
         "cpu": duration(sum(run["cpu_seconds"] for run in runs)),
+        "skipped": ", ".join(records.skipped),
     }

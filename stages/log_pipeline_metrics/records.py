@@ -19,6 +19,7 @@ from sodai.datasets import (
     STAGES,
     TRIALS,
     run_record,
+    skip_record,
 )
 from sodai.ordered import Shard
 from sodai.volume import Volume
@@ -43,6 +44,7 @@ def read_week(volume: Volume, as_of: date) -> WeekRecords:
         evaluation=volume.read_json(EVALUATION, as_of),
         summary=volume.read_json(PREDICTION_SUMMARY, as_of),
         runs={stage: _run(volume, stage, as_of) for stage in took_part},
+        skipped=[stage for stage in took_part if volume.exists(skip_record(stage), as_of)],
         importance=volume.read(IMPORTANCE, as_of).to_pylist(),
         drift=None if decision["drift_share"] is None else volume.read(DRIFT_TABLE, as_of).to_pylist(),
         trials=volume.read_json(TRIALS, as_of) if trained else None,

@@ -16,7 +16,8 @@ from sodai.cli import (
     TrackingUri,
     stage_command,
 )
-from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, STUDIES, TRAINING, TRIALS
+from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, STUDIES, TRAINING, TRANSACTIONS, TRIALS
+from sodai.inputs import Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ log = logging.getLogger("sodai")
 FINAL_FOLDS = 2
 
 
-@stage_command(RETRAIN)
+@stage_command(RETRAIN, Inputs((TRAINING, TRANSACTIONS), registry=True))
 def retrain_model(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,
@@ -65,10 +66,11 @@ def retrain_model(
 ) -> dict[str, Any]:
     """Search parameters with Optuna, fit, calibrate and register a challenger."""
     from retrain_model import core, core_blend
+    from sodai.hashes import sha256_of
     from sodai.model import TrainedModel
     from sodai.periods import Period, parse_date
     from sodai.registry import Registry
-    from sodai.volume import Volume, sha256_of
+    from sodai.volume import Volume
 
     wanted = _members(members)
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)

@@ -13,7 +13,8 @@ from mlflow.sklearn import log_model
 
 import sodai
 from sodai.model import MANIFEST_FILE, TRUSTED_TYPES, TrainedModel, write_manifest
-from sodai.registry import CHALLENGER, MODEL_NAME, Registry
+from sodai.registry import CHALLENGER, Registry
+from sodai.registry_state import MODEL_NAME
 
 # The images have no pip, and the model's requirements are given.
 logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)

@@ -16,8 +16,9 @@ from typing import Any
 import pandas as pd
 
 from sodai.datasets import DECISION, DRIFT, EVALUATION, HISTORY, LOAD, PREDICTION_SUMMARY, RETRAIN, STAGES
+from sodai.hashes import sha256_of
 from sodai.periods import DAYS_PER_WEEK, Period, parse_date
-from sodai.volume import Volume, sha256_of
+from sodai.volume import Volume
 from sodai_arguments import branch_of, rendered_arguments
 
 ROOT = Path(__file__).parents[2]
@@ -150,7 +151,13 @@ def decisions(volume: Volume, periods: list[Period]) -> pd.DataFrame:
 
 
 def _run(volume: Volume, period: Period, settings: Settings) -> None:
-    params = {"horizon_days": period.horizon_days, "trials": settings.trials, "k": 10, "force_retrain": False}
+    params = {
+        "horizon_days": period.horizon_days,
+        "trials": settings.trials,
+        "k": 10,
+        "force_retrain": False,
+        "force": False,
+    }
     skipped = ""
     for stage in STAGES:
         if stage == skipped:

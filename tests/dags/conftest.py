@@ -16,7 +16,7 @@ from made_data import make_raw
 from made_week import start_stage
 from run_pipeline import ROOT, airflow_environment
 
-PARAMS = {"as_of": None, "horizon_days": 7, "trials": 2, "force_retrain": False, "k": 10}
+PARAMS = {"as_of": None, "horizon_days": 7, "trials": 2, "force_retrain": False, "force": False, "k": 10}
 
 
 class Airflow:

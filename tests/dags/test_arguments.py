@@ -10,8 +10,8 @@ from sodai.datasets import STAGES as SHARED_STAGES
 from sodai_arguments import PREDICT, STAGES, branch_of, rendered_arguments, stage_arguments
 
 AS_OF = "2025-01-06"
-USUAL = {"horizon_days": 7, "trials": 50, "force_retrain": False, "k": 10}
-OTHER = {"horizon_days": 5, "trials": 3, "force_retrain": True, "k": 4}
+USUAL = {"horizon_days": 7, "trials": 50, "force_retrain": False, "force": False, "k": 10}
+OTHER = {"horizon_days": 5, "trials": 3, "force_retrain": True, "force": True, "k": 4}
 # By hand, from the parameters that each stage's own option takes.
 EXPECTED_OF_OTHER: dict[str, dict[str, Any]] = {
     "extract_and_validate_data": {"as_of": AS_OF},
@@ -32,13 +32,16 @@ def test_there_are_arguments_for_every_stage_of_the_volume() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_arguments_of_a_stage_parse_with_its_own_command_line(stage: str) -> None:
-    assert parsed(stage, rendered_arguments(stage, AS_OF, OTHER)) == EXPECTED_OF_OTHER[stage]
+    assert parsed(stage, rendered_arguments(stage, AS_OF, OTHER)) == {
+        **EXPECTED_OF_OTHER[stage],
+        "force": True,
+    }
 
 
 def test_the_first_stage_finds_the_period_where_none_is_given() -> None:
     assert parsed(
         "extract_and_validate_data", rendered_arguments("extract_and_validate_data", "auto", USUAL)
-    ) == {"as_of": "auto"}
+    ) == {"as_of": "auto", "force": False}
 
 
 @pytest.mark.parametrize("runner", ["process", "docker"])
@@ -56,7 +59,7 @@ def test_an_empty_period_is_found_by_the_first_stage_and_given_to_the_others(
     airflow: Airflow, runner: str, empty: str | None
 ) -> None:
     rendered = airflow.ask("render", {"SODAI_RUNNER": runner}, as_of=AS_OF, params={"as_of": empty, **USUAL})
-    assert rendered["extract_and_validate_data"] == ["--as-of", "auto"]
+    assert rendered["extract_and_validate_data"] == ["--as-of", "auto", "--no-force"]
     assert {
         arguments[1] for stage, arguments in rendered.items() if stage != "extract_and_validate_data"
     } == {AS_OF}

@@ -140,6 +140,7 @@ def test_every_parameter_has_a_form_field_with_bounds(dag: dict[str, Any]) -> No
         "horizon_days": ("Days to predict", 7),
         "trials": ("Optuna trials", 50),
         "force_retrain": ("Train again in any case", False),
+        "force": ("Run even where nothing changed", False),
         "k": ("Products per customer", 10),
     }
     assert dag["params"]["as_of"]["format"] == "date"

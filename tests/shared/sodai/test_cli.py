@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -23,12 +24,13 @@ from typing import Any
 from sodai.cli import *
 from sodai.cli import DEFAULT_DATA
 from sodai.errors import InputError
+from sodai.inputs import Inputs
 
 def made(as_of: AsOf, data: DataRoot = DEFAULT_DATA, horizon_days: HorizonDays = 7) -> dict[str, Any]:
     "Make what was asked for."
 {body}
 
-run_app(stage_command("made")(made), "made")
+run_app(stage_command("made", Inputs())(made), "made")
 """
 
 
@@ -51,13 +53,16 @@ class Ended:
 def run(body: str, *options: str, **environment: str) -> Ended:
     """Run a stage whose function has the given body."""
     shared = Path(__file__).parents[3] / "shared"
-    done = subprocess.run(
-        [sys.executable, "-c", _STAGE.format(body=body), *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(shared), "TERM": "dumb", **environment},
-    )
+    with TemporaryDirectory() as folder:
+        program = Path(folder) / "made.py"
+        program.write_text(_STAGE.format(body=body))
+        done = subprocess.run(
+            [sys.executable, program, *options],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(shared), "TERM": "dumb", **environment},
+        )
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
@@ -89,7 +94,12 @@ def test_a_stage_that_works_says_so_in_one_json_line_and_leaves_a_record(tmp_pat
         "cpu_seconds",
         "peak_memory_mib",
         "result",
+        "key",
+        "outputs",
+        "registry",
     }
+    assert set(record["key"]) == {"settings", "inputs", "code", "packages"}
+    assert record["key"]["settings"] == {"as_of": "2024-01-08", "horizon_days": "5"}
     assert (record["stage"], record["result"]) == ("made", ended.result)
     assert before <= record["started"] <= time.time()
     assert record["wall_seconds"] <= time.time() - before
@@ -188,5 +198,5 @@ def test_help_tells_what_the_stage_does_and_its_options() -> None:
     ended = run("    return {}", "--help")
     assert ended.code == 0
     assert "Make what was asked for." in ended.stdout
-    for option in ("--as-of", "--data", "--horizon-days", "SODAI_DATA"):
+    for option in ("--as-of", "--data", "--horizon-days", "--force", "SODAI_DATA"):
         assert option in ended.stdout

@@ -9,7 +9,7 @@ import pytest
 
 from made_week import files_of
 from sodai.errors import ContractError, VolumeError
-from sodai.volume import Volume, sha256_of
+from sodai.volume import Volume
 
 from .made_stage import AS_OF, FOLDER, NOTES, ORDERS, PAGE, leftovers, orders, publish, start
 
@@ -85,17 +85,6 @@ def test_a_folder_without_a_file_is_no_table(volume: Volume) -> None:
     volume.path(ORDERS, AS_OF).mkdir()
     with pytest.raises(VolumeError, match=r"orders.parquet: not readable as parquet .*; run made again"):
         volume.read(ORDERS, AS_OF)
-
-
-def test_the_hash_of_a_folder_tells_every_byte_and_name(tmp_path: Path) -> None:
-    hashes = set()
-    for names in (("a", "b"), ("b", "a"), ("a", "c")):
-        folder = tmp_path / "-".join(names)
-        folder.mkdir()
-        for content, name in enumerate(names):
-            (folder / f"{name}.parquet").write_text(str(content))
-        hashes.add(sha256_of(folder))
-    assert len(hashes) == 3
 
 
 def test_a_published_folder_holds_only_what_the_newest_try_wrote(volume: Volume) -> None:
@@ -377,10 +366,3 @@ except VolumeError as error:
     message, files = json.loads(output)
     assert "\n" not in message
     return message, files
-
-
-def test_the_hash_of_a_file_is_the_published_one_of_abc(tmp_path: Path) -> None:
-    file = tmp_path / "abc"
-    file.write_bytes(b"abc")
-    # The example of FIPS 180-2.
-    assert sha256_of(file) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -72,6 +72,20 @@ def test_a_week_that_loaded_shows_drift_and_no_training(volume: Volume, as_of: d
     assert "No training this week: version 1 was kept in use." in page
 
 
+def test_the_page_names_the_stages_that_were_skipped(volume: Volume, as_of: date) -> None:
+    run_stage(METRICS, volume.root, str(as_of))
+    assert "Nothing had changed for" not in volume.path(RUN_PAGE, as_of).read_text()
+    # The two real ones of this volume; the records of the others are written by hand.
+    for stage in ("analyze_interpretability", "generate_predictions"):
+        assert run_stage(stage, volume.root, str(as_of), "--k", "5", "--force").code == 0
+        assert run_stage(stage, volume.root, str(as_of), "--k", "5").result["skipped"]
+
+    assert "skipped" not in run_stage(METRICS, volume.root, str(as_of)).result
+
+    page = volume.path(RUN_PAGE, as_of).read_text()
+    assert "Nothing had changed for analyze_interpretability, generate_predictions: skipped" in page
+
+
 def test_the_page_asks_for_nothing_outside_its_folder(volume: Volume, as_of: date) -> None:
     run_stage(METRICS, volume.root, str(as_of))
     page = volume.path(RUN_PAGE, as_of).read_text()

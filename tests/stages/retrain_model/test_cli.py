@@ -17,8 +17,9 @@ from made_week import files_of, write_training
 from retrain_model.core_search import N_FINALISTS
 from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, SCORING, TRAINING, TRIALS
 from sodai.features import FEATURE_NAMES
+from sodai.hashes import sha256_of
 from sodai.model import features_frame, load_model
-from sodai.volume import Volume, sha256_of
+from sodai.volume import Volume
 from sodai.warehouse import read_transactions
 
 

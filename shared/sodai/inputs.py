@@ -1,0 +1,97 @@
+"""What a stage reads: declared where the stage is, turned into paths here."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sodai.datasets import ALL_DATASETS, LEDGER, TRANSACTIONS, Dataset, shard_origin, shard_scores
+from sodai.periods import Period
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The data sets that decide what a stage makes, beside its options, its code and its packages.
+
+    A data set that the stage itself writes (the ledger, the history) does not belong here: it is an
+    output, and has to be as the stage left it.
+
+    `own` are those of the period, or of the whole volume; TRANSACTIONS means the partitions in force of
+    the weeks that begin before it. `before` are read of the period one step earlier, `earlier` of all
+    earlier ones. `registry` says that the stage speaks to MLflow, `champion` that it reads the champion.
+    """
+
+    own: tuple[Dataset, ...] = ()
+    before: tuple[Dataset, ...] = ()
+    earlier: tuple[Dataset, ...] = ()
+    registry: bool = False
+    champion: bool = False
+
+    def paths(self, root: Path, period: Period | None) -> list[Path]:
+        """The files and folders of the volume; not all of them need be there.
+
+        Args:
+            root: of the volume.
+            period: None where the stage itself finds out which; then only the whole volume's are known.
+        """
+        as_of = period.as_of if period else None
+        found = [root / each.relative_path(as_of) for each in self.own if each is not TRANSACTIONS]
+        if period and TRANSACTIONS in self.own:
+            found += _partitions(root, period.as_of)
+        if period and self.before:
+            found += [root / each.relative_path(period.back(1).as_of) for each in self.before]
+        if period:
+            found += [path for each in self.earlier for path in _earlier(root, each, period.as_of)]
+        return found
+
+
+def shard_of(options: Mapping[str, Any]) -> str:
+    """The name of the shard that a stage is asked for, `0-of-3` for example; empty if for none."""
+    shard = options.get("shard")
+    return "" if shard is None else f"{shard}-of-{options['shards']}"
+
+
+def joined_paths(root: Path, as_of: date, options: Mapping[str, Any]) -> list[Path]:
+    """The scores of the shards that a stage joins; none where it is asked for one, or there is but one."""
+    n_shards = 1 if shard_of(options) else options.get("shards", 1)
+    names = [f"{shard}-of-{n_shards}" for shard in range(n_shards)] if n_shards > 1 else []
+    return [root / shard_scores(name).relative_path(as_of) for name in names]
+
+
+def output_paths(root: Path, stage: str, as_of: date, shard: str = "") -> list[Path]:
+    """The files and folders that a stage, or one shard of it, may have written for a period."""
+    if shard:
+        return [root / each(shard).relative_path(as_of) for each in (shard_scores, shard_origin)]
+    return [root / each.relative_path(as_of) for each in ALL_DATASETS if each.producer == stage]
+
+
+def partitions_before(ledger: Mapping[str, Any], before: date) -> dict[date, str]:
+    """The partition files of TRANSACTIONS that may hold purchases dated before `before`, by Monday, in order.
+
+    Args:
+        ledger: maps the Monday of each week to a file below `warehouse/transactions`; a file that it does
+            not name is left over from an interrupted load.
+        before: exclusive; the file of its week may hold later purchases too.
+    """
+    partitions: Mapping[str, str] = ledger["partitions"]["transactions"]
+    dated = {date.fromisoformat(week): partitions[week] for week in sorted(partitions)}
+    return {week: name for week, name in dated.items() if week < before}
+
+
+def _partitions(root: Path, before: date) -> list[Path]:
+    ledger = root / LEDGER.relative_path(None)
+    with suppress(OSError, ValueError, KeyError):  # the stage itself says what is wrong with it
+        record = json.loads(ledger.read_text(encoding="utf-8"))
+        folder = root / TRANSACTIONS.relative_path(None)
+        return [folder / name for name in partitions_before(record, before).values()]
+    return [ledger]
+
+
+def _earlier(root: Path, dataset: Dataset, before: date) -> Iterator[Path]:
+    first, last = dataset.place.split("{as_of}")
+    for path in sorted(root.glob(f"{first}*{last}")):
+        if str(path.relative_to(root))[len(first) :].removesuffix(last) < before.isoformat():
+            yield path

@@ -1,0 +1,178 @@
+"""A run for which nothing changed skips every stage; what changed runs, with what hangs on it."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from made_run import N_TRIALS, Run, TwoWeeks, aliases, run_pipeline
+from made_week import start_stage
+from sodai.datasets import (
+    DECISION,
+    DRIFT,
+    DRIFT_PAGE,
+    EVALUATE,
+    EXTRACT,
+    FEATURES_STAGE,
+    HISTORY,
+    INTERPRET,
+    LEDGER,
+    LOAD,
+    METRICS,
+    PREDICT,
+    PREDICTIONS,
+    RETRAIN,
+    RETRAINED_MODEL,
+    RUN_PAGE,
+    STAGES,
+    run_record,
+)
+from sodai.registry import CHAMPION, MODEL_NAME, Registry
+from sodai.volume import Volume
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class NewestWeek:
+    """A copy of the volume after two weeks, which a test may write to."""
+
+    volume: Volume
+    data: Path
+    as_of: date
+
+    @property
+    def stages(self) -> list[str]:
+        """Those that took part in its run."""
+        other = {RETRAIN: LOAD, LOAD: RETRAIN}[self.volume.read_json(DECISION, self.as_of)["branch"]]
+        return [stage for stage in STAGES if stage != other]
+
+    def run(self, *options: str) -> Run:
+        """The run of the newest week once more."""
+        done = run_pipeline(self.data, self.volume.root, *options)
+        assert done.code == 0, done.stderr
+        return done
+
+    def ran(self, *options: str) -> list[str]:
+        """The stages that ran in it."""
+        done = self.run(*options)
+        return [task for task in done.tasks if task in STAGES and task not in done.skipped]
+
+
+@pytest.fixture
+def week(two_weeks: TwoWeeks, tmp_path: Path) -> NewestWeek:
+    assert two_weeks.second.code == 0, two_weeks.second.stderr
+    volume = Volume(shutil.copytree(two_weeks.root, tmp_path / "volume"))
+    return NewestWeek(volume, two_weeks.history.after, two_weeks.history.next_as_of)
+
+
+def test_the_run_of_a_week_again_skips_every_stage_and_changes_nothing(two_weeks: TwoWeeks) -> None:
+    first, again = two_weeks.first, two_weeks.again
+    assert again.code == 0, again.stderr
+    assert first.skipped == []
+    assert again.tasks == first.tasks
+    # It trained and promoted: the champion that the stages saw was another one than they find now.
+    assert again.skipped == [stage for stage in STAGES if stage != LOAD]
+    assert two_weeks.after_again == two_weeks.after_first
+    assert "retrain_model (no_champion)" in again.stdout
+    assert "version 1, first version: there was no champion" in again.stdout
+
+
+def test_a_copy_of_the_volume_skips_too_and_force_runs_every_stage(week: NewestWeek) -> None:
+    assert week.run().skipped == week.stages
+    assert week.ran("--force") == week.stages
+
+
+def test_a_damaged_output_is_made_again_and_what_reports_on_it(week: NewestWeek) -> None:
+    predictions = week.volume.path(PREDICTIONS, week.as_of)
+    whole = predictions.read_bytes()
+    predictions.write_bytes(whole[:-1] + b"?")
+
+    assert week.ran() == [PREDICT, METRICS]
+    assert predictions.read_bytes() == whole
+    assert week.ran() == []
+
+
+def test_another_setting_runs_the_stages_that_take_it(week: NewestWeek) -> None:
+    assert week.ran("--k", "4") == [EVALUATE, INTERPRET, PREDICT, METRICS]
+
+
+def test_another_customer_table_runs_what_is_made_of_it(week: NewestWeek) -> None:
+    data = shutil.copytree(week.data, week.volume.root.parent / "data")
+    table = data / "clientes.parquet"
+    shutil.copy(table, data / "customers.parquet")
+    table.unlink()
+    (week.volume.root / "raw/clientes.parquet").unlink()
+    moved = NewestWeek(week.volume, data, week.as_of)
+
+    # The same rows under the other name: only the quality record, which names the file, is another one.
+    assert moved.ran() == [EXTRACT, DRIFT, METRICS]
+
+
+def test_a_champion_moved_by_hand_runs_what_reads_the_champion(week: NewestWeek) -> None:
+    registry = Registry(week.volume)
+    client, (number,) = registry.client, set(aliases(week.volume.root).values())
+    first = client.get_model_version(MODEL_NAME, number)
+    other = client.create_model_version(MODEL_NAME, first.source, first.run_id, model_id=first.model_id)
+    client.set_registered_model_alias(MODEL_NAME, CHAMPION, str(other.version))
+
+    done = week.run()
+
+    assert set(done.skipped) >= {EXTRACT, FEATURES_STAGE}
+    assert not set(done.skipped) & {DRIFT, EVALUATE}
+    assert f"runs again: the champion was {number}, is {other.version}" in newest_log(week.volume.root)
+    assert week.ran() == []
+
+
+def newest_log(root: Path) -> str:
+    return max((root / "logs").iterdir()).read_text()
+
+
+def only_inputs(volume: Volume, stage: str, as_of: date, root: Path) -> None:
+    """Copy to `root` the declared inputs of a stage, the registry, and its outputs that outlive a period.
+
+    The ledger names the partitions that are among the inputs.
+    """
+    inputs = volume.read_json(run_record(stage), as_of)["key"]["inputs"]
+    lasting = {EXTRACT: "warehouse", METRICS: HISTORY.place}.get(stage, LEDGER.place)
+    for name in {*inputs, "mlflow", lasting, LEDGER.place}:
+        source, target = volume.root / name, root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        elif source.exists():
+            shutil.copy(source, target)
+
+
+def outputs_of(volume: Volume, stage: str, as_of: date) -> dict[str, str]:
+    """What the newest run of a stage wrote: path -> hash; without those that no two runs share."""
+    found = volume.read_json(run_record(stage), as_of)["outputs"]
+    manifest = str(RETRAINED_MODEL.relative_path(as_of) / "model.json")
+    own = {str(page.relative_path(as_of)) for page in (DRIFT_PAGE, RUN_PAGE)} | {manifest}
+    return {path: digest for path, digest in found.items() if path not in own}
+
+
+def test_a_stage_makes_the_same_of_nothing_but_what_it_declares(
+    week: NewestWeek, two_weeks: TwoWeeks, tmp_path: Path
+) -> None:
+    """What is not in a key cannot make a stage run; so nothing else may decide what it makes."""
+    different = {}
+    for stage in STAGES:
+        as_of = two_weeks.history.as_of if stage == RETRAIN else week.as_of
+        if stage not in (*week.stages, RETRAIN):
+            continue
+        root = tmp_path / stage
+        only_inputs(week.volume, stage, as_of, root)
+
+        options = ["--trials", str(N_TRIALS)] if stage == RETRAIN else []
+        process = start_stage(stage, root, str(as_of), *options)
+        _, log = process.communicate()
+
+        assert process.returncode == 0, log
+        made, expected = (outputs_of(volume, stage, as_of) for volume in (Volume(root), week.volume))
+        changed = {path for path in made.keys() | expected.keys() if made.get(path) != expected.get(path)}
+        if changed:
+            different[stage] = sorted(changed)
+    assert different == {}
