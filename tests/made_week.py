@@ -47,11 +47,14 @@ class Outcome:
 
 
 def run_stage(stage: str, root: Path, as_of: str, *options: str) -> Outcome:
-    """Run a stage's command in this process, which spares its imports, on the volume `root`."""
+    """Run a stage's command in this process, which spares its imports, on the volume `root`.
+
+    It runs though nothing changed, unless an option says `--no-force`: what a test looks at is its work.
+    """
     app = typer.Typer(add_completion=False)
     app.command()(getattr(import_module(f"{stage}.cli"), stage))
     done = CliRunner(env={"MLFLOW_TRACKING_URI": None}).invoke(
-        app, ["--as-of", as_of, "--data", str(root), *options]
+        app, ["--as-of", as_of, "--data", str(root), "--force", *options]
     )
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
@@ -60,11 +63,11 @@ def run_stage(stage: str, root: Path, as_of: str, *options: str) -> Outcome:
 
 
 def start_stage(stage: str, root: Path, as_of: str, *options: str) -> subprocess.Popen[str]:
-    """Start a stage as its container does."""
+    """Start a stage as its container does; like `run_stage`, it runs though nothing changed."""
     here = Path(__file__).parent.parent
     paths = os.pathsep.join(str(here / folder) for folder in ("shared", "stages"))
     return subprocess.Popen(
-        [sys.executable, "-m", stage, "--as-of", as_of, "--data", str(root), *options],
+        [sys.executable, "-m", stage, "--as-of", as_of, "--data", str(root), "--force", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

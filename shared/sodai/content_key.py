@@ -186,7 +186,7 @@ def code_digest(*folders: Path) -> str:
     """Hash of all files of some folders of code, by their paths below them."""
     digest = hashlib.sha256()
     for folder in folders:
-        for file in files_below(folder):
+        for file in filter(Path.is_file, files_below(folder)):
             content = file.read_bytes()
             digest.update(f"{folder.name}/{file.relative_to(folder)} {len(content)}\n".encode())
             digest.update(content)

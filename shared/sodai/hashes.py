@@ -23,11 +23,11 @@ def sha256_of(path: Path) -> str:
 
 
 def files_below(path: Path) -> list[Path]:
-    """`path` if it is a file, the files below it if it is a folder, in order; hidden ones left out."""
+    """`path` if it is a file; of a folder the files and empty folders below it, in order, no hidden ones."""
     if path.is_file():
         return [path]
-    found = (file for file in path.rglob("*") if file.is_file())
-    return sorted(file for file in found if not _is_hidden(file.relative_to(path)))
+    found = (each for each in path.rglob("*") if not _is_hidden(each.relative_to(path)))
+    return sorted(each for each in found if each.is_file() or not any(each.iterdir()))
 
 
 def _is_hidden(path: Path) -> bool:
@@ -73,7 +73,7 @@ class FileHashes:
     def of_all(self, paths: Iterable[Path]) -> dict[str, str]:
         """Path below the root -> SHA-256 of every file of some files and folders.
 
-        Of one that is missing or cannot be read, the reason stands in the place of the hash.
+        Of what is missing, an empty folder or not readable, the reason stands in the place of the hash.
         """
         return {
             str(file.relative_to(self._root)): self._of_any(file)

@@ -79,6 +79,11 @@ def test_a_folder_stands_for_its_files_but_the_hidden_ones(tmp_path: Path) -> No
     assert FileHashes(tmp_path).of_all([tmp_path / "model"]) == {"model/a": EMPTY, "model/b/two": EMPTY}
 
 
+def test_an_empty_folder_is_part_of_the_folder_that_it_lies_in(tmp_path: Path) -> None:
+    (tmp_path / "raw/more.parquet").mkdir(parents=True)
+    assert FileHashes(tmp_path).of_all([tmp_path / "raw"]) == {"raw/more.parquet": "IsADirectoryError"}
+
+
 def test_what_is_missing_has_a_reason_in_the_place_of_a_hash(tmp_path: Path) -> None:
     assert FileHashes(tmp_path).of_all([tmp_path / "gone"]) == {"gone": "FileNotFoundError"}
 
