@@ -16,6 +16,15 @@ from typing import Any
 from sodai_settings import DOCKER, PROCESS
 
 ROOT = Path(__file__).resolve().parent.parent
+# Several of Airflow's commands in one process, which imports it once, and with a garbage collector that
+# does not look again and again through all that the start makes and keeps.
+_AIRFLOW = """
+import gc, json, sys
+gc.set_threshold(50_000, 50, 1_000)
+from airflow.__main__ import main
+for sys.argv in json.loads(sys.argv[1]):
+    main()
+"""
 DAG_ID = "sodai_recommendation_pipeline"
 _STATE = re.compile(r"\[DAG TEST\] (starting|end task) task_id=(\w+) map_index=(-?\d+)")
 _SKIPPED = re.compile(r"period to predict: .*'skipped': True")
@@ -36,10 +45,6 @@ def main(arguments: Sequence[str]) -> int:
     )
     if options.runner == PROCESS and not _engine_answers():
         print("run: no Docker engine answers, so stages run as local processes; make engine starts one")
-    home = volume / ".airflow"
-    home.mkdir(parents=True, exist_ok=True)
-    environment = airflow_environment(home, volume, options.runner)
-    _migrate(home, environment)
     params = {
         "as_of": options.as_of,
         "horizon_days": options.horizon,
@@ -48,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         "force": options.force,
         "k": options.k,
     }
-    return _run(volume, environment, params)
+    return _run(volume, options.runner, params)
 
 
 def prepare_raw(source: Path | None, raw: Path) -> None:
@@ -95,14 +100,23 @@ def airflow_environment(home: Path, volume: Path, runner: str) -> dict[str, str]
     }
 
 
-def _run(volume: Path, environment: dict[str, str], params: dict[str, Any]) -> int:
+def _run(volume: Path, runner: str, params: dict[str, Any]) -> int:
+    home = volume / ".airflow"
+    home.mkdir(parents=True, exist_ok=True)
+    migrated = home / "migrated"
+    commands = [["airflow", "dags", "test", DAG_ID, "--conf", json.dumps(params)]]
+    if not migrated.exists():
+        commands.insert(0, ["airflow", "db", "migrate"])
     log = volume / "logs" / f"run-{time.strftime('%Y%m%d-%H%M%S')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [_airflow(), "dags", "test", DAG_ID, "--conf", json.dumps(params)]
     started = time.monotonic()
     with log.open("w", encoding="utf-8", buffering=1) as written:
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [sys.executable, "-P", "-c", _AIRFLOW, json.dumps(commands)],
+            env=airflow_environment(home, volume, runner),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         lines = _copied(process, written)
         result, error = _show(lines)
@@ -112,6 +126,7 @@ def _run(volume: Path, environment: dict[str, str], params: dict[str, Any]) -> i
         print(f"run: failed after {seconds:.0f} s: {error or f'see {log}'}", file=sys.stderr)
         print(f"run: full log in {log}", file=sys.stderr)
         return 1
+    migrated.touch()
     _summarize(volume, result, seconds, log)
     return 0
 
@@ -159,14 +174,6 @@ def _summarize(volume: Path, as_of: str, seconds: float, log: Path) -> None:
     print(f"  full log         {log}")
 
 
-def _migrate(home: Path, environment: dict[str, str]) -> None:
-    done = home / "migrated"
-    if done.exists():
-        return
-    subprocess.run([_airflow(), "db", "migrate"], env=environment, check=True, capture_output=True)
-    done.touch()
-
-
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder laid out like raw/; example data if not given")
@@ -183,10 +190,6 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _date(text: str) -> str:
     return date.fromisoformat(text).isoformat()
-
-
-def _airflow() -> str:
-    return str(Path(sys.executable).parent / "airflow")
 
 
 def _engine_answers() -> bool:
