@@ -77,7 +77,7 @@ def test_every_stage_runs_alone_on_the_volume_that_a_run_left(
         done = subprocess.run(
             [
                 *("docker", "run", "--rm", "-v", f"{copy}:/data", "-u", f"{os.getuid()}:{os.getgid()}"),
-                *(f"sodai/{stage}", "--as-of", str(as_of), *OPTIONS.get(stage, [])),
+                *(f"sodai/{stage}", "--as-of", str(as_of), "--force", *OPTIONS.get(stage, [])),
             ],
             capture_output=True,
             text=True,
