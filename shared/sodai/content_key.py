@@ -94,7 +94,7 @@ class Occasion:
         self._hashes.remember()
 
     def leave_skipped(self, record: Record) -> None:
-        """Say on the volume that the stage, not a shard of it, skipped: for the page; it is part of no key."""
+        """Say on the volume that the stage skipped, for the page of the run; it is part of no key."""
         if self._shard:
             return
         as_of = date.fromisoformat(record["result"]["as_of"])
@@ -104,13 +104,14 @@ class Occasion:
 
     def _difference(self, record: Record, as_of: date) -> str:
         """What of an earlier run is not as it was; empty if nothing is."""
-        if "key" not in record:
-            return "its record is of an older kind"
-        return (
-            difference_of_keys(record["key"], self._key)
-            or difference_of_files("output", record["outputs"], self._outputs(as_of))
-            or self._difference_of_registry(record["registry"], as_of)
-        )
+        try:
+            return (
+                difference_of_keys(record["key"], self._key)
+                or difference_of_files("output", record["outputs"], self._outputs(as_of))
+                or self._difference_of_registry(record["registry"], as_of)
+            )
+        except (KeyError, TypeError, AttributeError):
+            return "a record that it compares with was left by other code or is damaged"
 
     def _difference_of_registry(self, then: Record | None, as_of: date) -> str:
         """What of the registry is not as the run, and the promotion that followed it, left it.
@@ -154,8 +155,8 @@ class Occasion:
     def _record(self, stage: str, as_of: date | None, shard: str = "") -> Record | None:
         with suppress(OSError, ValueError):
             path = self._root / run_record(stage, shard).relative_path(as_of)
-            record: Record = json.loads(path.read_text(encoding="utf-8"))
-            return record
+            record = json.loads(path.read_text(encoding="utf-8"))
+            return record if isinstance(record, dict) else None
         return None
 
 

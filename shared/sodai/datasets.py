@@ -311,8 +311,8 @@ _SHARDS_FOLDER = "weeks/{{as_of}}/score_candidates/{shard}"
 SCORES = Contract(
     (
         *PAIR_COLUMNS,
-        Column("log_odds", pa.float64(), "of at least one purchase in a period of usual volume"),
-        Column("rank", pa.int32(), "1 = best, per customer", minimum=1),
+        Column("log_odds", "float64", "of at least one purchase in a period of usual volume"),
+        Column("rank", "int32", "1 = best, per customer", minimum=1),
     ),
     key=("customer_id", "product_id"),
 )

@@ -21,6 +21,7 @@ from sodai.datasets import (
     PREDICTION_SUMMARY,
     PREDICTIONS,
     PUBLISHED_MODEL,
+    REASONS,
     RECOMMENDATIONS,
     SCORING,
     TRANSACTIONS,

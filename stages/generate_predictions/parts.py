@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from sodai.datasets import PREDICT, PUBLISHED_MODEL, SCORES, SCORING, shard_origin, shard_scores
 from sodai.errors import VolumeError
+from sodai.hashes import sha256_of
 from sodai.model import ESTIMATOR_FILE, MANIFEST_FILE, TrainedModel
 from sodai.ordered import Shard, adding_rows, pieces_of, read_in_order, whole_customers
 from sodai.scoring import BATCH_ROWS, score_candidates
-from sodai.hashes import sha256_of
 from sodai.volume import Volume
 
 

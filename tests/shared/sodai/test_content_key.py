@@ -239,7 +239,7 @@ def test_a_period_that_the_stage_finds_itself_is_found_again(made: Made) -> None
     assert made.run(as_of="auto")[0] == {**result, "skipped": True}
 
 
-@pytest.mark.parametrize("damage", ["", "{", '{"stage": "made", "result": {}}'])
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"result": {}}', '{"key": {}}', '{"key": 1}'])
 def test_a_record_that_says_nothing_makes_it_run(made: Made, damage: str) -> None:
     (made.root / run_record(EXTRACT).place.format(as_of=AS_OF)).write_text(damage)
     assert "skipped" not in made.run()[0]
