@@ -66,7 +66,7 @@ class Contract:
         if self.key and table.num_rows:
             _raise_any(_key_faults(self.key, table), where)
 
-    def check_values(self, table: pa.Table, where: str) -> None:
+    def check_values(self, table: "pa.Table", where: str) -> None:
         """The same without the key, for pieces of a table whose order proves that no key repeats.
 
         Raises:

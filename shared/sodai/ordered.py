@@ -137,7 +137,7 @@ def adding_rows(file: Path, contract: Contract) -> Iterator[Callable[[pa.Table],
         ContractError: rows break the contract.
     """
     # A dictionary of numbers that hardly repeat costs time and is thrown away.
-    repeating = [column.name for column in contract.columns if not pa.types.is_floating(column.type)]
+    repeating = [column.name for column in contract.columns if not pa.types.is_floating(column.arrow_type)]
     with pq.ParquetWriter(file, contract.schema, compression="zstd", use_dictionary=repeating) as writer:
 
         def add(rows: pa.Table) -> None:
