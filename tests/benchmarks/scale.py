@@ -20,7 +20,7 @@ import duckdb
 import pandas as pd
 
 from benchmarks.made_sales import AS_OF, write_sales
-from sodai.datasets import EXTRACT, FEATURES_STAGE, RAW_FOLDER, run_record
+from sodai.datasets import EXTRACT, FEATURES_STAGE, RAW, run_record
 from sodai.resources import available_cpus
 from sodai.volume import Volume
 
@@ -37,7 +37,7 @@ def measure(root: Path, n_rows: int, memory_mib: int) -> pd.DataFrame:
         size (lines asked for), step, lines (made), seconds, cpu_seconds, peak_memory_mib.
     """
     shutil.rmtree(root, ignore_errors=True)
-    raw = root / RAW_FOLDER
+    raw = Volume(root).path(RAW)
     n_lines = write_sales(raw, n_rows)
     newest = raw / f"transacciones_{_ALL}.parquet"
     aside = newest.rename(root / newest.name)
