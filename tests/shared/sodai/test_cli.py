@@ -107,6 +107,14 @@ def test_a_stage_that_works_says_so_in_one_json_line_and_leaves_a_record(tmp_pat
     assert record["cpu_seconds"] > 0
 
 
+def test_the_peak_is_that_of_the_stage_and_not_of_who_started_it(tmp_path: Path) -> None:
+    large = bytearray(os.urandom(1)) * (512 << 20)
+    ended = run("    return {}", "--as-of", "2024-01-08", "--data", str(tmp_path))
+    assert ended.code == 0, ended.stderr
+    record = Volume(tmp_path).read_json(run_record("made"), date(2024, 1, 8))
+    assert record["peak_memory_mib"] < len(large) >> 20
+
+
 def test_an_expected_failure_is_one_line_of_json_and_of_log_and_leaves_nothing(tmp_path: Path) -> None:
     body = "    raise InputError('raw/x.parquet: found nothing,\\n  expected lines; add some')"
     ended = run(body, "--as-of", "2024-01-08", "--data", str(tmp_path))
