@@ -46,7 +46,7 @@ def stage_arguments(stage: str, shards: int = 1, shard: int | None = None) -> li
     parts = ["--shards", str(shards)] if stage == PREDICT and shards > 1 else []
     if shard is not None:
         parts += ["--shard", str(shard)]
-    return ["--as-of", as_of, *_OPTIONS[stage], *parts, FORCE]
+    return ["--as-of", as_of, *_OPTIONS[stage], FORCE, *parts]
 
 
 def rendered_arguments(stage: str, as_of: str, params: Mapping[str, Any]) -> list[str]:

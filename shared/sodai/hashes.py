@@ -18,7 +18,11 @@ def sha256_of(path: Path) -> str:
     if path.is_dir():
         told = "".join(f"{sha256_of(file)} {file.relative_to(path)}\n" for file in files_below(path))
         return hashlib.sha256(told.encode()).hexdigest()
-    with path.open("rb") as opened:
+    return _sha256_of_file(path)
+
+
+def _sha256_of_file(file: Path) -> str:
+    with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
@@ -64,7 +68,7 @@ class FileHashes:
             return str(remembered[-1])
         age = time.time_ns() - file.stat().st_ctime_ns
         time.sleep(max(0, _TICK_NS - age) / 1e9 if age >= 0 else 0)
-        digest = sha256_of(file)
+        digest = _sha256_of_file(file)
         if age >= 0:  # a clock that is ahead of this machine's says nothing about order
             self._known[name] = [*stamp, digest]
             self._is_new = True

@@ -43,6 +43,7 @@ from sodai.datasets import (
     STAGES,
     TRAINING,
 )
+from sodai.hashes import sha256_of
 from sodai.units import PREDICTION
 from sodai.volume import Volume
 
@@ -198,9 +199,7 @@ def differences(root: Path, two_weeks: TwoWeeks) -> list[str]:
     names += [RETRAINED_MODEL.relative_path(two_weeks.history.as_of) / "model.skops"]
     manifest = RETRAINED_MODEL.relative_path(two_weeks.history.as_of) / "model.json"
     one, other = (json.loads((volume / manifest).read_text()) for volume in (root, two_weeks.root))
-    return [
-        str(name) for name in names if (root / name).read_bytes() != (two_weeks.root / name).read_bytes()
-    ] + [
+    return [str(name) for name in names if sha256_of(root / name) != sha256_of(two_weeks.root / name)] + [
         f"{manifest}: {key}"
         for key in one.keys() | other.keys()
         if key != "run_id" and one[key] != other[key]

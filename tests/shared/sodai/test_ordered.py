@@ -16,9 +16,9 @@ from sodai.ordered import InStep, Shard, adding_rows, pieces_of, read_in_order, 
 
 CONTRACT = Contract(
     (
-        Column("customer_id", pa.int64(), "customer"),
-        Column("product_id", pa.int64(), "product"),
-        Column("rank", pa.int32(), "rank", minimum=1),
+        Column("customer_id", "int64", "customer"),
+        Column("product_id", "int64", "product"),
+        Column("rank", "int32", "rank", minimum=1),
     ),
     key=("customer_id", "product_id"),
 )

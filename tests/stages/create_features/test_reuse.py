@@ -149,7 +149,7 @@ def test_other_bounds_make_all_anew(volume: Volume) -> None:
 
 
 def test_other_code_makes_all_anew(volume: Volume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copied = Path(shutil.copytree(Path(parts.__file__).parent, tmp_path / "code"))
+    copied = Path(shutil.copytree(Path(parts.__file__).parent, tmp_path / "create_features"))
     monkeypatch.setattr(parts.create_features, "__path__", [str(copied)])
     assert _make(volume, AS_OF - WEEK) == N_PERIODS
     (copied / "core_pairs.py").write_text("# Another definition.")

@@ -107,7 +107,8 @@ def test_a_shard_publishes_nothing_and_touches_no_other(volume: Volume, as_of: d
     n_candidates = parts_of(volume.root, as_of, 2)[1].num_rows
     assert (outcome.result["shard"], outcome.result["n_candidates"]) == ("1-of-2", n_candidates)
     record = str(run_record(STAGE, "1-of-2").relative_path(as_of))
-    assert [path for path, content in files_of(volume.root).items() if before[path] != content] == [record]
+    changed = {path for path, content in files_of(volume.root).items() if before[path] != content}
+    assert changed == {record, ".hashes.json"}
     assert not volume.exists(PREDICTIONS, as_of)
 
 
