@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sodai.datasets import EVALUATE, run_record, skip_record
 from sodai.hashes import FileHashes, files_below
 from sodai.inputs import Inputs, joined_paths, output_paths, shard_of
 from sodai.periods import Period
-from sodai.registry_state import RegistryState, read_state
+
+if TYPE_CHECKING:
+    from sodai.registry_state import RegistryState
 
 Record = dict[str, Any]
 
@@ -139,10 +141,10 @@ class Occasion:
             return str(result["published"]["version"])
         return seen
 
-    def _ask_registry(self) -> RegistryState | None:
-        if not self._inputs.registry:
+    def _ask_registry(self) -> "RegistryState | None":
+        if self._inputs.registry is None:
             return None
-        return read_state(self._root, self._options["tracking_uri"])
+        return self._inputs.registry(self._root, self._options["tracking_uri"])
 
     def _outputs(self, as_of: date) -> dict[str, str]:
         return self._hashes.of_all(output_paths(self._root, self._stage, as_of, self._shard))

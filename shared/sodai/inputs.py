@@ -1,15 +1,20 @@
 """What a stage reads: declared where the stage is, turned into paths here."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sodai.datasets import ALL_DATASETS, LEDGER, TRANSACTIONS, Dataset, shard_origin, shard_scores
 from sodai.periods import Period
+
+if TYPE_CHECKING:
+    from sodai.registry_state import RegistryState
+
+    ReadState = Callable[[Path, str | None], RegistryState]
 
 
 @dataclass(frozen=True)
@@ -21,13 +26,14 @@ class Inputs:
 
     `own` are those of the period, or of the whole volume; TRANSACTIONS means the partitions in force of
     the weeks that begin before it. `before` are read of the period one step earlier, `earlier` of all
-    earlier ones. `registry` says that the stage speaks to MLflow, `champion` that it reads the champion.
+    earlier ones. `registry` is `read_state` of a stage that speaks to MLflow, which alone has its packages;
+    `champion` says that it reads the champion.
     """
 
     own: tuple[Dataset, ...] = ()
     before: tuple[Dataset, ...] = ()
     earlier: tuple[Dataset, ...] = ()
-    registry: bool = False
+    registry: "ReadState | None" = None
     champion: bool = False
 
     def paths(self, root: Path, period: Period | None) -> list[Path]:

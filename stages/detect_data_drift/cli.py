@@ -27,6 +27,7 @@ from sodai.datasets import (
     TRANSACTIONS,
 )
 from sodai.inputs import Inputs
+from sodai.registry_state import read_state
 
 if TYPE_CHECKING:
     from detect_data_drift.core_rules import Signal, Thresholds
@@ -39,7 +40,7 @@ log = logging.getLogger("sodai")
 
 
 @stage_command(
-    DRIFT, Inputs((SCORING, QUALITY, TRANSACTIONS), before=(PREDICTIONS,), registry=True, champion=True)
+    DRIFT, Inputs((SCORING, QUALITY, TRANSACTIONS), before=(PREDICTIONS,), registry=read_state, champion=True)
 )
 def detect_data_drift(
     as_of: AsOf,

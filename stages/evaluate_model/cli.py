@@ -32,6 +32,7 @@ from sodai.datasets import (
     TRANSACTIONS,
 )
 from sodai.inputs import Inputs
+from sodai.registry_state import read_state
 
 if TYPE_CHECKING:
     from evaluate_model.core_promotion import Promotion
@@ -51,7 +52,7 @@ CHALLENGER, CHAMPION = "challenger", "champion"
     Inputs(
         (DECISION, RETRAINED_MODEL, LOADED_MODEL, TRAINING, FORECASTS, CUSTOMERS, TRANSACTIONS),
         before=(DECISION, EVALUATION),
-        registry=True,
+        registry=read_state,
         champion=True,
     ),
 )

@@ -15,11 +15,12 @@ from sodai.cli import (
 )
 from sodai.datasets import LOAD, LOADED_MODEL
 from sodai.inputs import Inputs
+from sodai.registry_state import read_state
 
 log = logging.getLogger("sodai")
 
 
-@stage_command(LOAD, Inputs(registry=True, champion=True))
+@stage_command(LOAD, Inputs(registry=read_state, champion=True))
 def load_existing_model(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,

@@ -29,6 +29,7 @@ from sodai.datasets import (
 )
 from sodai.inputs import Inputs
 from sodai.periods import parse_date
+from sodai.registry_state import read_state
 
 if TYPE_CHECKING:
     from log_pipeline_metrics.core_examples import Example
@@ -60,7 +61,7 @@ _PAGES = ((QUALITY_PAGE, "Quality of the input"), (DRIFT_PAGE, "Drift"), (SHAP_P
             SHAP_PAGE,
         ),
         earlier=(PREDICTIONS,),
-        registry=True,
+        registry=read_state,
     ),
 )
 def log_pipeline_metrics(

@@ -18,6 +18,7 @@ from sodai.cli import (
 )
 from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, STUDIES, TRAINING, TRANSACTIONS, TRIALS
 from sodai.inputs import Inputs
+from sodai.registry_state import read_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ log = logging.getLogger("sodai")
 FINAL_FOLDS = 2
 
 
-@stage_command(RETRAIN, Inputs((TRAINING, TRANSACTIONS), registry=True))
+@stage_command(RETRAIN, Inputs((TRAINING, TRANSACTIONS), registry=read_state))
 def retrain_model(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,
