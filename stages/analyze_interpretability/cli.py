@@ -39,7 +39,7 @@ MaxRows = Annotated[
 ]
 
 
-@stage_command(INTERPRET, Inputs((PUBLISHED_MODEL, SCORING, FORECASTS)))
+@stage_command(INTERPRET, Inputs((PUBLISHED_MODEL, SCORING, FORECASTS, CUSTOMERS)))
 def analyze_interpretability(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,
