@@ -113,7 +113,7 @@ def _run(volume: Path, runner: str, params: dict[str, Any]) -> int:
     with log.open("w", encoding="utf-8", buffering=1) as written:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _AIRFLOW, json.dumps(commands)],
-            env=airflow_environment(home, volume, runner),
+            env={**airflow_environment(home, volume, runner), "SODAI_EARLY_START": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +14,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import Mount
 
 from sodai_arguments import branch_of, stage_arguments
+from sodai_processes import prepare_later, start
 from sodai_resources import resources_of
 from sodai_results import StageFailed, StageLost, StageOutOfMemory, result_of
 from sodai_settings import DOCKER, PROCESS, Settings, settings_from
@@ -38,23 +39,19 @@ class ProcessStageOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Run the stage, its log line by line, and give its result."""
-        command = [self.settings.python, "-m", self.stage, *self.arguments]
-        process = subprocess.Popen(
-            command,
-            env=self._environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self._process = process
-        if process.stderr is None or process.stdout is None:
-            raise StageLost(f"{self.stage}: started without pipes")
-        # The result is one short line, so that it never fills its pipe while the log is read.
-        for line in process.stderr:
-            self.log.info("%s", line.rstrip())
-        stdout = process.stdout.read()
-        result = result_of(self.stage, process.wait(), stdout)
+        process = self._process = start(self.settings, self.stage, self.arguments)
+        upcoming = prepare_later(self.settings, _stages_after(self)) if self.settings.early_start else None
+        try:
+            if process.stderr is None or process.stdout is None:
+                raise StageLost(f"{self.stage}: started without pipes")
+            # The result is one short line, so that it never fills its pipe while the log is read.
+            for line in process.stderr:
+                self.log.info("%s", line.rstrip())
+            stdout = process.stdout.read()
+            result = result_of(self.stage, process.wait(), stdout)
+        finally:
+            if upcoming:
+                upcoming.cancel()
         self.log.info(RESULT_LINE, result["as_of"], result)
         return result
 
@@ -67,17 +64,6 @@ class ProcessStageOperator(BaseOperator):
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
-
-    def _environment(self) -> dict[str, str]:
-        code = self.settings.code
-        environment = {
-            **os.environ,
-            "PYTHONPATH": f"{code / 'shared'}{os.pathsep}{code / 'stages'}",
-            "SODAI_DATA": self.settings.volume,
-        }
-        if self.settings.tracking_uri:
-            environment["MLFLOW_TRACKING_URI"] = self.settings.tracking_uri
-        return environment
 
 
 class DockerStageOperator(DockerOperator):
@@ -279,6 +265,15 @@ def _task_options(task_id: str) -> dict[str, Any]:
         "execution_timeout": limits.timeout,
         "pool": limits.pool,
     }
+
+
+def _stages_after(task: Any) -> Iterator[str]:
+    """The stages as processes that may follow a task, whatever stands in between."""
+    for following in task.downstream_list:
+        if isinstance(following, ProcessStageOperator):
+            yield following.stage
+        else:
+            yield from _stages_after(following)
 
 
 def _branch(result: dict[str, Any]) -> str:

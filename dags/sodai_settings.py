@@ -18,7 +18,8 @@ class Settings:
 
     `volume` is a folder (absolute path) or, with the docker runner, the name of a volume; `network`
     is the Docker network that reaches MLflow, none if empty; `python` and `code` serve the process
-    runner; `shards` is the number of parts in which the candidates of a period are scored.
+    runner; `shards` is the number of parts in which the candidates of a period are scored. `early_start`
+    says that all tasks of a run are done by one process, which may start the next stage's early.
     """
 
     runner: str
@@ -30,6 +31,7 @@ class Settings:
     python: str
     code: Path
     shards: int
+    early_start: bool
 
     @property
     def is_folder(self) -> bool:
@@ -64,6 +66,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         python=environment.get("SODAI_PYTHON", str(root / ".venv/bin/python")),
         code=root,
         shards=int(shards),
+        early_start=environment.get("SODAI_EARLY_START") == "1",
     )
 
 

@@ -26,7 +26,7 @@ ENV_DATA = "SODAI_DATA"
 ENV_TRACKING_URI = "MLFLOW_TRACKING_URI"
 
 EXIT_EXPECTED = 1
-_GC_OBJECTS = 50_000
+GC_OBJECTS = 50_000
 
 AsOf = Annotated[
     str,
@@ -96,7 +96,7 @@ def stage_command(stage: str, inputs: Inputs) -> Callable[[StageFunction], Calla
 def run_app(function: Callable[..., None], stage: str) -> None:
     """Run a stage's command with the arguments of the process."""
     # Imports make objects that stay: to look for cycles every 700 costs up to a fifth of their time.
-    gc.set_threshold(_GC_OBJECTS)
+    gc.set_threshold(GC_OBJECTS)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command(name=stage)(function)
     app(prog_name=stage)

@@ -1,0 +1,78 @@
+"""Processes of stages that start early: what they are told, and what becomes of those never needed."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import sodai_processes
+from dags.conftest import Week, wait_until
+from run_pipeline import ROOT
+from sodai_settings import Settings, settings_from
+
+STAGE = "create_features"
+# A runner that ends before the turn of the stage comes.
+HASTY = """
+import sodai_processes
+from sodai_settings import settings_from
+sodai_processes.prepare(settings_from(), ["create_features"])
+print(sodai_processes._waiting["create_features"].pid)
+"""
+
+
+def settings_of(week: Week) -> Settings:
+    return replace(settings_from({"SODAI_RUNNER": "process"}), volume=str(week.root))
+
+
+def runs(process: int) -> bool:
+    return Path(f"/proc/{process}").exists()
+
+
+def finished(process: "subprocess.Popen[str]") -> dict[str, object]:
+    out, log = process.communicate()
+    assert process.returncode == 0, log
+    return dict(json.loads(out))
+
+
+def test_a_process_that_started_early_does_what_it_is_told(week: Week) -> None:
+    settings = settings_of(week)
+    sodai_processes.prepare(settings, [STAGE])
+    waiting = sodai_processes._waiting[STAGE]
+    process = sodai_processes.start(settings, STAGE, ["--as-of", week.as_of])
+
+    assert process is waiting
+    result = finished(process)
+    assert (result["stage"], result["status"], result["as_of"]) == (STAGE, "done", week.as_of)
+
+    # It is told once: the next of that stage is a new one, which finds that nothing changed.
+    again = sodai_processes.start(settings, STAGE, ["--as-of", week.as_of])
+    assert again is not waiting
+    assert finished(again) == {**result, "skipped": True}
+
+
+def test_one_that_died_while_it_waited_is_replaced(week: Week) -> None:
+    settings = settings_of(week)
+    sodai_processes.prepare(settings, [STAGE])
+    waiting = sodai_processes._waiting[STAGE]
+    waiting.kill()
+    waiting.communicate()
+    assert finished(sodai_processes.start(settings, STAGE, ["--as-of", week.as_of]))["status"] == "done"
+
+
+def test_one_that_is_never_needed_ends_with_its_runner(week: Week) -> None:
+    environment = {
+        "PYTHONPATH": str(ROOT / "dags"),
+        "SODAI_RUNNER": "process",
+        "SODAI_VOLUME": str(week.root),
+    }
+    hasty = subprocess.run([sys.executable, "-c", HASTY], env=environment, capture_output=True, text=True)
+    wait_until(lambda: not runs(int(hasty.stdout)))
+    assert not (week.root / "weeks" / week.as_of / STAGE).exists()
+
+
+def test_nothing_starts_early_beside_a_stage_that_ends_at_once(week: Week) -> None:
+    timer = sodai_processes.prepare_later(settings_of(week), [STAGE])
+    timer.cancel()
+    timer.join()
+    assert STAGE not in sodai_processes._waiting
