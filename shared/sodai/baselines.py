@@ -1,7 +1,7 @@
 """What a call centre could do without a model: the rules that a model has to beat."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import pandas as pd
 
@@ -11,6 +11,8 @@ from sodai.selection import rank_within_customer
 
 DECAY = 0.9
 RECENT_WEEKS = 8
+# What is older counts less than .005 of last week's, and would make every week read all there is.
+LOOKED_BACK_WEEKS = 52
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,17 @@ class Baseline:
     selected: pd.DataFrame
 
 
+def looked_back(as_of: date) -> date:
+    """The first day that the rules look at for the period that starts on `as_of`."""
+    return as_of - timedelta(weeks=LOOKED_BACK_WEEKS)
+
+
 def baselines(purchases: pd.DataFrame, as_of: date) -> dict[str, Baseline]:
     """The rules' answers for the period that starts on `as_of`, from what was bought before it.
 
     Args:
-        purchases: customer_id, product_id, purchase_date, all before `as_of`.
+        purchases: customer_id, product_id, purchase_date, all before `as_of`; what lies before
+            `looked_back` counts for nothing.
         as_of: first day of the period.
 
     Returns:
@@ -49,7 +57,8 @@ def baselines(purchases: pd.DataFrame, as_of: date) -> dict[str, Baseline]:
 def _weeks(purchases: pd.DataFrame, as_of: date) -> pd.DataFrame:
     """customer_id, product_id, age (whole weeks before `as_of`, 0 = the last seven days), distinct."""
     days = (pd.Timestamp(as_of) - pd.to_datetime(purchases["purchase_date"])).dt.days
-    return purchases[PAIR].assign(age=(days - 1) // DAYS_PER_WEEK).drop_duplicates()
+    weeks = purchases[PAIR].assign(age=(days - 1) // DAYS_PER_WEEK).drop_duplicates()
+    return weeks[weeks["age"] < LOOKED_BACK_WEEKS]
 
 
 def _ranked(scores: pd.DataFrame) -> pd.DataFrame:

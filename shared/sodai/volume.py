@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sodai.datasets import Dataset
@@ -42,7 +43,13 @@ class Volume:
         """Whether `dataset` has been published for that period."""
         return self.path(dataset, as_of).exists()
 
-    def read(self, dataset: Dataset, as_of: date | None = None, columns: list[str] | None = None) -> pa.Table:
+    def read(
+        self,
+        dataset: Dataset,
+        as_of: date | None = None,
+        columns: list[str] | None = None,
+        where: pc.Expression | None = None,
+    ) -> pa.Table:
         """A table of the volume, checked against its contract.
 
         Args:
@@ -50,6 +57,7 @@ class Volume:
             as_of: first day of the period, for data sets made per period.
             columns: the columns to read; all, checked in full, if None. With columns only the
                 schema is checked, for tables that are larger than what the caller needs.
+            where: the rows to read; all if None.
 
         Raises:
             VolumeError: the table is not there or is not parquet.
@@ -61,7 +69,9 @@ class Volume:
             if columns is not None:
                 for part in parts:
                     dataset.contract.check_schema(pq.read_schema(part).remove_metadata(), str(part))
-            tables = [pq.read_table(part, columns=columns, partitioning=None) for part in parts]
+            tables = [
+                pq.read_table(part, columns=columns, partitioning=None, filters=where) for part in parts
+            ]
             table = pa.concat_tables(tables)
         if columns is None:
             dataset.contract.check(table, str(path))

@@ -1,6 +1,6 @@
 """Reading the warehouse: the ledger says which partition files are in force, nothing else counts."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from sodai.datasets import LEDGER, TRANSACTIONS
 from sodai.errors import VolumeError
 from sodai.inputs import partitions_before
+from sodai.periods import DAYS_PER_WEEK
 from sodai.volume import Volume, readable
 
 _RELOAD = "extract_and_validate_data --reload"
@@ -53,7 +54,11 @@ def transaction_files(volume: Volume, before: date) -> list[Path]:
 
 
 def read_transactions(
-    volume: Volume, before: date, since: date | None = None, customers: pa.Array | None = None
+    volume: Volume,
+    before: date,
+    since: date | None = None,
+    customers: pa.Array | None = None,
+    columns: list[str] | None = None,
 ) -> pa.Table:
     """The purchases dated from `since` (inclusive, the beginning if None) to `before` (exclusive).
 
@@ -62,19 +67,25 @@ def read_transactions(
         before: exclusive.
         since: inclusive.
         customers: customer_id of those whose purchases are wanted; all if None.
+        columns: of TRANSACTIONS; all if None.
 
-    Returns a table with the columns of TRANSACTIONS, ordered by week and as stored within it.
+    Returns a table ordered by week and as stored within it.
 
     Raises:
         VolumeError: see `transaction_files`.
     """
     dates = pc.field("purchase_date")
     wanted = dates < pa.scalar(before)
+    first = date.min
     if since is not None:
         wanted = wanted & (dates >= pa.scalar(since))
+        first = since - timedelta(days=DAYS_PER_WEEK)
     if customers is not None:
         wanted = wanted & pc.field("customer_id").isin(customers)
-    return pa.concat_tables([_read(file, wanted) for file in transaction_files(volume, before)])
+    partitions = transaction_partitions(volume, before)
+    files = [file for monday, file in partitions.items() if monday > first]
+    tables = [_read(file, wanted, columns) for file in files]
+    return pa.concat_tables([_empty(columns), *tables])
 
 
 def customers_with_history(volume: Volume, before: date) -> npt.NDArray[np.int64]:
@@ -94,3 +105,8 @@ def customers_with_history(volume: Volume, before: date) -> npt.NDArray[np.int64
 def _read(file: Path, wanted: pc.Expression, columns: list[str] | None = None) -> pa.Table:
     with readable(file, _RELOAD):
         return pq.read_table(file, columns=columns, partitioning=None, filters=wanted)
+
+
+def _empty(columns: list[str] | None) -> pa.Table:
+    table = TRANSACTIONS.contract.schema.empty_table()
+    return table if columns is None else table.select(columns)

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sodai.baselines import baselines
+from sodai.baselines import baselines, looked_back
 from sodai.datasets import DRIFT_TABLE, PREDICTIONS, QUALITY, REFERENCE, SCORING
 from sodai.errors import ContractError, ModelError
 from sodai.metrics import PAIR, ranking_metrics, set_metrics
@@ -109,7 +109,9 @@ def last_published(volume: Volume, period: Period) -> Published | None:
         return None
     names = [*PAIR, "rank", "selected"]
     predictions = volume.read(PREDICTIONS, before.as_of, columns=names).to_pandas()
-    purchases = read_transactions(volume, before.end).to_pandas()
+    purchases = read_transactions(
+        volume, before.end, looked_back(before.as_of), columns=[*PAIR, "purchase_date"]
+    ).to_pandas()
     inside = pd.to_datetime(purchases["purchase_date"]) >= pd.Timestamp(before.as_of)
     truth = purchases.loc[inside, PAIR].drop_duplicates()
     return Published(

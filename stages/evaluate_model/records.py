@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evaluate_model import core, core_promotion
-from sodai.baselines import baselines
+from sodai.baselines import baselines, looked_back
 from sodai.datasets import CUSTOMERS, DECISION, EVALUATE, EVALUATION, FORECASTS, TRAINING
 from sodai.errors import InputError, ModelError, RegistryError
 from sodai.forecasts import ExpectedVolume, expected_volume
@@ -61,8 +61,7 @@ def closed_period(volume: Volume, period: Period) -> ClosedPeriod:
         InputError: the training table does not hold it.
     """
     closed = period.back(1)
-    table = volume.read(TRAINING, period.as_of)
-    rows = table.filter(pc.field("cutoff") == pa.scalar(closed.as_of))
+    rows = volume.read(TRAINING, period.as_of, where=pc.field("cutoff") == pa.scalar(closed.as_of))
     if not rows.num_rows:
         raise InputError(
             f"{volume.path(TRAINING, period.as_of)}: found no candidates of {closed.as_of}, the newest "
@@ -70,7 +69,11 @@ def closed_period(volume: Volume, period: Period) -> ClosedPeriod:
         )
     # A large training table holds some customers alone: they are the market that models are held against.
     own = pc.unique(rows["customer_id"])
-    purchases = read_transactions(volume, closed.end, customers=own).to_pandas()
+    forecasts = volume.read(FORECASTS, period.as_of).to_pandas()
+    since = min(looked_back(closed.as_of), forecasts["cutoff"].min())
+    purchases = read_transactions(
+        volume, closed.end, since, own, columns=[*PAIR, "purchase_date"]
+    ).to_pandas()
     day = pd.to_datetime(purchases["purchase_date"])
     inside = day >= pd.Timestamp(closed.as_of)
     customers = volume.read(CUSTOMERS, period.as_of).to_pandas()
@@ -82,17 +85,18 @@ def closed_period(volume: Volume, period: Period) -> ClosedPeriod:
         purchases[~inside],
         core_promotion.customer_groups(customers, purchases[~inside], closed.as_of),
         expected_volume(volume, period.as_of, closed.as_of, missing_share=0.0).pairs
-        * _share_of_market(volume, period, purchases[~inside]),
+        * _share_of_market(forecasts, period, purchases[~inside]),
     )
 
 
-def _share_of_market(volume: Volume, period: Period, purchases: pd.DataFrame) -> float:
+def _share_of_market(forecasts: pd.DataFrame, period: Period, purchases: pd.DataFrame) -> float:
     """What customers bought of all pairs in the closed periods but the newest, 1 if nothing was bought.
 
     Args:
+        forecasts: the columns of FORECASTS.
+        period: to predict.
         purchases: of these customers, before the newest closed period.
     """
-    forecasts = volume.read(FORECASTS, period.as_of).to_pandas()
     earlier = forecasts[forecasts["cutoff"] < period.back(1).as_of]
     n_all = earlier["realised_pairs"].sum()
     day = pd.to_datetime(purchases["purchase_date"])
