@@ -80,9 +80,8 @@ def inline_svg(figure: "Figure", label: str) -> Markup:
 
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": label, "svg.fonttype": "none"}):
-        figure.savefig(
-            buffer, format="svg", dpi=130, bbox_inches="tight", pad_inches=0.03, metadata={"Date": None}
-        )
+        # The layout of `drawing` fits already; to have Matplotlib find the box would draw all twice more.
+        figure.savefig(buffer, format="svg", dpi=130, metadata={"Date": None})
     plt.close(figure)
     element = buffer.getvalue()
     element = element[element.index("<svg") :]
