@@ -1,6 +1,6 @@
 """Reading the warehouse: the ledger says which partition files are in force, nothing else counts."""
 
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,11 @@ from sodai.volume import Volume, readable
 _RELOAD = "extract_and_validate_data --reload"
 
 
-def transaction_partitions(volume: Volume, before: date) -> dict[date, Path]:
-    """The partition files that may hold purchases dated before `before` (exclusive), by Monday, in order.
+def transaction_partitions(volume: Volume, before: date, since: date = date.min) -> dict[date, Path]:
+    """The partition files that may hold purchases dated from `since` to `before` (exclusive), by Monday.
 
-    A partition file's name is made of its content. The file of the week of `before` may hold later
-    purchases too: filter on `purchase_date`.
+    They come in order. A partition file's name is made of its content. The files of the weeks of `since`
+    and `before` may hold other purchases too: filter on `purchase_date`.
 
     Raises:
         VolumeError: no purchase lies before `before`, or a named file is missing or not parquet.
@@ -35,6 +35,7 @@ def transaction_partitions(volume: Volume, before: date) -> dict[date, Path]:
             f"{volume.path(LEDGER)}: no purchases before {before}, expected some weeks of history; "
             "add transaction files to raw/ or give a later --as-of"
         )
+    files = {week: file for week, file in files.items() if (since - week).days < DAYS_PER_WEEK}
     for file in files.values():
         if not file.exists():
             raise VolumeError(f"{file}: missing but named by the ledger; run {_RELOAD}")
@@ -56,11 +57,11 @@ def transaction_files(volume: Volume, before: date) -> list[Path]:
 def read_transactions(
     volume: Volume,
     before: date,
-    since: date | None = None,
+    since: date = date.min,
     customers: pa.Array | None = None,
     columns: list[str] | None = None,
 ) -> pa.Table:
-    """The purchases dated from `since` (inclusive, the beginning if None) to `before` (exclusive).
+    """The purchases dated from `since` (inclusive) to `before` (exclusive).
 
     Args:
         volume: with a warehouse.
@@ -75,17 +76,11 @@ def read_transactions(
         VolumeError: see `transaction_files`.
     """
     dates = pc.field("purchase_date")
-    wanted = dates < pa.scalar(before)
-    first = date.min
-    if since is not None:
-        wanted = wanted & (dates >= pa.scalar(since))
-        first = since - timedelta(days=DAYS_PER_WEEK)
+    wanted = (dates >= pa.scalar(since)) & (dates < pa.scalar(before))
     if customers is not None:
         wanted = wanted & pc.field("customer_id").isin(customers)
-    partitions = transaction_partitions(volume, before)
-    files = [file for monday, file in partitions.items() if monday > first]
-    tables = [_read(file, wanted, columns) for file in files]
-    return pa.concat_tables([_empty(columns), *tables])
+    files = transaction_partitions(volume, before, since).values()
+    return pa.concat_tables([_empty(columns), *(_read(file, wanted, columns) for file in files)])
 
 
 def customers_with_history(volume: Volume, before: date) -> npt.NDArray[np.int64]:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 
-from sodai.baselines import Baseline, baselines
+from sodai.baselines import Baseline, baselines, looked_back
 
 AS_OF = date(2024, 4, 22)
 
@@ -73,6 +73,12 @@ def test_decayed_frequency_ranks_by_the_sum_of_powers_of_nine_tenths(rules: dict
 def test_the_set_of_decayed_frequency_is_as_large_as_last_week(rules: dict[str, Baseline]) -> None:
     # Three pairs were bought last week; (1, 12) and (2, 11) are level at 1 and the smaller customer wins.
     assert pairs(rules["decayed_frequency"]) == [(1, 11), (1, 12), (1, 13)]
+
+
+def test_what_was_bought_more_than_a_year_ago_counts_for_nothing() -> None:
+    rules = baselines(bought((1, 11, 364), (1, 12, 365)), AS_OF)
+    assert ranks(rules["decayed_frequency"]) == {(1, 11): 1}
+    assert looked_back(AS_OF) == AS_OF - timedelta(days=364)
 
 
 def test_a_week_without_purchases_gives_empty_sets_and_the_lists_that_history_allows() -> None:

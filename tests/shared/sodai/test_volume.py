@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -76,6 +77,7 @@ def test_a_table_may_be_a_folder_of_files_that_are_read_in_order_of_their_names(
 
     assert volume.read(ORDERS, AS_OF).equals(table)
     assert volume.read(ORDERS, AS_OF, columns=["n_units"]).equals(table.select(["n_units"]))
+    assert volume.read(ORDERS, AS_OF, where=pc.field("order_id") > 2).equals(table.slice(3))
     pieces = [piece["n_units"].to_pylist() for piece in volume.read_batches(ORDERS, AS_OF, n_rows=2)]
     assert pieces == [[1.0, 2.0], [3.0], [4.0, 5.0]]
 

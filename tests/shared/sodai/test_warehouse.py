@@ -110,6 +110,22 @@ def test_of_some_customers_only_their_purchases_are_read(volume: Volume) -> None
     assert bought(found) == [(2, date(2024, 1, 7)), (2, date(2024, 1, 8)), (3, date(2024, 1, 17))]
 
 
+def test_of_some_columns_only_those_are_read(volume: Volume) -> None:
+    wanted = ["purchase_date", "customer_id"]
+    assert read_transactions(volume, AFTER, columns=wanted).column_names == wanted
+    assert read_transactions(volume, AFTER, since=AFTER, columns=wanted).column_names == wanted
+
+
+def test_a_week_that_ends_before_the_day_asked_for_is_not_opened(volume: Volume) -> None:
+    first = volume.path(TRANSACTIONS) / "first.parquet"
+    page = first.read_bytes()
+    first.write_bytes(page[:4] + bytes(len(page) // 3) + page[4 + len(page) // 3 :])
+    found = read_transactions(volume, AFTER, since=date(2024, 1, 8))
+    assert bought(found) == [(2, date(2024, 1, 8)), (4, date(2024, 1, 10)), (3, date(2024, 1, 17))]
+    with pytest.raises(VolumeError, match=r"first\.parquet: not readable as parquet"):
+        read_transactions(volume, AFTER, since=date(2024, 1, 7))
+
+
 READERS = [transaction_files, read_transactions, customers_with_history]
 
 
