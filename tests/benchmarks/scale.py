@@ -1,7 +1,8 @@
 """`make bench SCALE="1_000_000 10_000_000"`: what stages cost on sales of any size, and how it grows.
 
-Each size is loaded without its newest week, then that week is dropped on top. Beside the stages stands
-what DuckDB alone needs to scan the same raw files and count each pair.
+Each size is loaded without its newest week, then that week is dropped on top, and its candidates are
+scored. Beside the stages stands what DuckDB alone needs to scan the same raw files and count each pair,
+and what LightGBM alone needs for the same candidates.
 """
 
 import argparse
@@ -14,69 +15,103 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import date, timedelta
+from itertools import cycle
 from pathlib import Path
 
 import duckdb
 import pandas as pd
+from markupsafe import Markup
 
 from benchmarks.made_sales import AS_OF, write_sales
-from sodai.datasets import EXTRACT, FEATURES_STAGE, RAW, run_record
+from benchmarks.scale_model import bare_prediction, publish_model
+from sodai.charts import PALETTE, drawing, inline_svg
+from sodai.datasets import EXTRACT, FEATURES_STAGE, PREDICT, RAW, run_record
 from sodai.resources import available_cpus
 from sodai.volume import Volume
 
 FOLDER = Path(__file__).parents[2] / ".cache" / "bench" / "scale"
-PLAIN = "plain scan and group"
+PLAIN, BARE = "plain scan and group", "bare model"
 _ALL, _DROP = AS_OF - timedelta(weeks=1), AS_OF
-_COLUMNS = ["seconds", "cpu_seconds", "peak_memory_mib"]
+_COLUMNS = ["seconds", "cpu_seconds", "peak_memory_mib", "mib_read"]
 
 
 def measure(root: Path, n_rows: int, memory_mib: int) -> pd.DataFrame:
     """Make sales on the volume `root` and run the stages, from nothing and with a week on top.
 
     Returns:
-        size (lines asked for), step, lines (made), seconds, cpu_seconds, peak_memory_mib.
+        size (lines asked for), step, lines (made; candidates where they are scored), seconds,
+        cpu_seconds, peak_memory_mib, mib_read.
     """
     shutil.rmtree(root, ignore_errors=True)
     raw = Volume(root).path(RAW)
     n_lines = write_sales(raw, n_rows)
     newest = raw / f"transacciones_{_ALL}.parquet"
     aside = newest.rename(root / newest.name)
+    memory = ["--memory-limit", str(memory_mib)]
     records = {}
     for name, as_of in (("all", _ALL), ("drop", _DROP)):
         if as_of == _DROP:
             aside.rename(newest)
         for stage in (EXTRACT, FEATURES_STAGE):
-            records[f"{stage}, {name}"] = _run(root, stage, as_of, memory_mib)
-    records[PLAIN] = _plain(raw, memory_mib)
-    rows = [[n_rows, step, n_lines, *record] for step, record in records.items()]
+            records[f"{stage}, {name}"] = [n_lines, *_run(root, stage, as_of, memory)]
+    publish_model(Volume(root), _DROP)
+    scored, *bare = bare_prediction(Volume(root), _DROP)
+    records[PREDICT] = [scored, *_run(root, PREDICT, _DROP, [])]
+    records[BARE] = [scored, *bare, math.nan, math.nan]
+    records[PLAIN] = [n_lines, *_plain(raw, memory_mib)]
+    rows = [[n_rows, step, *record] for step, record in records.items()]
     return pd.DataFrame(rows, columns=["size", "step", "lines", *_COLUMNS])
 
 
 def with_growth(measured: pd.DataFrame) -> pd.DataFrame:
-    """Add lines_per_second, times_plain (seconds over those of the plain scan of the same size) and
-    exponent (of the lines, from the next smaller size; none for the smallest)."""
+    """Add lines_per_second, times_least and exponent (of the lines, from the next smaller size).
+
+    times_least are the CPU seconds over those of the least that the same size needs: the bare model for
+    what scores, the plain scan for the rest. The smallest size has no exponent.
+    """
     table = measured.sort_values(["step", "size"], ignore_index=True)
-    plain = table[table["step"] == PLAIN].set_index("size")["seconds"]
+    least = table["step"].isin([PREDICT, BARE]).map({True: BARE, False: PLAIN})
+    cpu = table.set_index(["step", "size"])["cpu_seconds"]
     logs = table.groupby("step")[["lines", "seconds"]].transform(lambda each: each.map(math.log).diff())
     return table.assign(
         lines_per_second=table["lines"] / table["seconds"],
-        times_plain=table["seconds"] / table["size"].map(plain),
+        times_least=table["cpu_seconds"] / cpu[list(zip(least, table["size"], strict=True))].to_numpy(),
         exponent=logs["seconds"] / logs["lines"],
     )
 
 
-def _run(root: Path, stage: str, as_of: date, memory_mib: int) -> list[float]:
+def growth_chart(table: pd.DataFrame) -> Markup:
+    """CPU seconds of each step against the lines, both on logarithmic axes, as SVG.
+
+    Args:
+        table: of `with_growth`.
+    """
+    with drawing(height=3.2) as (figure, axes):
+        steps = [step for step in table["step"].unique() if step != BARE]
+        for step, colour in zip(steps, cycle(PALETTE), strict=False):
+            own = table[table["step"] == step]
+            axes.plot(own["size"], own["cpu_seconds"], marker="o", color=colour, label=step)
+        axes.set(xscale="log", yscale="log", xlabel="lines", ylabel="CPU seconds")
+        axes.legend(fontsize=6.5)
+        return inline_svg(figure, "cost by size")
+
+
+def _run(root: Path, stage: str, as_of: date, options: Sequence[str]) -> list[float]:
     here = Path(__file__).parents[2]
     paths = os.pathsep.join(str(here / folder) for folder in ("shared", "stages"))
-    options = ["--as-of", str(as_of), "--data", str(root), "--memory-limit", str(memory_mib)]
-    subprocess.run(
-        [sys.executable, "-m", stage, *options],
-        check=True,
+    process = subprocess.Popen(
+        [sys.executable, "-m", stage, "--as-of", str(as_of), "--data", str(root), *options],
         stdout=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": paths},
     )
+    # Ended but still there: the kernel keeps its counts until somebody waits for it.
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    counts = dict(line.split(": ") for line in Path(f"/proc/{process.pid}/io").read_text().splitlines())
+    if process.wait():
+        raise subprocess.CalledProcessError(process.returncode, stage)
     record = json.loads(Volume(root).path(run_record(stage), as_of).read_text())
-    return [record["wall_seconds"], record["cpu_seconds"], record["peak_memory_mib"]]
+    figures = [record[name] for name in ("wall_seconds", "cpu_seconds", "peak_memory_mib")]
+    return [*figures, int(counts["rchar"]) / 2**20]
 
 
 def _plain(raw: Path, memory_mib: int) -> list[float]:
@@ -88,7 +123,7 @@ def _plain(raw: Path, memory_mib: int) -> list[float]:
             SELECT customer_id, product_id, count(*), min(purchase_date), max(purchase_date), sum(items)
             FROM read_parquet('{raw}/transacciones*.parquet') GROUP BY ALL"""
         )
-    return [time.perf_counter() - started, time.process_time() - cpu, math.nan]
+    return [time.perf_counter() - started, time.process_time() - cpu, math.nan, math.nan]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -96,7 +131,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", required=True, help="lines: 1_000_000 for example")
     parser.add_argument("--memory-limit", type=int, default=2048, help="MiB that DuckDB may hold")
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the volumes and of scale.csv")
+    parser.add_argument(
+        "--out", type=Path, default=FOLDER, help="folder of the volumes, scale.csv and growth.svg"
+    )
     options = parser.parse_args(arguments)
     measured = []
     for size in sorted(options.sizes):
@@ -104,6 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         measured.append(measure(options.out / str(size), size, options.memory_limit))
     table = with_growth(pd.concat(measured))
     table.to_csv(options.out / "scale.csv", index=False)
+    chart = f'<svg xmlns="http://www.w3.org/2000/svg"{growth_chart(table).removeprefix("<svg")}'
+    (options.out / "growth.svg").write_text(chart)
     print(table.drop(columns="size").to_string(index=False, float_format=lambda value: f"{value:,.2f}"))
 
 

@@ -1,0 +1,49 @@
+"""A model of the usual size for the benchmark of sizes, and what it alone needs for a week's candidates."""
+
+import time
+from datetime import date
+
+import numpy as np
+
+from sodai.datasets import PUBLISHED_MODEL, SCORING, TRAINING
+from sodai.features import FEATURE_NAMES
+from sodai.model import TrainedModel, features_frame, fit_pipeline, load_model, purchase_pipeline
+from sodai.resources import available_cpus
+from sodai.volume import Volume
+
+# As many and as large trees as searches choose; what they have learnt does not change what they cost.
+PARAMS = {"n_estimators": 100, "num_leaves": 31, "learning_rate": 0.08, "subsample_freq": 1}
+_ROWS = 200_000
+
+
+def publish_model(volume: Volume, as_of: date) -> None:
+    """Put a model where evaluate_model puts the week's, learnt from some of its training rows."""
+    rows = next(volume.read_batches(TRAINING, as_of, _ROWS))
+    X, y = features_frame(rows), rows["target"].to_numpy()
+    manifest = {
+        "version": "1",
+        "features": FEATURE_NAMES,
+        "as_of": as_of.isoformat(),
+        "calibration": {"slope": 1.0, "intercept": 0.0},
+        "missing_share": 0.0,
+    }
+    model = TrainedModel(fit_pipeline(purchase_pipeline(PARAMS, seed=0), X, y, np.ones(len(y))), manifest)
+    model.save(volume.path(PUBLISHED_MODEL, as_of))
+
+
+def bare_prediction(volume: Volume, as_of: date) -> tuple[int, float, float]:
+    """How many candidates LightGBM scored, and the seconds and CPU seconds that it alone took.
+
+    The features are in memory already, as the numbers that it wants.
+    """
+    model = load_model(volume.path(PUBLISHED_MODEL, as_of))
+    booster = model.blend.estimators_["classifier"].booster_
+    n_rows, seconds, cpu_seconds = 0, 0.0, 0.0
+    for piece in volume.read_batches(SCORING, as_of, _ROWS):
+        encoded = model.encoded(piece).to_numpy()
+        started, cpu = time.perf_counter(), time.process_time()
+        booster.predict(encoded, raw_score=True, num_threads=available_cpus())
+        seconds += time.perf_counter() - started
+        cpu_seconds += time.process_time() - cpu
+        n_rows += len(encoded)
+    return n_rows, seconds, cpu_seconds
