@@ -70,14 +70,12 @@ class ProcessStageOperator(BaseOperator):
 
     def _environment(self) -> dict[str, str]:
         code = self.settings.code
-        environment = {
+        return {
             **os.environ,
+            **self.settings.stage_environment(),
             "PYTHONPATH": f"{code / 'shared'}{os.pathsep}{code / 'stages'}",
             "SODAI_DATA": self.settings.volume,
         }
-        if self.settings.tracking_uri:
-            environment["MLFLOW_TRACKING_URI"] = self.settings.tracking_uri
-        return environment
 
 
 class DockerStageOperator(DockerOperator):
@@ -95,7 +93,7 @@ class DockerStageOperator(DockerOperator):
             task_id=task_id,
             image=settings.image(stage),
             command=stage_arguments(stage, settings.shards, shard),
-            environment={"MLFLOW_TRACKING_URI": settings.tracking_uri} if settings.tracking_uri else {},
+            environment=settings.stage_environment(),
             mounts=[_mount(settings)],
             mount_tmp_dir=False,
             network_mode=settings.network or "none",
