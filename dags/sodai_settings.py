@@ -58,8 +58,8 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of an environment.
 
     Raises:
-        ValueError: SODAI_RUNNER is neither docker nor process, SODAI_ENGINE neither duckdb nor spark, or
-            SODAI_SHARDS no number from 1 on; or Spark is wanted and SODAI_SPARK is no address.
+        ValueError: SODAI_RUNNER is neither docker nor process, SODAI_SHARDS no number from 1 on, SODAI_ENGINE
+            neither duckdb nor spark; or Spark is wanted without an address in SODAI_SPARK, or beside shards.
     """
     runner = environment.get("SODAI_RUNNER", DOCKER)
     if runner not in (DOCKER, PROCESS):
@@ -73,6 +73,10 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     if engine == SPARK and not spark.startswith("sc://"):
         raise ValueError(
             f"SODAI_SPARK: found {spark!r}, expected a Spark Connect server such as sc://spark-connect:15002"
+        )
+    if engine == SPARK and int(shards) > 1:
+        raise ValueError(
+            f"SODAI_SHARDS: found {shards} beside SODAI_ENGINE={SPARK}, which makes its own tasks; expected 1"
         )
     root = Path(__file__).resolve().parent.parent
     return Settings(

@@ -95,10 +95,14 @@ def test_a_number_of_shards_that_is_none_is_one_line(shards: str) -> None:
     ("setting", "line"),
     [
         ({"SODAI_ENGINE": "polars"}, "SODAI_ENGINE: found 'polars', expected duckdb or spark"),
+        (
+            {"SODAI_ENGINE": "spark", "SODAI_SPARK": "sc://host", "SODAI_SHARDS": "2"},
+            "SODAI_SHARDS: found 2 beside",
+        ),
         ({"SODAI_ENGINE": "spark"}, "SODAI_SPARK: found '', expected a Spark Connect server such as sc://"),
     ],
 )
-def test_an_engine_that_is_none_or_has_no_address_is_one_line(setting: dict[str, str], line: str) -> None:
+def test_an_engine_that_cannot_be_is_one_line(setting: dict[str, str], line: str) -> None:
     with pytest.raises(ValueError, match=line):
         settings_from(setting)
 

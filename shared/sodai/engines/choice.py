@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sodai.engines import Engine, EngineName
-from sodai.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -22,12 +21,10 @@ class EngineChoice:
 
     def __post_init__(self) -> None:
         """Raises InputError if Spark is wanted and its address is missing or is none."""
-        if self.name is EngineName.SPARK and not (self.spark_remote or "").startswith("sc://"):
-            found = self.spark_remote or "nothing, nor SODAI_SPARK"
-            raise InputError(
-                f"--spark-remote: found {found}, expected the address of a Spark Connect server such as "
-                "sc://spark-connect:15002; give it or leave --engine out"
-            )
+        if self.name is EngineName.SPARK:
+            from sodai.engines.session import remote_of
+
+            remote_of(self.spark_remote)
 
     def opened(self, scratch: Path, volume_root: Path) -> AbstractContextManager[Engine]:
         """The engine, until the block ends; what limits it is told in one line.
@@ -40,10 +37,11 @@ class EngineChoice:
             InputError: too little memory, or no cluster answers.
             VolumeError: the volume is full.
         """
-        if self.spark_remote and self.name is EngineName.SPARK:
+        if self.name is EngineName.SPARK:
+            from sodai.engines.session import remote_of
             from sodai.engines.spark import opened_spark
 
-            return opened_spark(self.spark_remote, scratch, volume_root)
+            return opened_spark(remote_of(self.spark_remote), scratch, volume_root)
         from sodai.engines.duckdb import opened_duckdb
 
         return opened_duckdb(self.memory_mib, scratch, volume_root)

@@ -1,32 +1,22 @@
 """Ibis on a Spark cluster, through its Spark Connect server and by files on the shared volume."""
 
-import logging
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, TimeoutError
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import grpc
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.expr.types import Table
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.connect.client.core import DefaultChannelBuilder
 
-from sodai.errors import InputError, VolumeError
+from sodai.engines.session import spark_session
 
 if TYPE_CHECKING:
     from ibis.backends.pyspark import Backend
 
-log = logging.getLogger("sodai")
-
-# How long a cluster may take to answer, and then to run a job of one row.
-ANSWER_SECONDS = 10
-JOB_SECONDS = 60
 _BATCH_ROWS = 200_000
 
 
@@ -104,45 +94,9 @@ class SparkEngine:
 
 @contextmanager
 def opened_spark(remote: str, scratch: Path, volume_root: Path) -> Iterator[SparkEngine]:
-    """A session with a cluster for the time of the block, see `EngineChoice.opened`."""
-    session = _session(remote)
-    try:
+    """The engine for the time of the block, see `EngineChoice.opened`."""
+    with spark_session(remote, volume_root) as session:
         yield SparkEngine(session, scratch)
-    except PySparkException as error:
-        if "No space left" in str(error) or "Quota exceeded" in str(error):
-            raise VolumeError(f"{volume_root}: is full; give it space and run again") from None
-        raise
-    finally:
-        session.stop()
-
-
-def _session(remote: str) -> SparkSession:
-    """A session whose cluster has run a first job.
-
-    Raises:
-        InputError: nobody answers in time.
-    """
-    try:
-        grpc.channel_ready_future(DefaultChannelBuilder(remote).toChannel()).result(timeout=ANSWER_SECONDS)
-    except grpc.FutureTimeoutError:
-        raise _unanswered(remote, f"did not answer within {ANSWER_SECONDS} s") from None
-    session = SparkSession.builder.remote(remote).create()
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(session.sql("SELECT count(*) FROM range(0, 1, 1, 1)").toArrow)
-        try:
-            first.result(timeout=JOB_SECONDS)
-        except TimeoutError:
-            session.interruptAll()
-            session.stop()
-            raise _unanswered(remote, f"ran no job within {JOB_SECONDS} s") from None
-    return session
-
-
-def _unanswered(remote: str, what: str) -> InputError:
-    return InputError(
-        f"--spark-remote: {remote} {what}, expected a Spark Connect server with workers; start it "
-        "(make up SPARK=1) or leave --engine out"
-    )
 
 
 def _url(path: Path) -> str:

@@ -264,7 +264,7 @@ def test_another_engine_than_that_of_the_earlier_run_runs_anew(
     options = ("--min-history-days", str(MIN_HISTORY_DAYS), "--no-force")
     assert run_stage(FEATURES_STAGE, volume.root, str(as_of), *options).code == 0
     before = files_of(volume.root)
-    monkeypatch.setattr("sodai.engines.spark.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("sodai.engines.session.ANSWER_SECONDS", 0.5)
     spark = ("--engine", "spark", "--spark-remote", "sc://127.0.0.1:1")
     outcome = run_stage(FEATURES_STAGE, volume.root, str(as_of), *options, *spark)
     assert "runs again: --engine was duckdb, is spark" in outcome.log

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sodai.engines import EngineName
-from sodai.engines import spark as spark_engine
+from sodai.engines import EngineName, session
 from sodai.engines.choice import EngineChoice
 from sodai.errors import InputError
 
@@ -30,7 +29,7 @@ def test_duckdb_needs_none(tmp_path: Path) -> None:
 def test_a_cluster_that_does_not_answer_is_one_line_after_the_stated_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spark_engine, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(session, "ANSWER_SECONDS", 0.5)
     choice = EngineChoice(EngineName.SPARK, NOBODY, 1000)
     line = rf"^--spark-remote: {NOBODY} did not answer within 0\.5 s, expected .*leave --engine out$"
     with pytest.raises(InputError, match=line), choice.opened(tmp_path, tmp_path):
