@@ -16,6 +16,7 @@ FORCE ?=
 WEEKS ?=
 ROWS ?=
 SINCE ?=
+SPARK ?=
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -59,13 +60,14 @@ bench-data: env ## Make sales of any size as input: ROWS=10_000_000 [OUT=data]
 	@PYTHONPATH=shared:tests .venv/bin/python -m benchmarks.made_sales --rows $(ROWS) --out "$(OUT)"
 
 .PHONY: up
-up: env images ## Start the full stack and load [DATA=folder]: Airflow on port 8080, MLflow on 5000
-	@images/up.sh $(if $(DATA),"$(DATA)")
+up: env images ## Start the full stack and load [DATA=folder]; SPARK=1 with a Spark cluster: Airflow on port 8080, MLflow on 5000
+	@$(if $(SPARK),images/build.sh spark)
+	@$(if $(SPARK),COMPOSE_PROFILES=spark) images/up.sh $(if $(DATA),"$(DATA)")
 
 .PHONY: down
 down: ## Stop the full stack; VOLUMES=1 removes its data too
 	@images/secrets.sh
-	@docker compose down $(if $(VOLUMES),--volumes)
+	@docker compose --profile spark down $(if $(VOLUMES),--volumes)
 
 .PHONY: check
 check: env ## Lint, format, types, layers and the lock files
@@ -139,4 +141,4 @@ images: ## Build every image; the base comes from a registry or, without one, fr
 
 .PHONY: image
 image: ## Build one image: make image STAGE=create_features
-	@images/build.sh $(or $(STAGE),$(error image: STAGE is not set; expected one of $(STAGES) airflow mlflow postgres))
+	@images/build.sh $(or $(STAGE),$(error image: STAGE is not set; expected one of $(STAGES) airflow mlflow postgres spark))

@@ -81,7 +81,7 @@ class DockerStageOperator(DockerOperator):
             task_id=task_id,
             image=settings.image(stage),
             command=stage_arguments(stage, settings.shards, shard),
-            environment={"MLFLOW_TRACKING_URI": settings.tracking_uri} if settings.tracking_uri else {},
+            environment=settings.stage_environment(),
             mounts=[_mount(settings)],
             mount_tmp_dir=False,
             network_mode=settings.network or "none",

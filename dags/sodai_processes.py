@@ -65,11 +65,9 @@ def _spawned(settings: Settings, module: Sequence[str], stdin: int) -> "subproce
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    environment = {
+    return {
         **os.environ,
+        **settings.stage_environment(),
         "PYTHONPATH": f"{settings.code / 'shared'}{os.pathsep}{settings.code / 'stages'}",
         "SODAI_DATA": settings.volume,
     }
-    if settings.tracking_uri:
-        environment["MLFLOW_TRACKING_URI"] = settings.tracking_uri
-    return environment

@@ -42,3 +42,10 @@ target "service" {
   target = service
   tags = ["sodai/${service}:${TAG}"]
 }
+
+# Only who asks for it builds it: make image STAGE=spark.
+target "spark" {
+  inherits = ["common"]
+  target = "spark"
+  tags = ["sodai/spark:${TAG}"]
+}

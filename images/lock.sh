@@ -20,5 +20,8 @@ resolve mlflow.txt --group mlflow --constraint "$out/all.txt"
 for stage in stages/*/pyproject.toml; do
     resolve "$(basename "$(dirname "$stage")").txt" shared/pyproject.toml "$stage" --constraint "$out/all.txt"
 done
+# The cluster holds what its client asks for and the Spark that pyspark carries, which is the same package
+# in full: never in one environment with pyspark-client.
+resolve spark.txt --group spark --constraint "$out/all.txt"
 # Airflow stands outside: it has its own constraints and never imports a stage.
 resolve airflow.txt --group airflow

@@ -17,6 +17,7 @@ import typer
 
 from sodai.content_key import Occasion
 from sodai.datasets import run_record
+from sodai.engines import EngineName
 from sodai.errors import SodaiError
 from sodai.inputs import Inputs
 from sodai.periods import Period, parse_date
@@ -24,6 +25,8 @@ from sodai.periods import Period, parse_date
 # Every environment name that a stage reads stands here.
 ENV_DATA = "SODAI_DATA"
 ENV_TRACKING_URI = "MLFLOW_TRACKING_URI"
+ENV_ENGINE = "SODAI_ENGINE"
+ENV_SPARK = "SODAI_SPARK"
 
 EXIT_EXPECTED = 1
 GC_OBJECTS = 50_000
@@ -46,10 +49,26 @@ TrackingUri = Annotated[
         help="MLflow server; SQLite in the volume if not given.",
     ),
 ]
+WhichEngine = Annotated[
+    EngineName,
+    typer.Option(
+        "--engine", envvar=ENV_ENGINE, help="What computes the tables: DuckDB here, or a Spark cluster."
+    ),
+]
+SparkRemote = Annotated[
+    str | None,
+    typer.Option(
+        "--spark-remote",
+        envvar=ENV_SPARK,
+        metavar="URL",
+        help="Spark Connect server of --engine spark, sc://spark-connect:15002 for example.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force/--no-force", help="Run even where nothing changed.")]
 AUTO = "auto"
 DEFAULT_DATA = Path("/data")
 DEFAULT_HORIZON_DAYS = 7
+DEFAULT_ENGINE = EngineName.DUCKDB
 
 log = logging.getLogger("sodai")
 

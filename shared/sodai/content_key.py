@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 # Options that say where and how, and change nothing of what is made.
-_INDIFFERENT = {"data", "tracking_uri", "memory_limit"}
+_INDIFFERENT = {"data", "tracking_uri", "memory_limit", "spark_remote"}
 
 
 class Occasion:

@@ -1,16 +1,18 @@
 """The command of create_features: warehouse in, training and scoring tables out."""
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sodai.cli import (
     DEFAULT_DATA,
+    DEFAULT_ENGINE,
     DEFAULT_HORIZON_DAYS,
     AsOf,
     DataRoot,
     HorizonDays,
+    SparkRemote,
+    WhichEngine,
     stage_command,
 )
 from sodai.datasets import CUSTOMERS, FEATURES_STAGE, FORECASTS, PRODUCTS, SCORING, TRANSACTIONS
@@ -19,12 +21,13 @@ from sodai.inputs import Inputs
 if TYPE_CHECKING:
     from datetime import date
 
-    from ibis.backends.duckdb import Backend
+    import pandas as pd
     from ibis.expr.types import Table
 
     from create_features.core_history import Purchases
     from create_features.core_volume import Forecast
     from sodai.datasets import Dataset
+    from sodai.engines import Engine
     from sodai.periods import Period
     from sodai.volume import Volume
 
@@ -66,15 +69,17 @@ def create_features(
             help="MiB that DuckDB may hold before it spills to disk; 60 % of the memory there is.",
         ),
     ] = None,
+    engine: WhichEngine = DEFAULT_ENGINE,
+    spark_remote: SparkRemote = None,
 ) -> dict[str, Any]:
     """Make candidate pairs and their 72 point-in-time features, for past periods and the one to come."""
     from create_features import core, core_sample, core_volume
     from create_features.core_history import purchases_before
-    from create_features.engine import hold, lay_down
+    from create_features.engine import hold
     from create_features.parts import Parts, key_of, made_of
     from create_features.periods import Builder
     from create_features.training import write_training
-    from sodai.engine import connect, explained_engine
+    from sodai.engines.choice import EngineChoice
     from sodai.periods import Period, parse_date
     from sodai.resources import default_memory_limit_mib
     from sodai.volume import Volume
@@ -83,31 +88,29 @@ def create_features(
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
     partitions = transaction_partitions(volume, period.as_of)
     bounds, parts = core.Bounds(max_bought, n_popular), Parts(volume, horizon_days)
-    memory_mib = memory_limit or default_memory_limit_mib()
+    choice = EngineChoice(engine, spark_remote, memory_limit or default_memory_limit_mib())
     with (
         volume.attempt(FEATURES_STAGE, period.as_of) as attempt,
-        explained_engine(memory_mib, volume.root),
+        choice.opened(attempt.scratch("engine"), volume.root) as tables,
     ):
-        engine = connect(memory_mib, attempt.scratch("spill"))
-        transactions = engine.read_parquet([str(file) for file in partitions.values()])
-        keep = partial(lay_down, engine, attempt.scratch("purchases"))
-        purchases = purchases_before(transactions, period.as_of, keep)
-        customers = hold(engine, "customers", _checked(engine, volume, CUSTOMERS, period.as_of))
-        products = hold(engine, "catalogue", _checked(engine, volume, PRODUCTS, period.as_of))
+        transactions = tables.read(list(partitions.values()))
+        purchases = purchases_before(transactions, period.as_of, tables.lay_down)
+        customers = hold(tables, "customers", _checked(tables, volume, CUSTOMERS, period.as_of))
+        products = hold(tables, "catalogue", _checked(tables, volume, PRODUCTS, period.as_of))
         coming, *closed = forecasts = _forecasts(
-            engine, purchases, period, training_periods, min_history_days
+            tables, purchases, period, training_periods, min_history_days
         )
         attempt.write(FORECASTS, core_volume.forecast_table(forecasts))
 
-        n_rows = engine.to_pyarrow(core_sample.most_candidates(purchases, customers, bounds)).as_py()
+        most = core_sample.most_candidates(purchases, customers, bounds)
+        [n_rows] = tables.rows(tables.compile(most))["n"].to_pylist()
         halved = core_sample.halvings(n_rows * len(closed), training_rows)
-        learnt_from = hold(engine, "learnt_from", core_sample.sampled(customers, halved))
-        builder = Builder(engine, purchases, customers, products, period, bounds)
-        shared = made_of(volume, period.as_of, bounds, halved)
+        learnt_from = hold(tables, "learnt_from", core_sample.sampled(customers, halved))
+        builder = Builder(tables, purchases, customers, products, period, bounds)
+        shared = made_of(volume, period.as_of, bounds, halved, tables.version)
         keys = {forecast: key_of(forecast, partitions, shared) for forecast in reversed(closed)}
         n_training = write_training(attempt, parts, builder, keys, learnt_from)
         n_scoring = attempt.write_batches(SCORING, builder.scoring(coming, customers))
-        engine.disconnect()
     parts.prune()
     return {
         "training_rows": n_training.rows,
@@ -119,20 +122,21 @@ def create_features(
     }
 
 
-def _checked(engine: "Backend", volume: "Volume", dataset: "Dataset", as_of: "date") -> "Table":
+def _checked(engine: "Engine", volume: "Volume", dataset: "Dataset", as_of: "date") -> "Table":
     # Read for the check of its contract alone; the engine reads the file itself.
     volume.read(dataset, as_of)
-    return engine.read_parquet(str(volume.path(dataset, as_of)))
+    return engine.read([volume.path(dataset, as_of)])
 
 
 def _forecasts(
-    engine: "Backend", purchases: "Purchases", period: "Period", wanted: int, min_history_days: int
+    engine: "Engine", purchases: "Purchases", period: "Period", wanted: int, min_history_days: int
 ) -> "list[Forecast]":
     """The forecast of the period and of the closed ones to learn from, newest first."""
     from create_features import core, core_volume
     from sodai.errors import InputError
 
-    first = engine.to_pyarrow(purchases.days.purchase_date.min()).as_py()
+    by_day = _frame(engine, core_volume.pairs_by_day(purchases))
+    first = by_day["purchase_date"].min() if len(by_day) else None
     past = core.training_periods(period, first, wanted, min_history_days) if first else []
     if len(past) < MIN_PERIODS:
         raise InputError(
@@ -140,6 +144,9 @@ def _forecasts(
             f"{min_history_days} days of purchases before them, expected at least {MIN_PERIODS}; "
             "load older transactions, give a later --as-of or lower --min-history-days"
         )
-    by_day = engine.to_pyarrow(core_volume.pairs_by_day(purchases)).to_pandas()
-    by_steps = engine.to_pyarrow(core_volume.pairs_by_period(purchases, period)).to_pandas()
+    by_steps = _frame(engine, core_volume.pairs_by_period(purchases, period))
     return core_volume.forecasts_of(by_day, by_steps, period, past)
+
+
+def _frame(engine: "Engine", rows: "Table") -> "pd.DataFrame":
+    return engine.rows(engine.compile(rows)).to_pandas()

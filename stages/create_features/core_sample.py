@@ -1,7 +1,7 @@
 """Whose candidates a model learns from where those of all customers would be too many."""
 
 from ibis import _
-from ibis.expr.types import Table, Value
+from ibis.expr.types import Table
 
 from create_features.core import Bounds
 from create_features.core_history import Purchases
@@ -21,11 +21,11 @@ def halvings(n_rows: float, n_wanted: int) -> int:
     return n
 
 
-def most_candidates(purchases: Purchases, customers: Table, bounds: Bounds) -> Value:
-    """How many candidates the customers have at most, of those bought and those offered: one number."""
+def most_candidates(purchases: Purchases, customers: Table, bounds: Bounds) -> Table:
+    """How many candidates the customers have at most, of those bought and those offered: one row, n."""
     bought = purchases.weeks.select("customer_id", "product_id").distinct().agg(n_bought=_.count())
     both = bought.cross_join(customers.agg(n_customers=_.count()))
-    return both.select(n=_.n_bought + _.n_customers * bounds.n_popular).n.sum()
+    return both.select(n=_.n_bought + _.n_customers * bounds.n_popular)
 
 
 def sampled(customers: Table, halved: int) -> Table:

@@ -29,7 +29,7 @@ from sodai.volume import Volume, explained, readable
 
 log = logging.getLogger("sodai")
 
-_ENGINE = ("duckdb", "ibis-framework", "pyarrow")
+_PACKAGES = ("ibis-framework", "pyarrow")
 _DIGITS = 20
 
 
@@ -106,9 +106,10 @@ def key_of(forecast: Forecast, partitions: Mapping[date, Path], shared: Mapping[
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:_DIGITS]
 
 
-def made_of(volume: Volume, as_of: date, bounds: Bounds, halved: int) -> dict[str, Any]:
-    """What the training rows of all periods of a run depend on."""
+def made_of(volume: Volume, as_of: date, bounds: Bounds, halved: int, engine: str) -> dict[str, Any]:
+    """What the training rows of all periods of a run depend on; `engine` is its name and version."""
     return {
+        "engine": engine,
         "code": _code_digest(),
         "customers": sha256_of(volume.path(CUSTOMERS, as_of)),
         "products": sha256_of(volume.path(PRODUCTS, as_of)),
@@ -120,7 +121,7 @@ def made_of(volume: Volume, as_of: date, bounds: Bounds, halved: int) -> dict[st
 def _code_digest() -> str:
     """Hash of the code that makes features, and of the versions that it runs on."""
     folders = [Path(*package.__path__) for package in (create_features, sodai)]
-    return " ".join([code_digest(*folders), *(version(package) for package in _ENGINE)])
+    return " ".join([code_digest(*folders), *(version(package) for package in _PACKAGES)])
 
 
 def _content(monday: date, file: Path, period: Period) -> str:

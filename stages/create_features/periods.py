@@ -1,22 +1,20 @@
 """The rows of one period after the other, some customers at a time."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
 from create_features import core
 from create_features.core_history import Purchases
 from create_features.core_volume import Forecast
-from create_features.engine import Query, Steps, hold, put
+from create_features.engine import Steps, hold
 from sodai.datasets import SCORING, TRAINING
+from sodai.engines import Engine
 from sodai.periods import DAYS_PER_WEEK, Period
 
-if TYPE_CHECKING:
-    from ibis.backends.duckdb import Backend
-
-# A customer has 230 candidates at most and 60 as a rule.
+# What one machine computes at once: a customer has 230 candidates at most and 60 as a rule.
 SHARD_CUSTOMERS = 5_000
 _KEY = ["customer_id", "product_id"]
 
@@ -26,7 +24,7 @@ class Builder:
 
     def __init__(
         self,
-        engine: "Backend",
+        engine: Engine,
         purchases: Purchases,
         customers: Table,
         products: Table,
@@ -43,9 +41,9 @@ class Builder:
         shard = hold(engine, "shard", customers.limit(0))
         features = core.features_of(sources, market, shard, bounds, self._own.hold)
         features = self._own.hold("features", features)
-        self._scoring = Query(engine, features.select(SCORING.contract.names).order_by(_KEY))
+        self._scoring = engine.compile(features.select(SCORING.contract.names).order_by(_KEY))
         training = core.with_target(features, sources).select(TRAINING.contract.names)
-        self._training = Query(engine, training.order_by(_KEY))
+        self._training = engine.compile(training.order_by(_KEY))
 
     def scoring(self, forecast: Forecast, customers: Table) -> Iterator[pa.RecordBatch]:
         """The candidates of `customers`, a held table, in order of the key, some customers at a time."""
@@ -55,23 +53,32 @@ class Builder:
         """The same with cutoff and target, of a closed period."""
         return self._rows(self._training, forecast, customers)
 
-    def _rows(self, query: Query, forecast: Forecast, customers: Table) -> Iterator[pa.RecordBatch]:
+    def _rows(self, query: str, forecast: Forecast, customers: Table) -> Iterator[pa.RecordBatch]:
         self._put_moment(forecast)
         self._market.run()
-        ids = self._engine.to_pyarrow(customers.customer_id).sort().to_pylist()
-        for start in range(0, len(ids), SHARD_CUSTOMERS):
-            shard = ids[start : start + SHARD_CUSTOMERS]
-            within = customers.customer_id.between(shard[0], shard[-1])
-            hold(self._engine, "shard", customers.filter(within))
+        for shard in self._shards(customers):
+            hold(self._engine, "shard", shard)
             self._own.run()
-            yield query.rows()
+            yield from self._engine.batches(query)
+
+    def _shards(self, customers: Table) -> Iterator[Table]:
+        """The customers as many at a time as the engine computes at once, in order of their numbers."""
+        if self._engine.distributed:
+            yield customers
+            return
+        ids = self._engine.rows(self._engine.compile(customers.select("customer_id")))
+        ordered = ids["customer_id"].sort().to_pylist()
+        for start in range(0, len(ordered), SHARD_CUSTOMERS):
+            shard = ordered[start : start + SHARD_CUSTOMERS]
+            yield customers.filter(customers.customer_id.between(shard[0], shard[-1]))
 
     def _put_moment(self, forecast: Forecast) -> Table:
         period = forecast.period
-        weeks_back = (self._coming.as_of - period.as_of).days // DAYS_PER_WEEK
-        return put(
-            self._engine,
-            "moment",
-            f"SELECT DATE '{period.as_of}' AS cutoff, DATE '{period.end}' AS \"end\", "
-            f"{weeks_back}::INTEGER AS weeks_back, '{forecast.calendar!r}'::DOUBLE AS calendar",
+        moment = ibis.literal(period.as_of).name("cutoff").as_table()
+        moment = moment.mutate(
+            end=ibis.literal(period.end),
+            weeks_back=ibis.literal((self._coming.as_of - period.as_of).days // DAYS_PER_WEEK, "int32"),
+            # As text: some engines read a number with a point as a decimal and keep fewer digits.
+            calendar=ibis.literal(repr(forecast.calendar)).cast("float64"),
         )
+        return hold(self._engine, "moment", moment)

@@ -59,7 +59,7 @@ def extract_and_validate_data(
     from extract_and_validate_data.loading import Loader
     from extract_and_validate_data.raw_files import find_sources, open_all
     from extract_and_validate_data.store import read_ledger, sole_use
-    from sodai.engine import connect, explained_engine
+    from sodai.engines.duckdb import connect, explained_engine
     from sodai.periods import parse_date
     from sodai.resources import default_memory_limit_mib
     from sodai.volume import Volume

@@ -8,10 +8,13 @@ import typer
 
 from sodai.cli import (
     DEFAULT_DATA,
+    DEFAULT_ENGINE,
     DEFAULT_HORIZON_DAYS,
     AsOf,
     DataRoot,
     HorizonDays,
+    SparkRemote,
+    WhichEngine,
     stage_command,
 )
 from sodai.datasets import (
@@ -28,6 +31,7 @@ from sodai.datasets import (
     shard_origin,
     shard_scores,
 )
+from sodai.engines import EngineName
 from sodai.inputs import Inputs
 from sodai.periods import parse_date
 
@@ -62,10 +66,20 @@ def generate_predictions(
     k: ListLength = 10,
     shards: NumberOfShards = 1,
     shard: ShardNumber = None,
+    engine: WhichEngine = DEFAULT_ENGINE,
+    spark_remote: SparkRemote = None,
 ) -> dict[str, Any]:
     """Publish the probability of every candidate and the best products of every customer."""
     if shard is not None and shard >= shards:
         raise typer.BadParameter(f"--shard {shard}, expected 0 to {shards - 1} for --shards {shards}")
+    if engine is EngineName.SPARK:
+        if shards > 1:
+            raise typer.BadParameter(
+                "--shards: a Spark cluster makes its own tasks; leave one of the two out"
+            )
+        from sodai.engines.session import remote_of
+
+        spark_remote = remote_of(spark_remote)
     from sodai.forecasts import expected_volume
     from sodai.model import load_model
     from sodai.ordered import Shard
@@ -83,12 +97,15 @@ def generate_predictions(
         "model_version": str(model.manifest["version"]),
     }
     with volume.attempt(PREDICT, day) as attempt:
-        scores = _scores(volume, attempt, day, model, shards)
+        if engine is EngineName.SPARK and spark_remote:
+            scores = _scores_of_cluster(volume, attempt, day, spark_remote)
+        else:
+            scores = _scores(volume, attempt, day, model, shards)
         summary = _publish(volume, attempt, day, scores, expected, header)
     if summary["short_lists"]:
         log.warning("%d customers have fewer than %d candidates", len(summary["short_lists"]), k)
     told = {name: value for name, value in summary.items() if name != "short_lists"}
-    return {**header, "shards": shards, **told}
+    return {**header, "shards": len(scores.files), **told}
 
 
 def _score_shard(volume: "Volume", day: date, model: "TrainedModel", shard: "Shard") -> dict[str, Any]:
@@ -118,6 +135,16 @@ def _scores(
     n_candidates = parts.write_scores(file, volume, day, model, Shard())
     log.info("%d candidates scored with version %s", n_candidates, model.manifest["version"])
     return parts.Scores([file])
+
+
+def _scores_of_cluster(volume: "Volume", attempt: "Attempt", day: date, remote: str) -> "Scores":
+    from generate_predictions.cluster import scores_of_cluster
+    from sodai.engines.session import spark_session
+
+    with spark_session(remote, volume.root) as session:
+        scores = scores_of_cluster(session, volume, day, attempt.scratch("scores"))
+    log.info("scored in %d tasks on %s", len(scores.files), remote)
+    return scores
 
 
 def _publish(

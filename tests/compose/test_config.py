@@ -20,10 +20,10 @@ SECRETS = (
 pytestmark = pytest.mark.docker
 
 
-def compose_config(folder: Path, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def compose_config(folder: Path, settings: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
     env_file = folder / "env"
     env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    command = ["docker", "compose", "--env-file", str(env_file), "config", "--format", "json"]
+    command = ["docker", "compose", "--env-file", str(env_file), *options, "config", "--format", "json"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -85,3 +85,17 @@ def test_the_database_is_on_no_network_that_stages_join(stack: dict[str, Any]) -
 def test_every_lasting_service_has_a_health_check(stack: dict[str, Any]) -> None:
     without = {name for name, service in stack["services"].items() if "healthcheck" not in service}
     assert without == {"airflow-init"}
+
+
+def test_the_cluster_is_there_only_for_who_asks_and_shares_volume_and_network_with_the_stages(
+    stack: dict[str, Any], tmp_path: Path, settings: dict[str, str]
+) -> None:
+    with_spark = json.loads(compose_config(tmp_path, settings, "--profile", "spark").stdout)
+    new = {name: with_spark["services"][name] for name in with_spark["services"].keys() - stack["services"]}
+    assert set(new) == {"spark-master", "spark-worker", "spark-connect"}
+    assert new["spark-worker"]["deploy"]["replicas"] == 2
+    for service in new.values():
+        assert set(service["networks"]) == {"sodai"}
+        assert [(volume["source"], volume["target"]) for volume in service["volumes"]] == [("data", "/data")]
+        assert "ports" not in service
+        assert "healthcheck" in service

@@ -92,6 +92,28 @@ def test_a_number_of_shards_that_is_none_is_one_line(shards: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        ({"SODAI_ENGINE": "polars"}, "SODAI_ENGINE: found 'polars', expected duckdb or spark"),
+        (
+            {"SODAI_ENGINE": "spark", "SODAI_SPARK": "sc://host", "SODAI_SHARDS": "2"},
+            "SODAI_SHARDS: found 2 beside",
+        ),
+        ({"SODAI_ENGINE": "spark"}, "SODAI_SPARK: found '', expected a Spark Connect server such as sc://"),
+    ],
+)
+def test_an_engine_that_cannot_be_is_one_line(setting: dict[str, str], line: str) -> None:
+    with pytest.raises(ValueError, match=line):
+        settings_from(setting)
+
+
+def test_the_engine_and_its_address_reach_the_stages_by_their_environment() -> None:
+    spark = {"SODAI_ENGINE": "spark", "SODAI_SPARK": "sc://spark-connect:15002"}
+    assert settings_from(spark).stage_environment() == spark
+    assert settings_from({}).stage_environment() == {"SODAI_ENGINE": "duckdb"}
+
+
+@pytest.mark.parametrize(
     ("setting", "shards"), [({}, 1), ({"SODAI_SHARDS": ""}, 1), ({"SODAI_SHARDS": "8"}, 8)]
 )
 def test_there_is_one_shard_unless_told(setting: dict[str, str], shards: int) -> None:

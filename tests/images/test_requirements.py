@@ -52,8 +52,13 @@ def imported(file: Path) -> set[str]:
 
 def reached(stage: str) -> set[str]:
     """Every module that a stage reaches through its own files and the shared ones they import."""
+    return reached_from(*(ROOT / "stages" / stage).rglob("*.py"))
+
+
+def reached_from(*begin: Path) -> set[str]:
+    """Every module that some files reach through the shared ones they import."""
     names: set[str] = set()
-    files = list((ROOT / "stages" / stage).rglob("*.py"))
+    files = list(begin)
     while files:
         new = imported(files.pop()) - names
         names |= new
@@ -114,3 +119,11 @@ def test_every_stage_has_its_folder_its_requirements_and_its_image() -> None:
 def test_airflow_imports_no_stage() -> None:
     modules = set().union(*(imported(file) for file in (ROOT / "dags").rglob("*.py")))
     assert not {module.split(".")[0] for module in modules} & {"sodai", *STAGES}
+
+
+def test_a_cluster_holds_the_spark_of_its_client_and_all_that_scores_candidates() -> None:
+    cluster = pins("spark")
+    assert cluster.pop("pyspark") == pins("all")["pyspark-client"]
+    del cluster["py4j"]  # how Python speaks to Spark's Java, which the client never does
+    assert cluster.items() <= pins("all").items()
+    assert third_party(reached_from(ROOT / "stages/generate_predictions/parts.py")) <= set(cluster)

@@ -256,3 +256,19 @@ def _copy_week(volume: Volume, from_: date, to: date) -> None:
     """Customers and products of another cutoff, which extract_and_validate_data would not publish."""
     weeks = volume.path(CUSTOMERS, from_).parent
     shutil.copytree(weeks, volume.path(CUSTOMERS, to).parent)
+
+
+def test_another_engine_than_that_of_the_earlier_run_runs_anew(
+    volume: Volume, as_of: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--min-history-days", str(MIN_HISTORY_DAYS), "--no-force")
+    assert run_stage(FEATURES_STAGE, volume.root, str(as_of), *options).code == 0
+    before = files_of(volume.root)
+    monkeypatch.setattr("sodai.engines.session.ANSWER_SECONDS", 0.5)
+    spark = ("--engine", "spark", "--spark-remote", "sc://127.0.0.1:1")
+    outcome = run_stage(FEATURES_STAGE, volume.root, str(as_of), *options, *spark)
+    assert "runs again: --engine was duckdb, is spark" in outcome.log
+    assert outcome.code == 1
+    assert "did not answer within 0.5 s" in outcome.result["error"]
+    assert files_of(volume.root) == before
+    assert run_stage(FEATURES_STAGE, volume.root, str(as_of), *options).result["skipped"]

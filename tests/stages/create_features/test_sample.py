@@ -49,7 +49,7 @@ def test_candidates_are_the_pairs_bought_and_what_everyone_is_offered(table: Mak
     weeks = table(["customer_id", "product_id", "weeks_ago"], [(1, 1, 0), (1, 1, 4), (1, 2, 1), (2, 1, 0)])
     customers = table(["customer_id", "customer_type"], [(1, "A"), (2, "A"), (3, "B")])
     most = most_candidates(Purchases(days=weeks, weeks=weeks), customers, Bounds(n_popular=10))
-    assert most.to_pyarrow().as_py() == 3 + 3 * 10
+    assert most.to_pyarrow()["n"].to_pylist() == [3 + 3 * 10]
 
 
 def test_training_keeps_whole_customers_the_same_in_every_period_and_scoring_keeps_all(

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sodai.engine import connect, explained_engine
+from sodai.engines.duckdb import connect, explained_engine
 from sodai.errors import InputError, VolumeError
 
 MUCH = "CREATE TEMP TABLE much AS SELECT hash(range) AS number FROM range(8_000_000)"

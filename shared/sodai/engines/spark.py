@@ -1,0 +1,104 @@
+"""Ibis on a Spark cluster, through its Spark Connect server and by files on the shared volume."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ibis.expr.types import Table
+from pyspark.sql import DataFrame, SparkSession
+
+from sodai.engines.session import spark_session
+
+if TYPE_CHECKING:
+    from ibis.backends.pyspark import Backend
+
+_BATCH_ROWS = 200_000
+
+
+class SparkEngine:
+    """The engine on a cluster whose workers see the volume under the same path as this process.
+
+    Args:
+        session: with a Spark Connect server.
+        folder: on the volume, for all that is computed.
+    """
+
+    distributed = True
+
+    def __init__(self, session: SparkSession, folder: Path) -> None:
+        self._session = session
+        self._backend: Backend = ibis.pyspark.connect(session)
+        self._folder = folder
+        self._held: dict[str, Path] = {}
+        self._n_files = 0
+        self.version = f"spark {session.version}"
+
+    def compile(self, rows: Table) -> str:
+        """The query of an expression."""
+        return self._backend.compile(rows)
+
+    def read(self, files: Sequence[Path]) -> Table:
+        """The rows of parquet files."""
+        self._n_files += 1
+        return self._named(f"files_{self._n_files}", self._session.read.parquet(*map(_url, files)))
+
+    def outline(self, name: str, query: str) -> Table:
+        """The columns of a query under a name, without rows."""
+        return self._named(name, self._session.sql(query).limit(0))
+
+    def put(self, name: str, query: str) -> Table:
+        """The rows of a query under a name, in place of what had that name.
+
+        Files rather than Spark's own cache: they outlive a worker and tell the optimizer how much they hold.
+        """
+        before = self._held.get(name)
+        self._held[name] = folder = self._folder_of_new()
+        rows = self._session.sql(query)
+        rows.write.parquet(_url(folder))
+        # With the schema given, Spark starts no job to find it.
+        table = self._named(name, self._session.read.schema(rows.schema).parquet(_url(folder)))
+        if before is not None:
+            shutil.rmtree(before)
+        return table
+
+    def lay_down(self, name: str, rows: Table) -> Table:
+        """The rows computed now and read from files from then on."""
+        return self.put(name, self.compile(rows))
+
+    def rows(self, query: str) -> pa.Table:
+        """The rows of a query."""
+        return self._session.sql(query).toArrow()
+
+    def batches(self, query: str) -> Iterator[pa.RecordBatch]:
+        """The rows of a query in its order, from files that the workers write."""
+        folder = self._folder_of_new()
+        self._session.sql(query).write.parquet(_url(folder))
+        # Spark numbers the parts of an ordered result in their order.
+        for part in sorted(folder.glob("part-*.parquet")):
+            yield from pq.ParquetFile(part).iter_batches(_BATCH_ROWS)
+        shutil.rmtree(folder)
+
+    def _named(self, name: str, rows: DataFrame) -> Table:
+        rows.createOrReplaceTempView(name)
+        return self._backend.table(name)
+
+    def _folder_of_new(self) -> Path:
+        self._n_files += 1
+        return self._folder / str(self._n_files)
+
+
+@contextmanager
+def opened_spark(remote: str, scratch: Path, volume_root: Path) -> Iterator[SparkEngine]:
+    """The engine for the time of the block, see `EngineChoice.opened`."""
+    with spark_session(remote, volume_root) as session:
+        yield SparkEngine(session, scratch)
+
+
+def _url(path: Path) -> str:
+    # Without a scheme a path would lie wherever the cluster looks first; what as_uri encodes, Spark keeps.
+    return f"file://{path}"
