@@ -95,10 +95,12 @@ class DockerStageOperator(DockerOperator):
             task_id=task_id,
             image=settings.image(stage),
             command=stage_arguments(stage, settings.shards, shard),
-            environment={"MLFLOW_TRACKING_URI": settings.tracking_uri} if settings.tracking_uri else {},
+            environment=settings.stage_environment,
+            # Apart, so that Airflow shows and keeps no secret.
+            private_environment=dict(settings.object_store) if settings.is_object_store else {},
             mounts=[_mount(settings)],
             mount_tmp_dir=False,
-            network_mode=settings.network or "none",
+            network_mode=settings.network or ("bridge" if settings.is_object_store else "none"),
             user=_owner(settings),
             auto_remove="force",
             labels={
@@ -161,7 +163,7 @@ class DockerStageOperator(DockerOperator):
         self.container = self.cli.create_container(
             image=self.image,
             command=self.format_command(self.command),
-            environment=self.environment,
+            environment={**self.environment, **self._private_environment},
             user=self.user,
             labels=self.labels,
             host_config=self._host_config(int(memory_gib * _GIB)),
@@ -289,12 +291,12 @@ def _branch(result: dict[str, Any]) -> str:
 
 
 def _mount(settings: Settings) -> Mount:
-    return Mount(target="/data", source=settings.volume, type="bind" if settings.is_folder else "volume")
+    return Mount(target="/data", source=settings.mounted, type="bind" if settings.is_folder else "volume")
 
 
 def _owner(settings: Settings) -> str | None:
     """Whoever owns the folder, so that a stage can write there; the image's own user for a volume."""
-    if not settings.is_folder or not os.path.isdir(settings.volume):
+    if not settings.is_folder or not os.path.isdir(settings.mounted):
         return None
-    owner = os.stat(settings.volume)
+    owner = os.stat(settings.mounted)
     return f"{owner.st_uid}:{owner.st_gid}"

@@ -2,12 +2,21 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 DOCKER, PROCESS = "docker", "process"
 DEFAULT_SCHEDULE = "0 6 * * 1"
 TIMEZONE = "America/Santiago"
+# What reaches an object store: read by the libraries of a stage, so that it gets them as they are.
+OBJECT_STORE_NAMES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+)
 # What the stage takes too.
 MOST_SHARDS = 1000
 
@@ -16,13 +25,16 @@ MOST_SHARDS = 1000
 class Settings:
     """How stages run.
 
-    `volume` is a folder (absolute path) or, with the docker runner, the name of a volume; `network`
-    is the Docker network that reaches MLflow, none if empty; `python` and `code` serve the process
-    runner; `shards` is the number of parts in which the candidates of a period are scored.
+    `volume` is a folder (absolute path), with the docker runner the name of a volume, or the URL of an
+    object store; then `cache` is the volume (or folder) of each host that keeps what its stages brought,
+    and `object_store` the variables that reach the store. `network` is the Docker network that reaches
+    MLflow, none if empty; `python` and `code` serve the process runner; `shards` is the number of parts in
+    which the candidates of a period are scored.
     """
 
     runner: str
     volume: str
+    cache: str
     network: str
     image_prefix: str
     image_tag: str
@@ -30,11 +42,28 @@ class Settings:
     python: str
     code: Path
     shards: int
+    object_store: Mapping[str, str] = field(repr=False)
+
+    @property
+    def is_object_store(self) -> bool:
+        """Whether the volume is on an object store."""
+        return self.volume.startswith("s3://")
+
+    @property
+    def mounted(self) -> str:
+        """The volume or folder of the host that a stage sees as /data."""
+        return self.cache if self.is_object_store else self.volume
 
     @property
     def is_folder(self) -> bool:
-        """Whether the volume is a folder of this machine."""
-        return self.volume.startswith("/")
+        """Whether that is a folder of this machine."""
+        return self.mounted.startswith("/")
+
+    @property
+    def stage_environment(self) -> dict[str, str]:
+        """What a stage is told by its environment, secrets aside."""
+        told = {"MLFLOW_TRACKING_URI": self.tracking_uri} if self.tracking_uri else {}
+        return {**told, "SODAI_DATA": self.volume} if self.is_object_store else told
 
     def image(self, stage: str) -> str:
         """The image of a stage."""
@@ -57,6 +86,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         runner=runner,
         volume=environment.get("SODAI_VOLUME", "sodai_data"),
+        cache=environment.get("SODAI_CACHE") or "sodai_cache",
         network=environment.get("SODAI_NETWORK", ""),
         image_prefix=environment.get("SODAI_IMAGE_PREFIX", "sodai/"),
         image_tag=environment.get("SODAI_IMAGE_TAG", "latest"),
@@ -64,6 +94,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         python=environment.get("SODAI_PYTHON", str(root / ".venv/bin/python")),
         code=root,
         shards=int(shards),
+        object_store={name: value for name in OBJECT_STORE_NAMES if (value := environment.get(name))},
     )
 
 

@@ -216,6 +216,15 @@ def test_stages_run_as_containers_on_a_named_volume_unless_told() -> None:
     assert settings.image("create_features") == "sodai/create_features:latest"
 
 
+def test_on_an_object_store_a_stage_sees_a_volume_of_its_host_and_is_told_where_the_data_are() -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SESSION_TOKEN": "", "HOME": "/root"}
+    settings = settings_from({"SODAI_VOLUME": "s3://bucket/sodai", **keys})
+    assert (settings.is_object_store, settings.mounted, settings.is_folder) == (True, "sodai_cache", False)
+    assert settings.stage_environment == {"SODAI_DATA": "s3://bucket/sodai"}
+    assert settings.object_store == {"AWS_ACCESS_KEY_ID": "key"}
+    assert "key" not in repr(settings)
+
+
 def test_an_unknown_runner_names_the_two_there_are() -> None:
     with pytest.raises(ValueError, match="SODAI_RUNNER: found 'podman', expected docker or process"):
         settings_from({"SODAI_RUNNER": "podman"})
