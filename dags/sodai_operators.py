@@ -94,6 +94,7 @@ class DockerStageOperator(DockerOperator):
         super().__init__(
             task_id=task_id,
             image=settings.image(stage),
+            **settings.engine_options(task_id),
             command=stage_arguments(stage, settings.shards, shard),
             environment=settings.stage_environment,
             # Apart, so that Airflow shows and keeps no secret.

@@ -4,6 +4,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from sodai_arguments import STAGES
 
 DOCKER, PROCESS = "docker", "process"
 DEFAULT_SCHEDULE = "0 6 * * 1"
@@ -17,6 +20,9 @@ OBJECT_STORE_NAMES = (
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",
 )
+# Tasks that are containers: the stages, and the scoring of shards.
+TASKS = (*STAGES, "score_candidates")
+_ADDRESSES = ("tcp://", "ssh://", "unix://")
 # What the stage takes too.
 MOST_SHARDS = 1000
 
@@ -29,7 +35,9 @@ class Settings:
     object store; then `cache` is the volume (or folder) of each host that keeps what its stages brought,
     and `object_store` the variables that reach the store. `network` is the Docker network that reaches
     MLflow, none if empty; `python` and `code` serve the process runner; `shards` is the number of parts in
-    which the candidates of a period are scored.
+    which the candidates of a period are scored. `engines` are the addresses of the Docker engines of other
+    hosts by task id; a task that is not named runs on the engine that DOCKER_HOST names. `certificates` is
+    the folder with ca.pem, cert.pem and key.pem for engines that are reached by TCP; none if empty.
     """
 
     runner: str
@@ -43,6 +51,8 @@ class Settings:
     code: Path
     shards: int
     object_store: Mapping[str, str] = field(repr=False)
+    engines: Mapping[str, str]
+    certificates: str
 
     @property
     def is_object_store(self) -> bool:
@@ -65,6 +75,19 @@ class Settings:
         told = {"MLFLOW_TRACKING_URI": self.tracking_uri} if self.tracking_uri else {}
         return {**told, "SODAI_DATA": self.volume} if self.is_object_store else told
 
+    def engine_options(self, task: str) -> dict[str, Any]:
+        """The engine of a task, as DockerOperator takes it; its own choice where none is named."""
+        address = self.engines.get(task)
+        if address is None:
+            return {}
+        options = {"docker_url": address}
+        if self.certificates and address.startswith("tcp://"):
+            folder = Path(self.certificates)
+            options["tls_ca_cert"] = str(folder / "ca.pem")
+            options["tls_client_cert"] = str(folder / "cert.pem")
+            options["tls_client_key"] = str(folder / "key.pem")
+        return options
+
     def image(self, stage: str) -> str:
         """The image of a stage."""
         return f"{self.image_prefix}{stage}:{self.image_tag}"
@@ -74,7 +97,8 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of an environment.
 
     Raises:
-        ValueError: SODAI_RUNNER is neither docker nor process, or SODAI_SHARDS no number from 1 on.
+        ValueError: SODAI_RUNNER is neither docker nor process, SODAI_SHARDS no number from 1 on, or
+            SODAI_ENGINES no list of tasks and addresses.
     """
     runner = environment.get("SODAI_RUNNER", DOCKER)
     if runner not in (DOCKER, PROCESS):
@@ -95,7 +119,22 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         code=root,
         shards=int(shards),
         object_store={name: value for name in OBJECT_STORE_NAMES if (value := environment.get(name))},
+        engines=_engines(environment.get("SODAI_ENGINES", "")),
+        certificates=environment.get("DOCKER_CERT_PATH", ""),
     )
+
+
+def _engines(text: str) -> dict[str, str]:
+    engines = {}
+    for entry in filter(None, map(str.strip, text.split(","))):
+        task, _, address = entry.partition("=")
+        if task not in TASKS or not address.startswith(_ADDRESSES):
+            raise ValueError(
+                f"SODAI_ENGINES: found {entry!r}, expected task=address, an address that begins with "
+                f"{' or '.join(_ADDRESSES)}, a task of {', '.join(TASKS)}"
+            )
+        engines[task] = address
+    return engines
 
 
 def schedule_from(environment: Mapping[str, str] = os.environ) -> str | None:

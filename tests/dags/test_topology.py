@@ -225,6 +225,25 @@ def test_on_an_object_store_a_stage_sees_a_volume_of_its_host_and_is_told_where_
     assert "key" not in repr(settings)
 
 
+def test_a_task_runs_on_the_engine_that_is_named_for_it() -> None:
+    engines = "retrain_model=tcp://big:2376, score_candidates=ssh://user@small"
+    settings = settings_from({"SODAI_ENGINES": engines, "DOCKER_CERT_PATH": "/certs"})
+    assert settings.engine_options("retrain_model") == {
+        "docker_url": "tcp://big:2376",
+        "tls_ca_cert": "/certs/ca.pem",
+        "tls_client_cert": "/certs/cert.pem",
+        "tls_client_key": "/certs/key.pem",
+    }
+    assert settings.engine_options("score_candidates") == {"docker_url": "ssh://user@small"}
+    assert settings.engine_options("create_features") == {}
+
+
+@pytest.mark.parametrize("entry", ["retrain=tcp://big:2376", "retrain_model=big:2376", "retrain_model"])
+def test_an_engine_without_a_task_or_an_address_is_refused(entry: str) -> None:
+    with pytest.raises(ValueError, match=f"SODAI_ENGINES: found '{entry}', expected task=address, .*tcp://"):
+        settings_from({"SODAI_ENGINES": entry})
+
+
 def test_an_unknown_runner_names_the_two_there_are() -> None:
     with pytest.raises(ValueError, match="SODAI_RUNNER: found 'podman', expected docker or process"):
         settings_from({"SODAI_RUNNER": "podman"})
