@@ -16,9 +16,9 @@ from docker.types import Mount
 from sodai_arguments import branch_of, stage_arguments
 from sodai_resources import resources_of
 from sodai_results import StageFailed, StageLost, StageOutOfMemory, result_of
-from sodai_settings import DOCKER, PROCESS, Settings, settings_from
+from sodai_settings import DOCKER, SWARM, Settings, settings_from
 
-_GIB = 2**30
+GIB = 2**30
 _STOP_SECONDS = 20
 _MEMORY = "memory_gib"
 RESULT_LINE = "period to predict: %s, result: %s"
@@ -167,7 +167,7 @@ class DockerStageOperator(DockerOperator):
             environment={**self.environment, **self._private_environment},
             user=self.user,
             labels=self.labels,
-            host_config=self._host_config(int(memory_gib * _GIB)),
+            host_config=self._host_config(int(memory_gib * GIB)),
         )
         identifier = self.container["Id"]
         try:
@@ -217,7 +217,7 @@ class ProcessBranchOperator(ProcessStageOperator, BranchMixIn):
     def execute(self, context: Any) -> dict[str, Any]:
         """Run the stage and skip the branch that it decided against."""
         result = super().execute(context)
-        self.do_branch(context, _branch(result))
+        self.do_branch(context, branch_taken(result))
         return result
 
 
@@ -227,16 +227,19 @@ class DockerBranchOperator(DockerStageOperator, BranchMixIn):
     def execute(self, context: Any) -> Any:
         """Run the stage and skip the branch that it decided against."""
         result = super().execute(context)
-        self.do_branch(context, _branch(result))
+        self.do_branch(context, branch_taken(result))
         return result
 
 
-_OPERATORS: dict[tuple[str, bool], Any] = {
-    (DOCKER, False): DockerStageOperator,
-    (DOCKER, True): DockerBranchOperator,
-    (PROCESS, False): ProcessStageOperator,
-    (PROCESS, True): ProcessBranchOperator,
-}
+def _operator(runner: str, branches: bool) -> Any:
+    if runner == SWARM:
+        # Here, because it builds on what stands above.
+        from sodai_swarm import SwarmBranchOperator, SwarmStageOperator
+
+        return SwarmBranchOperator if branches else SwarmStageOperator
+    if runner == DOCKER:
+        return DockerBranchOperator if branches else DockerStageOperator
+    return ProcessBranchOperator if branches else ProcessStageOperator
 
 
 def stage_task(stage: str, doc: str, branches: bool = False) -> BaseOperator:
@@ -248,7 +251,7 @@ def stage_task(stage: str, doc: str, branches: bool = False) -> BaseOperator:
         branches: whether its result says which task follows.
     """
     settings = settings_from()
-    return _OPERATORS[settings.runner, branches](
+    return _operator(settings.runner, branches)(
         stage=stage, settings=settings, doc_md=doc, **_task_options(stage)
     )
 
@@ -267,7 +270,7 @@ def shard_tasks(task_id: str, stage: str, doc: str) -> list[Any]:
     settings = settings_from()
     if settings.shards == 1:
         return []
-    mapped = _OPERATORS[settings.runner, False].partial(
+    mapped = _operator(settings.runner, False).partial(
         stage=stage, settings=settings, doc_md=doc, **_task_options(task_id)
     )
     return [mapped.expand(shard=list(range(settings.shards)))]
@@ -284,7 +287,12 @@ def _task_options(task_id: str) -> dict[str, Any]:
     }
 
 
-def _branch(result: dict[str, Any]) -> str:
+def branch_taken(result: dict[str, Any]) -> str:
+    """The task that a result decided for.
+
+    Raises:
+        StageFailed: it names no branch.
+    """
     try:
         return branch_of(result)
     except ValueError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sodai_arguments import STAGES
 
-DOCKER, PROCESS = "docker", "process"
+DOCKER, PROCESS, SWARM = "docker", "process", "swarm"
 DEFAULT_SCHEDULE = "0 6 * * 1"
 TIMEZONE = "America/Santiago"
 # What reaches an object store: read by the libraries of a stage, so that it gets them as they are.
@@ -97,12 +97,12 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of an environment.
 
     Raises:
-        ValueError: SODAI_RUNNER is neither docker nor process, SODAI_SHARDS no number from 1 on, or
+        ValueError: SODAI_RUNNER is none of docker, process and swarm, SODAI_SHARDS no number from 1 on, or
             SODAI_ENGINES no list of tasks and addresses.
     """
     runner = environment.get("SODAI_RUNNER", DOCKER)
-    if runner not in (DOCKER, PROCESS):
-        raise ValueError(f"SODAI_RUNNER: found {runner!r}, expected {DOCKER} or {PROCESS}")
+    if runner not in (DOCKER, PROCESS, SWARM):
+        raise ValueError(f"SODAI_RUNNER: found {runner!r}, expected {DOCKER}, {PROCESS} or {SWARM}")
     shards = environment.get("SODAI_SHARDS") or "1"
     if not shards.isdecimal() or not 1 <= int(shards) <= MOST_SHARDS:
         raise ValueError(f"SODAI_SHARDS: found {shards!r}, expected a number from 1 to {MOST_SHARDS}")

@@ -225,6 +225,14 @@ def test_on_an_object_store_a_stage_sees_a_volume_of_its_host_and_is_told_where_
     assert "key" not in repr(settings)
 
 
+def test_in_a_swarm_every_stage_is_a_service_and_the_gate_still_branches(airflow: Airflow) -> None:
+    dag = airflow.ask("describe", {"SODAI_RUNNER": "swarm", "SODAI_SHARDS": "2"})
+    assert dag["import_errors"] == {}
+    operators = {task: dag["operators"][task] for task in STAGES | {SHARDS}}
+    assert operators.pop("detect_data_drift") == "SwarmBranchOperator"
+    assert set(operators.values()) == {"SwarmStageOperator"}
+
+
 def test_a_task_runs_on_the_engine_that_is_named_for_it() -> None:
     engines = "retrain_model=tcp://big:2376, score_candidates=ssh://user@small"
     settings = settings_from({"SODAI_ENGINES": engines, "DOCKER_CERT_PATH": "/certs"})
@@ -245,7 +253,7 @@ def test_an_engine_without_a_task_or_an_address_is_refused(entry: str) -> None:
 
 
 def test_an_unknown_runner_names_the_two_there_are() -> None:
-    with pytest.raises(ValueError, match="SODAI_RUNNER: found 'podman', expected docker or process"):
+    with pytest.raises(ValueError, match="SODAI_RUNNER: found 'podman', expected docker, process or swarm"):
         settings_from({"SODAI_RUNNER": "podman"})
 
 
