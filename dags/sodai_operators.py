@@ -1,9 +1,7 @@
 """One stage as one task: the same interface on containers and on processes, chosen in one place."""
 
 import os
-import signal
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,56 +12,13 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import Mount
 
 from sodai_arguments import branch_of, stage_arguments
-from sodai_processes import prepare_later, start
+from sodai_process_operator import ProcessStageOperator
 from sodai_resources import resources_of
-from sodai_results import StageFailed, StageLost, StageOutOfMemory, result_of
-from sodai_settings import DOCKER, PROCESS, Settings, settings_from
+from sodai_results import RESULT_LINE, StageFailed, StageLost, StageOutOfMemory, result_of
+from sodai_settings import DOCKER, SWARM, Settings, settings_from
 
-_GIB = 2**30
-_STOP_SECONDS = 20
+GIB = 2**30
 _MEMORY = "memory_gib"
-RESULT_LINE = "period to predict: %s, result: %s"
-
-
-class ProcessStageOperator(BaseOperator):
-    """Runs a stage's CLI as a process of this machine, its arguments as a container would get them."""
-
-    template_fields: Sequence[str] = ("arguments",)
-    ui_color = "#d9f0e3"
-
-    def __init__(self, *, stage: str, settings: Settings, shard: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.stage, self.settings = stage, settings
-        self.arguments = stage_arguments(stage, settings.shards, shard)
-        self._process: subprocess.Popen[str] | None = None
-
-    def execute(self, context: Any) -> dict[str, Any]:
-        """Run the stage, its log line by line, and give its result."""
-        process = self._process = start(self.settings, self.stage, self.arguments)
-        upcoming = prepare_later(self.settings, _stages_after(self)) if self.settings.early_start else None
-        try:
-            if process.stderr is None or process.stdout is None:
-                raise StageLost(f"{self.stage}: started without pipes")
-            # The result is one short line, so that it never fills its pipe while the log is read.
-            for line in process.stderr:
-                self.log.info("%s", line.rstrip())
-            stdout = process.stdout.read()
-            result = result_of(self.stage, process.wait(), stdout)
-        finally:
-            if upcoming:
-                upcoming.cancel()
-        self.log.info(RESULT_LINE, result["as_of"], result)
-        return result
-
-    def on_kill(self) -> None:
-        """Ask the stage to end, and end it if it does not."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        os.killpg(self._process.pid, signal.SIGTERM)
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 class DockerStageOperator(DockerOperator):
@@ -80,11 +35,14 @@ class DockerStageOperator(DockerOperator):
         super().__init__(
             task_id=task_id,
             image=settings.image(stage),
+            **settings.engine_options(task_id),
             command=stage_arguments(stage, settings.shards, shard),
-            environment=settings.stage_environment(),
+            environment=settings.stage_environment,
+            # Apart, so that Airflow shows and keeps no secret.
+            private_environment=dict(settings.object_store) if settings.is_object_store else {},
             mounts=[_mount(settings)],
             mount_tmp_dir=False,
-            network_mode=settings.network or "none",
+            network_mode=settings.network or ("bridge" if settings.is_object_store else "none"),
             user=_owner(settings),
             auto_remove="force",
             labels={
@@ -147,10 +105,10 @@ class DockerStageOperator(DockerOperator):
         self.container = self.cli.create_container(
             image=self.image,
             command=self.format_command(self.command),
-            environment=self.environment,
+            environment={**self.environment, **self._private_environment},
             user=self.user,
             labels=self.labels,
-            host_config=self._host_config(int(memory_gib * _GIB)),
+            host_config=self._host_config(int(memory_gib * GIB)),
         )
         identifier = self.container["Id"]
         try:
@@ -200,7 +158,7 @@ class ProcessBranchOperator(ProcessStageOperator, BranchMixIn):
     def execute(self, context: Any) -> dict[str, Any]:
         """Run the stage and skip the branch that it decided against."""
         result = super().execute(context)
-        self.do_branch(context, _branch(result))
+        self.do_branch(context, branch_taken(result))
         return result
 
 
@@ -210,16 +168,19 @@ class DockerBranchOperator(DockerStageOperator, BranchMixIn):
     def execute(self, context: Any) -> Any:
         """Run the stage and skip the branch that it decided against."""
         result = super().execute(context)
-        self.do_branch(context, _branch(result))
+        self.do_branch(context, branch_taken(result))
         return result
 
 
-_OPERATORS: dict[tuple[str, bool], Any] = {
-    (DOCKER, False): DockerStageOperator,
-    (DOCKER, True): DockerBranchOperator,
-    (PROCESS, False): ProcessStageOperator,
-    (PROCESS, True): ProcessBranchOperator,
-}
+def _operator(runner: str, branches: bool) -> Any:
+    if runner == SWARM:
+        # Here, because it builds on what stands above.
+        from sodai_swarm import SwarmBranchOperator, SwarmStageOperator
+
+        return SwarmBranchOperator if branches else SwarmStageOperator
+    if runner == DOCKER:
+        return DockerBranchOperator if branches else DockerStageOperator
+    return ProcessBranchOperator if branches else ProcessStageOperator
 
 
 def stage_task(stage: str, doc: str, branches: bool = False) -> BaseOperator:
@@ -231,7 +192,7 @@ def stage_task(stage: str, doc: str, branches: bool = False) -> BaseOperator:
         branches: whether its result says which task follows.
     """
     settings = settings_from()
-    return _OPERATORS[settings.runner, branches](
+    return _operator(settings.runner, branches)(
         stage=stage, settings=settings, doc_md=doc, **_task_options(stage)
     )
 
@@ -250,7 +211,7 @@ def shard_tasks(task_id: str, stage: str, doc: str) -> list[Any]:
     settings = settings_from()
     if settings.shards == 1:
         return []
-    mapped = _OPERATORS[settings.runner, False].partial(
+    mapped = _operator(settings.runner, False).partial(
         stage=stage, settings=settings, doc_md=doc, **_task_options(task_id)
     )
     return [mapped.expand(shard=list(range(settings.shards)))]
@@ -267,16 +228,12 @@ def _task_options(task_id: str) -> dict[str, Any]:
     }
 
 
-def _stages_after(task: Any) -> Iterator[str]:
-    """The stages as processes that may follow a task, whatever stands in between."""
-    for following in task.downstream_list:
-        if isinstance(following, ProcessStageOperator):
-            yield following.stage
-        else:
-            yield from _stages_after(following)
+def branch_taken(result: dict[str, Any]) -> str:
+    """The task that a result decided for.
 
-
-def _branch(result: dict[str, Any]) -> str:
+    Raises:
+        StageFailed: it names no branch.
+    """
     try:
         return branch_of(result)
     except ValueError as error:
@@ -284,12 +241,12 @@ def _branch(result: dict[str, Any]) -> str:
 
 
 def _mount(settings: Settings) -> Mount:
-    return Mount(target="/data", source=settings.volume, type="bind" if settings.is_folder else "volume")
+    return Mount(target="/data", source=settings.mounted, type="bind" if settings.is_folder else "volume")
 
 
 def _owner(settings: Settings) -> str | None:
     """Whoever owns the folder, so that a stage can write there; the image's own user for a volume."""
-    if not settings.is_folder or not os.path.isdir(settings.volume):
+    if not settings.is_folder or not os.path.isdir(settings.mounted):
         return None
-    owner = os.stat(settings.volume)
+    owner = os.stat(settings.mounted)
     return f"{owner.st_uid}:{owner.st_gid}"

@@ -67,7 +67,7 @@ def _spawned(settings: Settings, module: Sequence[str], stdin: int) -> "subproce
 def _environment(settings: Settings) -> dict[str, str]:
     return {
         **os.environ,
-        **settings.stage_environment(),
+        **settings.stage_environment,
         "PYTHONPATH": f"{settings.code / 'shared'}{os.pathsep}{settings.code / 'stages'}",
         "SODAI_DATA": settings.volume,
     }

@@ -7,6 +7,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 EXIT_EXPECTED, EXIT_USAGE = 1, 2
 EXIT_KILLED = 137
+# What `make run` finds the period by, whichever operator logs it.
+RESULT_LINE = "period to predict: %s, result: %s"
 
 
 class StageFailed(AirflowFailException):

@@ -1,7 +1,10 @@
 """Runs of the whole pipeline that several folders of tests look at, made once a session."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from made_bucket import ObjectStoreServer, object_store_server
 from made_run import History, TwoWeeks, make_history, make_two_weeks
 
 
@@ -15,3 +18,10 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 def two_weeks(history: History, tmp_path_factory: pytest.TempPathFactory) -> TwoWeeks:
     """A volume after a first run and one with the next drop; not to be written to."""
     return make_two_weeks(history, tmp_path_factory.mktemp("two_weeks"))
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStoreServer]:
+    """An object store on loopback; each test makes a volume of its own there."""
+    with object_store_server() as server:
+        yield server

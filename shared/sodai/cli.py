@@ -18,9 +18,10 @@ import typer
 from sodai.content_key import Occasion
 from sodai.datasets import run_record
 from sodai.engines import EngineName
-from sodai.errors import SodaiError
+from sodai.errors import InputError, SodaiError
 from sodai.inputs import Inputs
 from sodai.periods import Period, parse_date
+from sodai.workplace import is_url, url_of, workplace
 
 # Every environment name that a stage reads stands here.
 ENV_DATA = "SODAI_DATA"
@@ -36,7 +37,13 @@ AsOf = Annotated[
     typer.Option("--as-of", metavar="DATE", help="First day to predict, YYYY-MM-DD; an exclusive cutoff."),
 ]
 DataRoot = Annotated[
-    Path, typer.Option("--data", envvar=ENV_DATA, metavar="FOLDER", help="Root of the shared volume.")
+    Path,
+    typer.Option(
+        "--data",
+        envvar=ENV_DATA,
+        metavar="FOLDER",
+        help="Root of the shared volume: a folder, or s3://bucket/prefix.",
+    ),
 ]
 HorizonDays = Annotated[int, typer.Option("--horizon-days", min=1, max=28, help="Days to predict.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
@@ -97,9 +104,11 @@ def stage_command(stage: str, inputs: Inputs) -> Callable[[StageFunction], Calla
         def command(force: bool = False, **options: Any) -> None:
             _configure_logging(stage)
             try:
-                occasion = Occasion(stage, function, inputs, options, _period(options))
-                result = None if force else _earlier_result(occasion)
-                result = result or _run(stage, function, options, occasion)
+                _check_object_store(options)
+                with workplace(options["data"]) as place:
+                    occasion = Occasion(stage, function, inputs, options, _period(options), place)
+                    result = None if force else _earlier_result(occasion)
+                    result = result or _run(stage, function, {**options, "data": place.root}, occasion)
             except SodaiError as error:
                 message = " ".join(str(error).split())
                 log.error(message)
@@ -128,7 +137,7 @@ def _configure_logging(stage: str) -> None:
         force=True,
         format=f"%(asctime)s {stage} %(levelname)s %(message)s",
     )
-    for noisy in ("alembic", "mlflow", "matplotlib", "shap", "fontTools", "numexpr"):
+    for noisy in ("alembic", "botocore", "mlflow", "matplotlib", "shap", "fontTools", "numexpr"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
@@ -146,6 +155,23 @@ def _period(options: Mapping[str, Any]) -> Period | None:
     if options["as_of"] == AUTO:
         return None
     return Period(parse_date(options["as_of"]), options.get("horizon_days", DEFAULT_HORIZON_DAYS))
+
+
+def _check_object_store(options: Mapping[str, Any]) -> None:
+    """Refuse what cannot be with a volume on an object store."""
+    if not is_url(options["data"]):
+        return
+    url = url_of(options["data"])
+    if not options.get("tracking_uri", "not needed"):
+        raise InputError(
+            f"--tracking-uri: not given, expected an MLflow server: {url} is an object store, which cannot "
+            f"hold MLflow's database; set {ENV_TRACKING_URI}"
+        )
+    if options.get("engine") is EngineName.SPARK:
+        raise InputError(
+            f"--engine: found spark, expected duckdb: {url} is an object store, of which a cluster does not "
+            "see the copy that a stage works on; give --data a folder that the workers see too"
+        )
 
 
 def _earlier_result(occasion: Occasion) -> dict[str, Any] | None:
@@ -167,7 +193,8 @@ def _earlier_result(occasion: Occasion) -> dict[str, Any] | None:
 def _run(
     stage: str, function: StageFunction, options: Mapping[str, Any], occasion: Occasion
 ) -> dict[str, Any]:
-    """Call the function, and leave the record of its run."""
+    """Call the function, leave the record of its run, and publish both."""
+    occasion.begin()
     started, clock = time.time(), time.perf_counter()
     figures = dict(function(**options))
     seconds = time.perf_counter() - clock
@@ -184,6 +211,7 @@ def _run(
         **occasion.made(as_of),
     }
     _write_record(stage, options["data"], as_of, record)
+    occasion.publish(as_of)
     occasion.remember()
     return result
 

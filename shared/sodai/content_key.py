@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sodai.datasets import EVALUATE, run_record, skip_record
-from sodai.hashes import FileHashes, files_below
-from sodai.inputs import Inputs, joined_paths, output_paths, shard_of
+from sodai.hashes import Contents, files_below
+from sodai.inputs import Inputs, joined_paths, output_paths, shard_of, units_of
 from sodai.periods import Period
+from sodai.workplace import Workplace
 
 if TYPE_CHECKING:
     from sodai.registry_state import RegistryState
@@ -34,6 +35,7 @@ class Occasion:
         inputs: what it reads.
         options: that it is called with.
         period: None where the stage itself finds out which.
+        place: where it works.
 
     Raises:
         RegistryError: it reads the registry, and nobody answers.
@@ -47,17 +49,17 @@ class Occasion:
         inputs: Inputs,
         options: Mapping[str, Any],
         period: Period | None,
+        place: Workplace,
     ) -> None:
         self._stage, self._inputs, self._options = stage, inputs, options
-        self._as_of = period.as_of if period else None
-        self._root = Path(options["data"]).resolve()
-        self._hashes = FileHashes(self._root)
+        self._period, self._as_of = period, period.as_of if period else None
+        self._place, self._root, self._contents = place, place.root, place.contents
         self._registry = self._ask_registry()
         self._shard = shard_of(options)
         joined = joined_paths(self._root, period.as_of, options) if period else []
         self._key = {
             "settings": {name: str(value) for name, value in options.items() if name not in _INDIFFERENT},
-            "inputs": self._hashes.of_all([*inputs.paths(self._root, period), *joined]),
+            "inputs": self._contents.of_all([*inputs.paths(self._contents, period), *joined]),
             "code": code_digest(Path(__file__).parent, Path(inspect.getfile(function)).parent),
             "packages": packages_digest(),
         }
@@ -80,7 +82,8 @@ class Occasion:
 
     def made(self, as_of: date) -> Record:
         """What the run record keeps for the next start, once the stage has run for `as_of`."""
-        found: Record = {"key": self._key, "outputs": self._outputs(as_of), "registry": None}
+        outputs = self._outputs(self._place.written, as_of)
+        found: Record = {"key": self._key, "outputs": outputs, "registry": None}
         if self._registry is not None:
             after = self._ask_registry() or self._registry
             new = after.versions.items() - self._registry.versions.items()
@@ -93,7 +96,7 @@ class Occasion:
 
     def remember(self) -> None:
         """Keep for later starts what files were hashed."""
-        self._hashes.remember()
+        self._contents.remember()
 
     def leave_skipped(self, record: Record) -> None:
         """Say on the volume that the stage skipped, for the page of the run; it is part of no key."""
@@ -101,15 +104,31 @@ class Occasion:
             return
         as_of = date.fromisoformat(record["result"]["as_of"])
         file = self._root / skip_record(self._stage).relative_path(as_of)
-        with suppress(OSError):  # the result stands on a volume that cannot be written to as well
-            file.write_text(json.dumps({"stage": self._stage, "started": record["started"]}) + "\n", "utf-8")
+        self._place.leave(file, json.dumps({"stage": self._stage, "started": record["started"]}) + "\n")
+
+    def begin(self) -> None:
+        """Put what the stage reads where it works.
+
+        Raises:
+            VolumeError: some of it cannot be brought there.
+        """
+        paths = self._inputs.all_paths(self._contents, self._period, self._options)
+        self._place.bring(paths, [each.place for each in self._inputs.lasting])
+
+    def publish(self, as_of: date) -> None:
+        """Make what the stage wrote for a period part of the volume.
+
+        Raises:
+            VolumeError: it cannot be published.
+        """
+        self._place.publish(units_of(self._stage, as_of, self._inputs, self._shard))
 
     def _difference(self, record: Record, as_of: date) -> str:
         """What of an earlier run is not as it was; empty if nothing is."""
         try:
             return (
                 difference_of_keys(record["key"], self._key)
-                or difference_of_files("output", record["outputs"], self._outputs(as_of))
+                or difference_of_files("output", record["outputs"], self._outputs(self._contents, as_of))
                 or self._difference_of_registry(record["registry"], as_of)
             )
         except (KeyError, TypeError, AttributeError):
@@ -146,18 +165,18 @@ class Occasion:
             return None
         return self._inputs.registry(self._root, self._options["tracking_uri"])
 
-    def _outputs(self, as_of: date) -> dict[str, str]:
-        return self._hashes.of_all(output_paths(self._root, self._stage, as_of, self._shard))
+    def _outputs(self, contents: Contents, as_of: date) -> dict[str, str]:
+        return contents.of_all(output_paths(self._root, self._stage, as_of, self._shard))
 
     def _days(self) -> Iterator[date]:
         """The periods that the stage has run for, newest first."""
-        for path in sorted(self._root.glob(f"weeks/*/{self._stage}/run.json"), reverse=True):
+        for path in reversed(self._contents.matching(f"weeks/*/{self._stage}/run.json")):
             yield date.fromisoformat(path.parts[-3])
 
     def _record(self, stage: str, as_of: date | None, shard: str = "") -> Record | None:
         with suppress(OSError, ValueError):
             path = self._root / run_record(stage, shard).relative_path(as_of)
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads(self._contents.text(path))
             return record if isinstance(record, dict) else None
         return None
 

@@ -1,4 +1,4 @@
-"""SHA-256 of files, each read once for as long as it does not change."""
+"""What lies on a volume, by SHA-256; a file is read once for as long as it does not change."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 # Linux stamps changes by a clock that ticks every 1 to 10 ms.
 _TICK_NS = 20_000_000
@@ -38,6 +39,28 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
 
 
+class Contents(Protocol):
+    """What lies on a volume, wherever that is."""
+
+    root: Path
+
+    def of_all(self, paths: Iterable[Path]) -> dict[str, str]:
+        """Path below the root -> SHA-256 of every file of some files and folders, or why there is none."""
+
+    def matching(self, pattern: str) -> list[Path]:
+        """The files and folders whose path below the root matches, in order."""
+
+    def text(self, path: Path) -> str:
+        """The text of a small file.
+
+        Raises:
+            OSError: it is missing or not readable.
+        """
+
+    def remember(self) -> None:
+        """Keep what was found out for the next process."""
+
+
 class FileHashes:
     """Hashes of the files of a volume, remembered in a file of its root.
 
@@ -49,7 +72,7 @@ class FileHashes:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self._file = root / _REMEMBERED
         self._known: dict[str, list[object]] = {}
         self._is_new = False
@@ -62,7 +85,7 @@ class FileHashes:
         Raises:
             OSError: it is missing or not readable.
         """
-        name, stamp = str(file.relative_to(self._root)), _stamp(file)
+        name, stamp = str(file.relative_to(self.root)), _stamp(file)
         remembered = self._known.get(name)
         if remembered and remembered[:-1] == stamp:
             return str(remembered[-1])
@@ -80,7 +103,7 @@ class FileHashes:
         Of what is missing, an empty folder or not readable, the reason stands in the place of the hash.
         """
         return {
-            str(file.relative_to(self._root)): self._of_any(file)
+            str(file.relative_to(self.root)): self._of_any(file)
             for path in paths
             for file in files_below(path) or [path]
         }
@@ -91,11 +114,23 @@ class FileHashes:
         except OSError as error:
             return type(error).__name__
 
+    def matching(self, pattern: str) -> list[Path]:
+        """The files and folders whose path below the root matches, in order."""
+        return sorted(self.root.glob(pattern))
+
+    def text(self, path: Path) -> str:
+        """The text of a small file.
+
+        Raises:
+            OSError: it is missing or not readable.
+        """
+        return path.read_text(encoding="utf-8")
+
     def remember(self) -> None:
         """Keep what was found out for the next process; a volume that refuses costs the time again."""
         if not self._is_new:
             return
-        known = {name: entry for name, entry in self._known.items() if (self._root / name).exists()}
+        known = {name: entry for name, entry in self._known.items() if (self.root / name).exists()}
         part = self._file.with_name(f"{_REMEMBERED}.{os.getpid()}")
         with suppress(OSError):
             part.write_text(json.dumps(known), encoding="utf-8")

@@ -8,7 +8,16 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sodai.datasets import ALL_DATASETS, LEDGER, TRANSACTIONS, Dataset, shard_origin, shard_scores
+from sodai.datasets import (
+    ALL_DATASETS,
+    LEDGER,
+    TRANSACTIONS,
+    Dataset,
+    run_record,
+    shard_origin,
+    shard_scores,
+)
+from sodai.hashes import Contents
 from sodai.periods import Period
 
 if TYPE_CHECKING:
@@ -28,30 +37,48 @@ class Inputs:
     the weeks that begin before it. `before` are read of the period one step earlier, `earlier` of all
     earlier ones. `registry` is `read_state` of a stage that speaks to MLflow, which alone has its packages;
     `champion` says that it reads the champion.
+
+    `lasting` are outputs of the stage that it changes rather than makes anew, `beside` what it reads and
+    what decides nothing; their places may hold wildcards.
     """
 
     own: tuple[Dataset, ...] = ()
     before: tuple[Dataset, ...] = ()
     earlier: tuple[Dataset, ...] = ()
+    lasting: tuple[Dataset, ...] = ()
+    beside: tuple[Dataset, ...] = ()
     registry: "ReadState | None" = None
     champion: bool = False
 
-    def paths(self, root: Path, period: Period | None) -> list[Path]:
-        """The files and folders of the volume; not all of them need be there.
+    def paths(self, contents: Contents, period: Period | None) -> list[Path]:
+        """The files and folders of the volume that decide; not all of them need be there.
 
         Args:
-            root: of the volume.
+            contents: of the volume.
             period: None where the stage itself finds out which; then only the whole volume's are known.
         """
-        as_of = period.as_of if period else None
+        root, as_of = contents.root, period.as_of if period else None
         found = [root / each.relative_path(as_of) for each in self.own if each is not TRANSACTIONS]
         if period and TRANSACTIONS in self.own:
-            found += _partitions(root, period.as_of)
+            found += _partitions(contents, period.as_of)
         if period and self.before:
             found += [root / each.relative_path(period.back(1).as_of) for each in self.before]
         if period:
-            found += [path for each in self.earlier for path in _earlier(root, each, period.as_of)]
+            found += [path for each in self.earlier for path in _earlier(contents, each, period.as_of)]
         return found
+
+    def all_paths(self, contents: Contents, period: Period | None, options: Mapping[str, Any]) -> list[Path]:
+        """All files and folders that the stage reads; not all of them need be there."""
+        root, as_of = contents.root, period.as_of if period else None
+        found = self.paths(contents, period)
+        if period:
+            found += [path.parent for path in joined_paths(root, period.as_of, options)]
+        more = [each.relative_path(as_of) for each in (LEDGER, *self.lasting, *self.beside)]
+        return (
+            found
+            + [root / each for each in more]
+            + [path for each in more for path in contents.matching(str(each))]
+        )
 
 
 def shard_of(options: Mapping[str, Any]) -> str:
@@ -74,6 +101,15 @@ def output_paths(root: Path, stage: str, as_of: date, shard: str = "") -> list[P
     return [root / each.relative_path(as_of) for each in ALL_DATASETS if each.producer == stage]
 
 
+def units_of(stage: str, as_of: date, inputs: Inputs, shard: str = "") -> list[str]:
+    """What a stage, or one shard of it, replaces of the volume when it publishes: paths below the root."""
+    if shard:
+        return [shard_scores(shard).relative_unit(as_of)]
+    made = {each for each in (*ALL_DATASETS, *inputs.beside) if each.producer == stage}
+    record = run_record(stage).relative_path(as_of)
+    return sorted({each.relative_unit(as_of) for each in made} | {str(record.parent)})
+
+
 def partitions_before(ledger: Mapping[str, Any], before: date) -> dict[date, str]:
     """The partition files of TRANSACTIONS that may hold purchases dated before `before`, by Monday, in order.
 
@@ -87,17 +123,18 @@ def partitions_before(ledger: Mapping[str, Any], before: date) -> dict[date, str
     return {week: name for week, name in dated.items() if week < before}
 
 
-def _partitions(root: Path, before: date) -> list[Path]:
+def _partitions(contents: Contents, before: date) -> list[Path]:
+    root = contents.root
     ledger = root / LEDGER.relative_path(None)
     with suppress(OSError, ValueError, KeyError):  # the stage itself says what is wrong with it
-        record = json.loads(ledger.read_text(encoding="utf-8"))
+        record = json.loads(contents.text(ledger))
         folder = root / TRANSACTIONS.relative_path(None)
         return [folder / name for name in partitions_before(record, before).values()]
     return [ledger]
 
 
-def _earlier(root: Path, dataset: Dataset, before: date) -> Iterator[Path]:
+def _earlier(contents: Contents, dataset: Dataset, before: date) -> Iterator[Path]:
     first, last = dataset.place.split("{as_of}")
-    for path in sorted(root.glob(f"{first}*{last}")):
-        if str(path.relative_to(root))[len(first) :].removesuffix(last) < before.isoformat():
+    for path in contents.matching(f"{first}*{last}"):
+        if str(path.relative_to(contents.root))[len(first) :].removesuffix(last) < before.isoformat():
             yield path

@@ -15,7 +15,15 @@ from sodai.cli import (
     WhichEngine,
     stage_command,
 )
-from sodai.datasets import CUSTOMERS, FEATURES_STAGE, FORECASTS, PRODUCTS, SCORING, TRANSACTIONS
+from sodai.datasets import (
+    CUSTOMERS,
+    FEATURES_STAGE,
+    FORECASTS,
+    PRODUCTS,
+    SCORING,
+    TRAINING_PARTS,
+    TRANSACTIONS,
+)
 from sodai.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -35,7 +43,7 @@ if TYPE_CHECKING:
 MIN_PERIODS = 3
 
 
-@stage_command(FEATURES_STAGE, Inputs((TRANSACTIONS, CUSTOMERS, PRODUCTS)))
+@stage_command(FEATURES_STAGE, Inputs((TRANSACTIONS, CUSTOMERS, PRODUCTS), beside=(TRAINING_PARTS,)))
 def create_features(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sodai.cli import AUTO, DEFAULT_DATA, DataRoot, stage_command
-from sodai.datasets import CUSTOMERS, EXTRACT, LEDGER, PRODUCTS, QUALITY, QUALITY_PAGE, RAW
+from sodai.datasets import (
+    CUSTOMERS,
+    EXTRACT,
+    LEDGER,
+    LINES,
+    PRODUCTS,
+    QUALITY,
+    QUALITY_PAGE,
+    QUARANTINE,
+    RAW,
+    TRANSACTIONS,
+)
 from sodai.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -40,7 +51,7 @@ Reload = Annotated[
 ]
 
 
-@stage_command(EXTRACT, Inputs((RAW,)))
+@stage_command(EXTRACT, Inputs((RAW,), lasting=(LEDGER, LINES, TRANSACTIONS, QUARANTINE)))
 def extract_and_validate_data(
     as_of: AsOfOrAuto,
     data: DataRoot = DEFAULT_DATA,

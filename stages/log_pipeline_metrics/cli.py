@@ -14,6 +14,7 @@ from sodai.datasets import (
     HISTORY,
     IMPORTANCE,
     METRICS,
+    PREDICT,
     PREDICTION_SUMMARY,
     PREDICTIONS,
     PRODUCTS,
@@ -26,6 +27,7 @@ from sodai.datasets import (
     TRANSACTIONS,
     TRIALS,
     run_record,
+    skip_record,
 )
 from sodai.inputs import Inputs
 from sodai.periods import parse_date
@@ -61,6 +63,8 @@ _PAGES = ((QUALITY_PAGE, "Quality of the input"), (DRIFT_PAGE, "Drift"), (SHAP_P
             SHAP_PAGE,
         ),
         earlier=(PREDICTIONS,),
+        lasting=(HISTORY,),
+        beside=(run_record(PREDICT, "*"), *(skip_record(stage) for stage in STAGES[:-1])),
         registry=read_state,
     ),
 )

@@ -99,6 +99,10 @@ def test_a_number_of_shards_that_is_none_is_one_line(shards: str) -> None:
             {"SODAI_ENGINE": "spark", "SODAI_SPARK": "sc://host", "SODAI_SHARDS": "2"},
             "SODAI_SHARDS: found 2 beside",
         ),
+        (
+            {"SODAI_ENGINE": "spark", "SODAI_SPARK": "sc://host", "SODAI_VOLUME": "s3://bucket/prefix"},
+            "SODAI_ENGINE: found spark beside SODAI_VOLUME=s3://bucket/prefix",
+        ),
         ({"SODAI_ENGINE": "spark"}, "SODAI_SPARK: found '', expected a Spark Connect server such as sc://"),
     ],
 )
@@ -109,8 +113,8 @@ def test_an_engine_that_cannot_be_is_one_line(setting: dict[str, str], line: str
 
 def test_the_engine_and_its_address_reach_the_stages_by_their_environment() -> None:
     spark = {"SODAI_ENGINE": "spark", "SODAI_SPARK": "sc://spark-connect:15002"}
-    assert settings_from(spark).stage_environment() == spark
-    assert settings_from({}).stage_environment() == {"SODAI_ENGINE": "duckdb"}
+    assert settings_from(spark).stage_environment == spark
+    assert settings_from({}).stage_environment == {"SODAI_ENGINE": "duckdb"}
 
 
 @pytest.mark.parametrize(
@@ -238,8 +242,46 @@ def test_stages_run_as_containers_on_a_named_volume_unless_told() -> None:
     assert settings.image("create_features") == "sodai/create_features:latest"
 
 
+def test_on_an_object_store_a_stage_sees_a_volume_of_its_host_and_is_told_where_the_data_are() -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SESSION_TOKEN": "", "HOME": "/root"}
+    settings = settings_from({"SODAI_VOLUME": "s3://bucket/sodai", **keys})
+    assert (settings.is_object_store, settings.mounted, settings.is_folder) == (True, "sodai_cache", False)
+    assert settings.stage_environment == {"SODAI_DATA": "s3://bucket/sodai"}
+    assert settings.object_store == {"AWS_ACCESS_KEY_ID": "key"}
+    assert "key" not in repr(settings)
+
+
+def test_in_a_swarm_every_stage_is_a_service_and_the_gate_still_branches(airflow: Airflow) -> None:
+    dag = airflow.ask("describe", {"SODAI_RUNNER": "swarm", "SODAI_SHARDS": "2"})
+    assert dag["import_errors"] == {}
+    operators = {task: dag["operators"][task] for task in STAGES | {SHARDS}}
+    assert operators.pop("detect_data_drift") == "SwarmBranchOperator"
+    assert set(operators.values()) == {"SwarmStageOperator"}
+
+
+def test_a_task_runs_on_the_engine_that_is_named_for_it() -> None:
+    engines = "retrain_model=tcp://big:2376, score_candidates=ssh://user@small"
+    settings = settings_from({"SODAI_DOCKER_HOSTS": engines, "DOCKER_CERT_PATH": "/certs"})
+    assert settings.engine_options("retrain_model") == {
+        "docker_url": "tcp://big:2376",
+        "tls_ca_cert": "/certs/ca.pem",
+        "tls_client_cert": "/certs/cert.pem",
+        "tls_client_key": "/certs/key.pem",
+    }
+    assert settings.engine_options("score_candidates") == {"docker_url": "ssh://user@small"}
+    assert settings.engine_options("create_features") == {}
+
+
+@pytest.mark.parametrize("entry", ["retrain=tcp://big:2376", "retrain_model=big:2376", "retrain_model"])
+def test_an_engine_without_a_task_or_an_address_is_refused(entry: str) -> None:
+    with pytest.raises(
+        ValueError, match=f"SODAI_DOCKER_HOSTS: found '{entry}', expected task=address, .*tcp://"
+    ):
+        settings_from({"SODAI_DOCKER_HOSTS": entry})
+
+
 def test_an_unknown_runner_names_the_two_there_are() -> None:
-    with pytest.raises(ValueError, match="SODAI_RUNNER: found 'podman', expected docker or process"):
+    with pytest.raises(ValueError, match="SODAI_RUNNER: found 'podman', expected docker, process or swarm"):
         settings_from({"SODAI_RUNNER": "podman"})
 
 

@@ -11,8 +11,8 @@ from sodai.datasets import STAGES
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {
-    "alembic", "duckdb", "evidently", "ibis", "lightgbm", "matplotlib", "mlflow", "numpy", "optuna", "pandas",
-    "pyarrow", "requests", "scipy", "shap", "sklearn", "skops", "sqlalchemy",
+    "alembic", "botocore", "duckdb", "evidently", "ibis", "lightgbm", "matplotlib", "mlflow", "numpy",
+    "optuna", "pandas", "pyarrow", "requests", "scipy", "shap", "sklearn", "skops", "sqlalchemy",
 }  # fmt: skip
 
 

@@ -1,0 +1,97 @@
+"""A stage as a service of a Docker swarm, which chooses the host: run once, with a container's limits."""
+
+import time
+import uuid
+from typing import Any
+
+from airflow.providers.docker.operators.docker_swarm import DockerSwarmOperator
+from airflow.sdk import BranchMixIn
+from docker.types import ContainerSpec, Mount, Resources, RestartPolicy, TaskTemplate
+
+from sodai_operators import GIB, DockerStageOperator, branch_taken
+from sodai_results import RESULT_LINE, StageLost, result_of
+
+_POLL_SECONDS = 1
+_RAN = {"complete", "failed"}
+_ENDED = _RAN | {"shutdown", "rejected", "orphaned", "remove"}
+
+
+class SwarmStageOperator(DockerStageOperator, DockerSwarmOperator):
+    """Runs a stage's image on whichever host of the swarm has room.
+
+    The provider's own run merges stdout into the log and tells no exit code, so that it would lose the
+    result: the service is made and followed here, and the provider removes it where the task is killed.
+    A swarm knows no limit of processes and no private network without an overlay network.
+    """
+
+    def _reap(self) -> None:
+        """Remove services of earlier tries that their worker could not remove any more."""
+        own = self.labels if isinstance(self.labels, dict) else {}
+        wanted = [f"{name}={value}" for name, value in own.items() if name != "sodai.try"]
+        for left in self.cli.services(filters={"label": wanted}):
+            self.log.warning("removing the service of an earlier try: %s", left["ID"][:12])
+            self.cli.remove_service(left["ID"])
+
+    def _run(self, memory_gib: float) -> dict[str, Any]:
+        name = f"sodai-{uuid.uuid4().hex[:12]}"
+        self.service = self.cli.create_service(self._template(int(memory_gib * GIB)), name, self.labels)
+        try:
+            status = self._follow_service(name)
+            # The status of a service that never ran has an exit code too, which is 0.
+            if status["State"] not in _RAN:
+                raise StageLost(
+                    f"{self.stage}: the swarm did not run it: {status.get('Err', 'no reason given')}"
+                )
+            stdout = self._output(name, stdout=True)
+            result = result_of(self.stage, status["ContainerStatus"]["ExitCode"], stdout)
+            self.log.info(RESULT_LINE, result["as_of"], result)
+            return result
+        finally:
+            self.cli.remove_service(name)
+            self.service = None
+
+    def _template(self, memory: int) -> TaskTemplate:
+        scratch = Mount("/tmp", None, type="tmpfs", tmpfs_size=GIB, tmpfs_mode=0o1777)
+        return TaskTemplate(
+            ContainerSpec(
+                self.image,
+                args=self.format_command(self.command),
+                env={**self.environment, **self._private_environment},
+                user=self.user,
+                mounts=[*self.mounts, scratch],
+                read_only=True,
+                cap_drop=["ALL"],
+            ),
+            resources=Resources(mem_limit=memory, cpu_limit=int(self.limits.cpus * 1e9)),
+            restart_policy=RestartPolicy(condition="none"),
+            networks=[self.network_mode] if self.network_mode not in ("none", "bridge") else None,
+        )
+
+    def _follow_service(self, name: str) -> dict[str, Any]:
+        """Log stderr line by line, and give the status at the end."""
+        logged = 0
+        while True:
+            tasks = self.cli.tasks(filters={"service": name})
+            status: dict[str, Any] = tasks[0]["Status"] if tasks else {"State": "new"}
+            has_ended = status["State"] in _ENDED
+            lines = self._output(name, stderr=True).splitlines()
+            for line in lines[logged:]:
+                self.log.info("%s", line)
+            logged = len(lines)
+            if has_ended:
+                return status
+            time.sleep(_POLL_SECONDS)
+
+    def _output(self, name: str, stdout: bool = False, stderr: bool = False) -> str:
+        pieces = self.cli.service_logs(name, stdout=stdout, stderr=stderr, is_tty=False)
+        return b"".join(pieces).decode(errors="replace")
+
+
+class SwarmBranchOperator(SwarmStageOperator, BranchMixIn):
+    """A stage as a service, whose result says which task follows."""
+
+    def execute(self, context: Any) -> Any:
+        """Run the stage and skip the branch that it decided against."""
+        result = super().execute(context)
+        self.do_branch(context, branch_taken(result))
+        return result

@@ -1,0 +1,94 @@
+"""`python -m sodai.storage`: what people do with a volume on an object store, beside running stages."""
+
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sodai.datasets import RAW
+from sodai.errors import InputError, SodaiError
+from sodai.working_copy import working_copy
+
+log = logging.getLogger("sodai")
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+Url = Annotated[str, typer.Argument(metavar="URL", help="Root of the volume, s3://bucket/prefix.")]
+_HOUR_SECONDS = 3600
+
+
+def _told(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with expected failures as one line and exit code 1."""
+
+    @wraps(command)
+    def told(**options: Any) -> None:
+        try:
+            command(**options)
+        except SodaiError as error:
+            log.error(" ".join(str(error).split()))
+            raise typer.Exit(1) from None
+
+    return told
+
+
+@app.command()
+@_told
+def load(
+    folder: Annotated[Path, typer.Argument(help="Laid out like raw/.")],
+    url: Url,
+) -> None:
+    """Add the parquet files of a folder to raw/; one of the same name is replaced."""
+    files = sorted(folder.glob("*.parquet"))
+    if not files:
+        raise InputError(f"{folder}: no parquet files, expected transactions, customers and products")
+    with working_copy(url) as copy:
+        raw = copy.root / RAW.relative_path(None)
+        raw.mkdir()
+        copy.add([Path(shutil.copyfile(file, raw / file.name)) for file in files])
+    log.info("%d files in %s/raw", len(files), url)
+
+
+@app.command()
+@_told
+def get(
+    url: Url,
+    paths: Annotated[list[str], typer.Argument(help="Files or folders of the volume, reports for example.")],
+    to: Annotated[Path, typer.Option(help="Folder to put them into, with their paths.")],
+) -> None:
+    """Copy published files to a folder, all from one moment."""
+    with working_copy(url) as copy:
+        copy.bring([copy.root / path for path in paths], ())
+        for path in paths:
+            source, target = copy.root / path, to / path
+            if not source.exists():
+                raise InputError(f"{url}/{path}: nothing is published there, expected a file or folder")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
+            else:
+                shutil.copyfile(source, target)
+
+
+@app.command()
+@_told
+def prune(
+    url: Url,
+    hours: Annotated[
+        float, typer.Option(min=0, help="What no manifest has named for so long; longer than any stage runs.")
+    ] = 24,
+) -> None:
+    """Remove objects that nothing published names: replaced ones, and those of killed stages."""
+    with working_copy(url) as copy:
+        n_removed = copy.prune(time.time() - hours * _HOUR_SECONDS)
+    log.info("%d objects removed from %s", n_removed, url)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    app(prog_name="python -m sodai.storage")

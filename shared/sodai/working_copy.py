@@ -1,0 +1,328 @@
+"""A stage on an object store: it works on a private folder, and one pointer publishes what it made."""
+
+import fcntl
+import logging
+import os
+import random
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sodai.errors import SodaiError, VolumeError
+from sodai.hashes import FileHashes, files_below, sha256_of
+from sodai.manifest import Manifest, Stored
+from sodai.object_store import ObjectStore
+
+log = logging.getLogger("sodai")
+
+ENV_CACHE = "SODAI_CACHE"
+_OBJECTS = "objects"
+_AT_ONCE = 8
+_TRIES = 20
+_PAUSE_SECONDS = 0.1
+_CACHE_SECONDS = 14 * 86_400
+
+
+@contextmanager
+def working_copy(url: str) -> Iterator["WorkingCopy"]:
+    """A private folder for one stage on the object store `url`; it goes when the block ends.
+
+    It lies in the folder that SODAI_CACHE names, which keeps what was brought for other stages of this
+    machine. What killed processes left there goes too.
+
+    Raises:
+        VolumeError: the store does not answer as it should.
+    """
+    cache = Cache(Path(os.environ.get(ENV_CACHE) or Path(tempfile.gettempdir(), "sodai")).resolve())
+    with cache.private_folder() as root:
+        # An interrupted search goes on with its trials, which no publication holds.
+        studies = cache.lasting_folder(f"studies-{uuid.uuid5(uuid.NAMESPACE_URL, url)}")
+        (root / "studies").symlink_to(studies)
+        try:
+            yield WorkingCopy(ObjectStore(url), root, cache)
+        except SodaiError as error:
+            # The folder is gone when somebody reads this.
+            raise type(error)(str(error).replace(str(root), url)) from error
+
+
+class WorkingCopy:
+    """What one stage needs of an object store, below `root`, and the publication of what it made there."""
+
+    def __init__(self, store: ObjectStore, root: Path, cache: "Cache") -> None:
+        self.root, self.name = root, store.url
+        self._store, self._cache = store, cache
+        self._manifest, self._tag = self._read()
+        self._opened = self._manifest
+        self._lasting: Collection[str] = ()
+        self.contents = Published(store, root, self._manifest)
+        self.written = _Written(root)
+
+    def bring(self, paths: Iterable[Path], lasting: Collection[str]) -> None:
+        """Bring files, each checked against its hash.
+
+        Raises:
+            VolumeError: an object is damaged or missing, or the store does not answer as it should.
+        """
+        self._lasting = lasting
+        wanted = {
+            name: stored
+            for path in paths
+            for name, stored in self._opened.below(str(path.relative_to(self.root))).items()
+            if not (self.root / name).exists()
+        }
+        for name in wanted:
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            fetched = list(pool.map(lambda item: self._bring(*item), wanted.items()))
+        log.info(
+            "brought %d files of %s, %.1f MB from there and %.1f MB from %s",
+            len(wanted),
+            self.name,
+            sum(fetched) / 1e6,
+            (sum(stored.size for stored in wanted.values()) - sum(fetched)) / 1e6,
+            self._cache.folder,
+        )
+
+    def publish(self, units: Collection[str]) -> None:
+        """Upload what lies in some files and folders, then replace them in the manifest, all at once.
+
+        Other publications may come between: theirs stays.
+
+        Raises:
+            VolumeError: the manifest does not come to rest, another run changed what this one was built on,
+                or the store does not answer as it should.
+        """
+        files = {
+            str(file.relative_to(self.root)): file
+            for unit in units
+            for file in files_below(self.root / unit)
+            if file.is_file()
+        }
+        self._publish(units, files)
+
+    def add(self, files: Iterable[Path]) -> None:
+        """Publish files below `root` beside what is published.
+
+        Raises:
+            VolumeError: see `publish`.
+        """
+        self._publish((), {str(file.relative_to(self.root)): file for file in files})
+
+    def leave(self, file: Path, text: str) -> None:
+        """Publish a small file beside what is published; nothing where it is there already.
+
+        Raises:
+            VolumeError: see `publish`.
+        """
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        self.add([file])
+
+    def prune(self, before: float) -> int:
+        """Remove the objects that no manifest has named since `before`; how many they were.
+
+        Args:
+            before: seconds since 1970, further back than any publication or reader takes.
+
+        Raises:
+            VolumeError: the store does not answer as it should.
+        """
+        named = {stored.object for stored in self._manifest.files.values()}
+        dropped = self._manifest.dropped
+        stale = [
+            name
+            for name, changed in self._store.objects(_OBJECTS)
+            if name not in named and dropped.get(name, changed.timestamp()) < before
+        ]
+        self._store.delete(stale)
+        self._replace(lambda manifest: manifest.without_dropped(stale))
+        return len(stale)
+
+    def _publish(self, units: Collection[str], files: Mapping[str, Path]) -> None:
+        hashes = {name: self.written.of(file) for name, file in files.items()}
+        uploaded: dict[str, Stored] = {}
+
+        def published(manifest: Manifest) -> Manifest:
+            self._refuse_what_changed(manifest)
+            uploaded.update(self._upload(files, hashes, manifest.by_content().keys() | uploaded.keys()))
+            known = {**manifest.by_content(), **uploaded}
+            stored = {name: known[digest] for name, digest in hashes.items()}
+            return manifest.with_published(units, stored, time.time())
+
+        self._replace(published)
+
+    def _replace(self, change: Callable[[Manifest], Manifest]) -> None:
+        """Change the manifest, starting again from what it has become where another process was faster."""
+        for number in range(_TRIES):
+            following = change(self._manifest)
+            if following == self._manifest:
+                return
+            if tag := self._store.replace_pointer(following.text(), self._tag):
+                self._manifest, self._tag = following, tag
+                return
+            log.info("another run published meanwhile; taking its manifest over")
+            time.sleep(random.uniform(0, _PAUSE_SECONDS * (number + 1)))
+            self._manifest, self._tag = self._read()
+        raise VolumeError(
+            f"{self.name}: other runs replaced the manifest {_TRIES} times while this one tried, expected a "
+            "moment of rest; run the stage again"
+        )
+
+    def _refuse_what_changed(self, manifest: Manifest) -> None:
+        """Stop where what the stage changed is no longer what it was when the stage began."""
+        for name in self._lasting:
+            if manifest.below(name) != self._opened.below(name):
+                raise VolumeError(
+                    f"{self.name}/{name}: another run published it since this one began, expected to be the "
+                    "only one; run the stage again"
+                )
+
+    def _upload(
+        self, files: Mapping[str, Path], hashes: Mapping[str, str], known: Collection[str]
+    ) -> dict[str, Stored]:
+        """Upload the contents that no object holds yet; SHA-256 -> its object."""
+        new = {digest: files[name] for name, digest in hashes.items() if digest not in known}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return dict(zip(new, pool.map(self._upload_one, new.values(), new.keys()), strict=True))
+
+    def _upload_one(self, file: Path, digest: str) -> Stored:
+        # A name of its own each time: an object that nobody names any more never comes into use again, so
+        # that it can be removed.
+        stored = Stored(f"{_OBJECTS}/{digest}-{uuid.uuid4().hex[:8]}", digest, file.stat().st_size)
+        self._store.upload(file, stored.object)
+        self._cache.keep(file, digest)
+        return stored
+
+    def _bring(self, name: str, stored: Stored) -> int:
+        """Bring a file; the bytes that came from the store."""
+        file = self.root / name
+        if self._cache.give(stored.sha256, file):
+            return 0
+        found = self._store.download(stored.object, file)
+        if found != stored.sha256:
+            raise VolumeError(
+                f"{self.name}/{name}: object {stored.object} has the SHA-256 {found[:12]}, expected "
+                f"{stored.sha256[:12]}: it is damaged; run the stage that writes it with --force"
+            )
+        self._cache.keep(file, stored.sha256)
+        return stored.size
+
+    def _read(self) -> tuple[Manifest, str]:
+        text, tag = self._store.read_pointer()
+        return Manifest.of(text, self.name), tag
+
+
+class Published:
+    """What a manifest holds, for content keys: hashes without a download, and the text of small records."""
+
+    def __init__(self, store: ObjectStore, root: Path, manifest: Manifest) -> None:
+        self.root = root
+        self._store, self._manifest = store, manifest
+
+    def of_all(self, paths: Iterable[Path]) -> dict[str, str]:
+        """Path below the root -> SHA-256 of every file of some files and folders; see FileHashes."""
+        found: dict[str, str] = {}
+        for path in paths:
+            name = str(path.relative_to(self.root))
+            below = self._manifest.below(name)
+            found |= {each: stored.sha256 for each, stored in below.items()} or {name: "FileNotFoundError"}
+        return found
+
+    def matching(self, pattern: str) -> list[Path]:
+        """The published files whose path below the root matches, in order."""
+        return [
+            self.root / name for name in sorted(self._manifest.files) if Path("/", name).match(f"/{pattern}")
+        ]
+
+    def text(self, path: Path) -> str:
+        """The text of a small file.
+
+        Raises:
+            OSError: it is not there.
+            VolumeError: the store does not answer as it should.
+        """
+        name = str(path.relative_to(self.root))
+        stored = self._manifest.files.get(name)
+        if stored is None:
+            raise FileNotFoundError(name)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._store.download(stored.object, path)
+        return path.read_text(encoding="utf-8")
+
+    def remember(self) -> None:
+        """Nothing: the manifest does."""
+
+
+class _Written(FileHashes):
+    """What a stage left; an empty folder is as good as none, since no object stands for it."""
+
+    def of_all(self, paths: Iterable[Path]) -> dict[str, str]:
+        found = super().of_all(paths)
+        return {name: found[name] if (self.root / name).is_file() else "FileNotFoundError" for name in found}
+
+
+class Cache:
+    """A folder of this machine: files by the hash of their content, and the private folders of stages."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._objects = folder / _OBJECTS
+        self._private = folder / "private"
+        for each in (self._objects, self._private):
+            each.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def private_folder(self) -> Iterator[Path]:
+        """A folder that goes when the block ends; those of processes that died go first."""
+        self._tidy()
+        folder = self._private / uuid.uuid4().hex
+        unlocked = folder.with_name(f".{folder.name}")
+        unlocked.mkdir()
+        with (unlocked / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            unlocked.rename(folder)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def lasting_folder(self, name: str) -> Path:
+        """A folder that stays."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def keep(self, file: Path, digest: str) -> None:
+        """Share a file that nobody changes in place any more; one that has no second name is not shared."""
+        private = self._objects / f".{uuid.uuid4().hex}"
+        with suppress(OSError):
+            file.chmod(0o444)
+            os.link(file, private)
+            os.replace(private, self._objects / digest)
+
+    def give(self, digest: str, file: Path) -> bool:
+        """Put the content of that hash at `file`; whether it was there, whole."""
+        with suppress(OSError):
+            os.link(self._objects / digest, file)
+            if sha256_of(file) == digest:
+                os.utime(file)
+                return True
+        file.unlink(missing_ok=True)
+        return False
+
+    def _tidy(self) -> None:
+        now = time.time()
+        for kept in self._objects.iterdir():
+            with suppress(OSError):
+                if now - kept.stat().st_mtime > _CACHE_SECONDS:
+                    kept.unlink()
+        for folder in self._private.glob("[!.]*"):
+            with suppress(OSError), (folder / ".lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
