@@ -48,31 +48,16 @@ def retrain_model(
         int, typer.Option(min=1, max=12, help="Closed periods that each trial is tested on.")
     ] = 3,
     search_rows: Annotated[
-        int,
-        typer.Option(
-            min=1000,
-            help="Rows that a trial learns from, about; a twentieth of the table where that is more. "
-            "Half as many test it.",
-        ),
+        int, typer.Option(min=1000, help="Rows that a trial learns from, about; half as many test it.")
     ] = 40_000,
     final_rows: Annotated[
-        int,
-        typer.Option(
-            min=1000,
-            help="Rows that the best trials learn from once more, about; a fifth of the table where "
-            "that is more.",
-        ),
+        int, typer.Option(min=1000, help="Rows that the best trials learn from once more, about.")
     ] = 250_000,
     fit_rows: Annotated[
         int, typer.Option(min=1000, help="Rows that the final fit learns from, about.")
-    ] = 2_500_000,
+    ] = 1_000_000,
     blend_rows: Annotated[
-        int,
-        typer.Option(
-            min=1000,
-            help="Rows that a fold of the blend learns from, about; a twelfth of the table where that "
-            "is more.",
-        ),
+        int, typer.Option(min=1000, help="Rows that a fold of the blend learns from, about.")
     ] = 100_000,
     members: Annotated[
         str, typer.Option(help="What may be blended: of classifier, ranker, momentum, with commas.")
@@ -93,9 +78,6 @@ def retrain_model(
     registry = Registry(volume, tracking_uri)
     table = _rows_to_learn_from(volume, period)
     lessons = _lessons(table, period, seed)
-    # A table of many customers and products has more to tell apart than a sample of fixed size shows.
-    search_rows = max(search_rows, table.num_rows // 20)
-    final_rows, blend_rows = max(final_rows, table.num_rows // 5), max(blend_rows, table.num_rows // 12)
     training_sha256 = sha256_of(volume.existing(TRAINING, period.as_of))
 
     key = core.study_key(training_sha256, seed=seed, folds=folds, rows=search_rows)
