@@ -1,6 +1,7 @@
 """Volumes that the tests of several stages start from."""
 
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,13 @@ def scored_week(tmp_path_factory: pytest.TempPathFactory) -> ScoredWeek:
 
 
 @pytest.fixture
-def scored_volume(scored_week: ScoredWeek, tmp_path: Path) -> Volume:
+def volume(scored_week: ScoredWeek, tmp_path: Path) -> Volume:
     """A copy of `scored_week` that a test may write to."""
     shutil.copytree(scored_week.root, tmp_path / "volume")
     return Volume(tmp_path / "volume")
+
+
+@pytest.fixture
+def as_of(scored_week: ScoredWeek) -> date:
+    """First day of the period of `scored_week`."""
+    return scored_week.as_of

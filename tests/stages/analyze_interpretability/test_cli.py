@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from made_week import ScoredWeek, files_of, run_stage
+from made_week import files_of, run_stage
 from sodai.datasets import IMPORTANCE, PREDICTIONS, REASONS, RECOMMENDATIONS, SCORING, SHAP_PAGE
 from sodai.features import FEATURE_NAMES
 from sodai.volume import Volume
@@ -17,16 +17,6 @@ STAGE = "analyze_interpretability"
 pytestmark = pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning")
 
 OPTIONS = ("--k", "3", "--max-rows", "100")
-
-
-@pytest.fixture
-def volume(scored_volume: Volume) -> Volume:
-    return scored_volume
-
-
-@pytest.fixture
-def as_of(scored_week: ScoredWeek) -> date:
-    return scored_week.as_of
 
 
 def test_reasons_are_given_for_exactly_what_is_published(volume: Volume, as_of: date) -> None:

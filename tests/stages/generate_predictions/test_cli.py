@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from made_week import N_CUSTOMERS, ScoredWeek, files_of, run_stage, start_stage
+from made_week import N_CUSTOMERS, files_of, run_stage, start_stage
 from sodai.datasets import (
     CUSTOMERS,
     FORECASTS,
@@ -23,16 +23,6 @@ from sodai.model import load_model
 from sodai.volume import Volume
 
 STAGE = "generate_predictions"
-
-
-@pytest.fixture
-def volume(scored_volume: Volume) -> Volume:
-    return scored_volume
-
-
-@pytest.fixture
-def as_of(scored_week: ScoredWeek) -> date:
-    return scored_week.as_of
 
 
 def test_every_customer_gets_k_products_and_ranks_are_permutations(volume: Volume, as_of: date) -> None:

@@ -27,16 +27,6 @@ from sodai.volume import Volume
 STAGE = "generate_predictions"
 
 
-@pytest.fixture
-def volume(scored_volume: Volume) -> Volume:
-    return scored_volume
-
-
-@pytest.fixture
-def as_of(scored_week: ScoredWeek) -> date:
-    return scored_week.as_of
-
-
 def score(root: Path, as_of: date, n_shards: int) -> None:
     for number in range(n_shards):
         outcome = run_stage(STAGE, root, str(as_of), "--shard", str(number), "--shards", str(n_shards))

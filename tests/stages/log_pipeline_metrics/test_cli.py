@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pytest
 
-from made_week import ScoredWeek, files_of, run_stage, write_record, write_verdict
+from made_week import files_of, run_stage, write_record, write_verdict
 from sodai.datasets import (
     DECISION,
     DRIFT_TABLE,
@@ -26,17 +26,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:The set_(bad|over|under) functio
 
 
 @pytest.fixture
-def as_of(scored_week: ScoredWeek) -> date:
-    return scored_week.as_of
-
-
-@pytest.fixture
-def volume(scored_volume: Volume, as_of: date) -> Volume:
+def volume(volume: Volume, as_of: date) -> Volume:
     """A volume after generate_predictions, in a week that trained the first version."""
     for stage in ("analyze_interpretability", "generate_predictions"):
-        assert run_stage(stage, scored_volume.root, str(as_of), "--k", "5").code == 0
-    write_verdict(scored_volume, as_of)
-    return scored_volume
+        assert run_stage(stage, volume.root, str(as_of), "--k", "5").code == 0
+    write_verdict(volume, as_of)
+    return volume
 
 
 def test_a_first_week_has_a_page_a_row_and_an_mlflow_run(volume: Volume, as_of: date) -> None:
