@@ -16,6 +16,8 @@ FORCE ?=
 WEEKS ?=
 ROWS ?=
 SINCE ?=
+SCALE ?=
+IMAGES ?=
 SPARK ?=
 
 PYTHON ?= python3
@@ -50,9 +52,9 @@ backtest: env ## Replay periods: DATA=folder WEEKS="2025-01-01:5 2025-01-06" [SI
 	    --out "$(OUT)" --trials $(TRIALS) $(if $(SINCE),--since $(SINCE))
 
 .PHONY: bench
-bench: env ## The backtest on Complete Journey: [ONLY="beverages product_id"] [TRIALS=50]; or stages by size: SCALE="1_000_000"
+bench: env ## The backtest on Complete Journey: [ONLY="beverages product_id"] [TRIALS=50]; or stages by size: SCALE="1_000_000"; or images: IMAGES=1
 	@PYTHONPATH=shared:dags:tests .venv/bin/python -m \
-	    $(if $(SCALE),benchmarks.scale --sizes $(SCALE),benchmarks --trials $(TRIALS) $(if $(ONLY),--only $(ONLY)))
+	    $(if $(IMAGES),benchmarks.image_builds,$(if $(SCALE),benchmarks.scale --sizes $(SCALE),benchmarks --trials $(TRIALS) $(if $(ONLY),--only $(ONLY))))
 
 .PHONY: bench-data
 bench-data: env ## Make sales of any size as input: ROWS=10_000_000 [OUT=data]

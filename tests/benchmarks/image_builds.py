@@ -1,0 +1,92 @@
+"""`make bench IMAGES=1`: how large the images are, and how long they take cold and after a changed line.
+
+A copy of the project builds under a tag of its own; what the engine's cache holds of others is not used
+for the cold build, and packages come from wherever the machine gets them.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / ".cache" / "bench" / "images.csv"
+TAG = "bench"
+CHANGED = "create_features"
+
+
+def build_seconds(root: Path, *options: str) -> float:
+    """Seconds that `images/build.sh` takes in a copy of the project."""
+    started = time.perf_counter()
+    subprocess.run([root / "images/build.sh", *options], check=True, env={**os.environ, "TAG": TAG})
+    return time.perf_counter() - started
+
+
+def change_a_line(file: Path) -> None:
+    """Add a line to a program, as whoever works on it does."""
+    file.write_text(file.read_text() + "# A line more.\n")
+
+
+def sizes() -> dict[str, float]:
+    """Name of each image of the tag -> MB."""
+    listed = _docker("image", "ls", "--filter", f"reference=sodai/*:{TAG}", "--format", "{{.Repository}}")
+    names = sorted(listed.split())
+    return {
+        name: int(_docker("image", "inspect", "--format", "{{.Size}}", f"{name}:{TAG}")) / 1e6
+        for name in names
+    }
+
+
+def measure(root: Path) -> pd.DataFrame:
+    """Build a copy of the project below `root` cold, then after a changed line.
+
+    Returns:
+        what, value, unit: both times in seconds, then the size of each image in MB.
+    """
+    _copy(root)
+    cold = build_seconds(root, "--no-cache")
+    change_a_line(root / "stages" / CHANGED / "cli.py")
+    changed = build_seconds(root, CHANGED)
+    everything = build_seconds(root)
+    try:
+        rows = [
+            ("all images, cold", cold, "s"),
+            (f"{CHANGED} after a changed line", changed, "s"),
+            ("all images where nothing changed", everything, "s"),
+            *((name, size, "MB") for name, size in sizes().items()),
+        ]
+    finally:
+        _docker("image", "rm", *(f"{name}:{TAG}" for name in sizes()))
+    return pd.DataFrame(rows, columns=["what", "value", "unit"])
+
+
+def _copy(root: Path) -> None:
+    """The files that git knows, which is what an image may hold."""
+    files = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], check=True, capture_output=True, text=True)
+    for name in filter(None, files.stdout.split("\0")):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, root / name)
+
+
+def _docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    argparse.ArgumentParser(prog="bench", description=__doc__).parse_args(arguments)
+    with TemporaryDirectory() as folder:
+        table = measure(Path(folder))
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(FILE, index=False)
+    print(table.to_string(index=False, float_format=lambda value: f"{value:,.1f}"))
+
+
+if __name__ == "__main__":
+    main()

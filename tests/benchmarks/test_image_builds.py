@@ -1,0 +1,29 @@
+"""What the benchmark of images asks of the engine."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks import image_builds
+
+
+def test_a_changed_line_leaves_the_program_as_it_was(tmp_path: Path) -> None:
+    program = tmp_path / "cli.py"
+    program.write_text("answer = 42\n")
+    image_builds.change_a_line(program)
+    assert program.read_text() == "answer = 42\n# A line more.\n"
+
+
+@pytest.mark.docker
+def test_sizes_are_those_of_the_images_of_the_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_builds, "TAG", "bench-test")
+    assert image_builds.sizes() == {}
+    image = "sodai/create_features"
+    subprocess.run(["docker", "tag", f"{image}:latest", f"{image}:bench-test"], check=True)
+    try:
+        found = image_builds.sizes()
+    finally:
+        subprocess.run(["docker", "image", "rm", f"{image}:bench-test"], check=True, capture_output=True)
+    assert list(found) == [image]
+    assert 100 < found[image] < 2000
