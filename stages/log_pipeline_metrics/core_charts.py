@@ -28,7 +28,7 @@ def weekly_lines(title: str, index: Sequence[date], lines: Sequence[Line], from_
             known = [float("nan") if value is None else value for value in values]
             axes.plot(days, known, marker="o", markersize=4, color=colour, label=label)
         if from_zero:
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
         if len(index) == 1:
             axes.set_xticks(days, [index[0].isoformat()])
         if len(lines) > 1:
