@@ -95,7 +95,7 @@ test: env browser ## Run the tests; those in containers only if a Docker engine 
 	    echo "test: no chromium, tests that need it are left out; apt-get install chromium chromium-driver"; \
 	    left_out="$${left_out:+$$left_out and }not browser"; \
 	fi; \
-	.venv/bin/python -m pytest -m "$$left_out" $(TESTS)
+	.venv/bin/python -m pytest --durations 15 -m "$$left_out" $(TESTS)
 
 .PHONY: browser
 browser: ## Install the browser that tests drive, on Debian and as root

@@ -246,7 +246,8 @@ def test_on_an_object_store_a_stage_sees_a_volume_of_its_host_and_is_told_where_
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SESSION_TOKEN": "", "HOME": "/root"}
     settings = settings_from({"SODAI_VOLUME": "s3://bucket/sodai", **keys})
     assert (settings.is_object_store, settings.mounted, settings.is_folder) == (True, "sodai_cache", False)
-    assert settings.stage_environment == {"SODAI_DATA": "s3://bucket/sodai"}
+    told = {"SODAI_DATA": "s3://bucket/sodai", "SODAI_ENGINE": "duckdb"}
+    assert settings.stage_environment == told
     assert settings.object_store == {"AWS_ACCESS_KEY_ID": "key"}
     assert "key" not in repr(settings)
 
