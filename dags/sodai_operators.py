@@ -1,165 +1,25 @@
-"""One stage as one task: the same interface on containers and on processes, chosen in one place."""
+"""One stage as one task: the same interface on every runner, chosen in one place."""
 
-import os
-from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
-from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import BaseOperator, BranchMixIn
-from airflow.sdk.exceptions import AirflowException
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import Mount
 
-from sodai_arguments import branch_of, stage_arguments
+from sodai_arguments import branch_of
+from sodai_docker_operator import DockerStageOperator
 from sodai_process_operator import ProcessStageOperator
 from sodai_resources import resources_of
-from sodai_results import RESULT_LINE, StageFailed, StageLost, StageOutOfMemory, result_of
-from sodai_settings import DOCKER, SWARM, Settings, settings_from
-
-GIB = 2**30
-_MEMORY = "memory_gib"
+from sodai_results import StageFailed
+from sodai_settings import DOCKER, PROCESS, SWARM, settings_from
+from sodai_swarm_operator import SwarmStageOperator
 
 
-class DockerStageOperator(DockerOperator):
-    """Runs a stage's image with hard limits, one container a task at a time."""
-
-    template_fields: Sequence[str] = (*DockerOperator.template_fields, "labels")
-    ui_color = "#d6e8fa"
-
-    def __init__(
-        self, *, task_id: str, stage: str, settings: Settings, shard: int | None = None, **kwargs: Any
-    ) -> None:
-        self.stage = stage
-        self.limits = resources_of(task_id)
-        super().__init__(
-            task_id=task_id,
-            image=settings.image(stage),
-            **settings.engine_options(task_id),
-            command=stage_arguments(stage, settings.shards, shard),
-            environment=settings.stage_environment,
-            # Apart, so that Airflow shows and keeps no secret.
-            private_environment=dict(settings.object_store) if settings.is_object_store else {},
-            mounts=[_mount(settings)],
-            mount_tmp_dir=False,
-            network_mode=settings.network or ("bridge" if settings.is_object_store else "none"),
-            user=_owner(settings),
-            auto_remove="force",
-            labels={
-                "sodai.dag": "{{ dag.dag_id }}",
-                "sodai.run": "{{ run_id }}",
-                "sodai.task": task_id,
-                "sodai.map_index": "{{ ti.map_index }}",
-                "sodai.try": "{{ ti.try_number }}",
-            },
-            **kwargs,
-        )
-
-    def execute(self, context: Any) -> Any:
-        """Run the stage, its log line by line, and give its result.
-
-        After a try that was killed for its memory, the next one gets more.
-
-        Raises:
-            StageFailed: there is no such image, or the most memory that the stage may have is too little.
-            StageLost: the engine does not answer, or lost the container.
-        """
-        self._normalize_mounts()
-        # Airflow's store outlives a try, as no XCom does.
-        store = context["task_state_store"]
-        memory_gib = max(self.limits.memory_gib, float(store.get(_MEMORY, 0)))
-        if memory_gib > self.limits.memory_gib:
-            told = "the try before was killed for its memory: this one gets %g GiB, the most is %g"
-            self.log.warning(told, memory_gib, self.limits.max_memory_gib)
-        try:
-            self._reach()
-            self._reap()
-            return self._run(memory_gib)
-        except StageOutOfMemory as error:
-            more = self.limits.after_out_of_memory(memory_gib)
-            if more <= memory_gib:
-                raise StageFailed(f"{error}; it had {memory_gib:g} GiB, its max_memory_gib") from error
-            store.set(_MEMORY, more)
-            raise
-        except ImageNotFound as error:
-            raise StageFailed(f"{self.stage}: image {self.image} is missing; run make images") from error
-        except (APIError, DockerException, OSError) as error:
-            raise StageLost(f"{self.stage}: Docker engine: {error}") from error
-
-    def _reach(self) -> None:
-        """Make sure that an engine answers; the hook's own error names neither stage nor engine."""
-        try:
-            self.cli.ping()
-        except AirflowException as error:
-            raise StageLost(f"{self.stage}: Docker engine: {error}") from error
-
-    def _reap(self) -> None:
-        """Remove containers of earlier tries that their worker could not remove any more."""
-        own = self.labels if isinstance(self.labels, dict) else {}
-        wanted = [f"{name}={value}" for name, value in own.items() if name != "sodai.try"]
-        for left in self.cli.containers(all=True, filters={"label": wanted}):
-            self.log.warning("removing the container of an earlier try: %s", left["Id"][:12])
-            self.cli.remove_container(left["Id"], force=True)
-
-    def _run(self, memory_gib: float) -> dict[str, Any]:
-        self.container = self.cli.create_container(
-            image=self.image,
-            command=self.format_command(self.command),
-            environment={**self.environment, **self._private_environment},
-            user=self.user,
-            labels=self.labels,
-            host_config=self._host_config(int(memory_gib * GIB)),
-        )
-        identifier = self.container["Id"]
-        try:
-            # Apart, because merged they arrive in no fixed order and the result is lost among the log.
-            stream = self.cli.attach(identifier, stdout=True, stderr=True, stream=True, demux=True)
-            self.cli.start(identifier)
-            stdout = self._follow(stream)
-            exit_code = self.cli.wait(identifier)["StatusCode"]
-            state = self.cli.inspect_container(identifier)["State"]
-            result = result_of(self.stage, exit_code, stdout, out_of_memory=state["OOMKilled"])
-            self.log.info(RESULT_LINE, result["as_of"], result)
-            return result
-        finally:
-            with suppress(NotFound):
-                self.cli.remove_container(identifier, force=True)
-
-    def _follow(self, stream: Any) -> str:
-        """Log stderr line by line, and give all of stdout."""
-        stdout, pending = b"", b""
-        for out, err in stream:
-            stdout += out or b""
-            *lines, pending = (pending + (err or b"")).split(b"\n")
-            for line in lines:
-                self.log.info("%s", line.decode(errors="replace").rstrip())
-        if pending:
-            self.log.info("%s", pending.decode(errors="replace").rstrip())
-        return stdout.decode(errors="replace")
-
-    def _host_config(self, memory: int) -> Any:
-        return self.cli.create_host_config(
-            mounts=self.mounts,
-            network_mode=self.network_mode,
-            mem_limit=memory,
-            memswap_limit=memory,
-            nano_cpus=int(self.limits.cpus * 1e9),
-            pids_limit=self.limits.processes,
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges:true"],
-            read_only=True,
-            tmpfs={"/tmp": "rw,mode=1777,size=1g"},
-        )
-
-
+# Each has an `execute` of its own: Airflow guards the method only where an operator's class defines it.
 class ProcessBranchOperator(ProcessStageOperator, BranchMixIn):
     """A stage as a process, whose result says which task follows."""
 
-    def execute(self, context: Any) -> dict[str, Any]:
+    def execute(self, context: Any) -> Any:
         """Run the stage and skip the branch that it decided against."""
-        result = super().execute(context)
-        self.do_branch(context, branch_taken(result))
-        return result
+        return _branched(self, context, super().execute(context))
 
 
 class DockerBranchOperator(DockerStageOperator, BranchMixIn):
@@ -167,20 +27,25 @@ class DockerBranchOperator(DockerStageOperator, BranchMixIn):
 
     def execute(self, context: Any) -> Any:
         """Run the stage and skip the branch that it decided against."""
-        result = super().execute(context)
-        self.do_branch(context, branch_taken(result))
-        return result
+        return _branched(self, context, super().execute(context))
 
 
-def _operator(runner: str, branches: bool) -> Any:
-    if runner == SWARM:
-        # Here, because it builds on what stands above.
-        from sodai_swarm import SwarmBranchOperator, SwarmStageOperator
+class SwarmBranchOperator(SwarmStageOperator, BranchMixIn):
+    """A stage as a service, whose result says which task follows."""
 
-        return SwarmBranchOperator if branches else SwarmStageOperator
-    if runner == DOCKER:
-        return DockerBranchOperator if branches else DockerStageOperator
-    return ProcessBranchOperator if branches else ProcessStageOperator
+    def execute(self, context: Any) -> Any:
+        """Run the stage and skip the branch that it decided against."""
+        return _branched(self, context, super().execute(context))
+
+
+_OPERATORS: dict[tuple[str, bool], Any] = {
+    (DOCKER, False): DockerStageOperator,
+    (DOCKER, True): DockerBranchOperator,
+    (PROCESS, False): ProcessStageOperator,
+    (PROCESS, True): ProcessBranchOperator,
+    (SWARM, False): SwarmStageOperator,
+    (SWARM, True): SwarmBranchOperator,
+}
 
 
 def stage_task(stage: str, doc: str, branches: bool = False) -> BaseOperator:
@@ -192,7 +57,7 @@ def stage_task(stage: str, doc: str, branches: bool = False) -> BaseOperator:
         branches: whether its result says which task follows.
     """
     settings = settings_from()
-    return _operator(settings.runner, branches)(
+    return _OPERATORS[settings.runner, branches](
         stage=stage, settings=settings, doc_md=doc, **_task_options(stage)
     )
 
@@ -211,7 +76,7 @@ def shard_tasks(task_id: str, stage: str, doc: str) -> list[Any]:
     settings = settings_from()
     if settings.shards == 1:
         return []
-    mapped = _operator(settings.runner, False).partial(
+    mapped = _OPERATORS[settings.runner, False].partial(
         stage=stage, settings=settings, doc_md=doc, **_task_options(task_id)
     )
     return [mapped.expand(shard=list(range(settings.shards)))]
@@ -228,25 +93,15 @@ def _task_options(task_id: str) -> dict[str, Any]:
     }
 
 
-def branch_taken(result: dict[str, Any]) -> str:
-    """The task that a result decided for.
+def _branched(task: BranchMixIn, context: Any, result: dict[str, Any]) -> dict[str, Any]:
+    """The result, once what it decided against is skipped.
 
     Raises:
         StageFailed: it names no branch.
     """
     try:
-        return branch_of(result)
+        branch = branch_of(result)
     except ValueError as error:
         raise StageFailed(str(error)) from error
-
-
-def _mount(settings: Settings) -> Mount:
-    return Mount(target="/data", source=settings.mounted, type="bind" if settings.is_folder else "volume")
-
-
-def _owner(settings: Settings) -> str | None:
-    """Whoever owns the folder, so that a stage can write there; the image's own user for a volume."""
-    if not settings.is_folder or not os.path.isdir(settings.mounted):
-        return None
-    owner = os.stat(settings.mounted)
-    return f"{owner.st_uid}:{owner.st_gid}"
+    task.do_branch(context, branch)
+    return result

@@ -5,10 +5,9 @@ import uuid
 from typing import Any
 
 from airflow.providers.docker.operators.docker_swarm import DockerSwarmOperator
-from airflow.sdk import BranchMixIn
 from docker.types import ContainerSpec, Mount, Resources, RestartPolicy, TaskTemplate
 
-from sodai_operators import GIB, DockerStageOperator, branch_taken
+from sodai_docker_operator import GIB, DockerStageOperator
 from sodai_results import RESULT_LINE, StageLost, result_of
 
 _POLL_SECONDS = 1
@@ -26,9 +25,7 @@ class SwarmStageOperator(DockerStageOperator, DockerSwarmOperator):
 
     def _reap(self) -> None:
         """Remove services of earlier tries that their worker could not remove any more."""
-        own = self.labels if isinstance(self.labels, dict) else {}
-        wanted = [f"{name}={value}" for name, value in own.items() if name != "sodai.try"]
-        for left in self.cli.services(filters={"label": wanted}):
+        for left in self.cli.services(filters={"label": self._labels_of_any_try()}):
             self.log.warning("removing the service of an earlier try: %s", left["ID"][:12])
             self.cli.remove_service(left["ID"])
 
@@ -85,13 +82,3 @@ class SwarmStageOperator(DockerStageOperator, DockerSwarmOperator):
     def _output(self, name: str, stdout: bool = False, stderr: bool = False) -> str:
         pieces = self.cli.service_logs(name, stdout=stdout, stderr=stderr, is_tty=False)
         return b"".join(pieces).decode(errors="replace")
-
-
-class SwarmBranchOperator(SwarmStageOperator, BranchMixIn):
-    """A stage as a service, whose result says which task follows."""
-
-    def execute(self, context: Any) -> Any:
-        """Run the stage and skip the branch that it decided against."""
-        result = super().execute(context)
-        self.do_branch(context, branch_taken(result))
-        return result
