@@ -177,11 +177,13 @@ def _missing_share(volume: "Volume", period: "Period", table: "pa.Table") -> flo
     import pyarrow.compute as pc
 
     from retrain_model.core import missing_share, pairs_by_period
+    from sodai.metrics import PAIR
     from sodai.warehouse import read_transactions
 
     cutoffs, customers = pc.unique(table["cutoff"]).to_pylist(), pc.unique(table["customer_id"])
     # A large training table holds some customers alone.
-    purchases = read_transactions(volume, period.back(1).as_of, min(cutoffs), customers).to_pandas()
+    columns = [*PAIR, "purchase_date"]
+    purchases = read_transactions(volume, period.back(1).as_of, min(cutoffs), customers, columns).to_pandas()
     n_bought = pairs_by_period(purchases, cutoffs, period.horizon_days)
     return missing_share(n_bought, pc.sum(table["target"]).as_py())
 
