@@ -55,7 +55,7 @@ def retrain_model(
     ] = 250_000,
     fit_rows: Annotated[
         int, typer.Option(min=1000, help="Rows that the final fit learns from, about.")
-    ] = 1_000_000,
+    ] = 2_000_000,
     blend_rows: Annotated[
         int, typer.Option(min=1000, help="Rows that a fold of the blend learns from, about.")
     ] = 100_000,
@@ -66,7 +66,7 @@ def retrain_model(
     tracking_uri: TrackingUri = None,
 ) -> dict[str, Any]:
     """Search parameters with Optuna, fit, calibrate and register a challenger."""
-    from retrain_model import core, core_blend
+    from retrain_model import core, core_blend, core_search
     from sodai.hashes import sha256_of
     from sodai.model import TrainedModel
     from sodai.periods import Period, parse_date
@@ -80,14 +80,13 @@ def retrain_model(
     lessons = _lessons(table, period, seed)
     training_sha256 = sha256_of(volume.existing(TRAINING, period.as_of))
 
-    key = core.study_key(training_sha256, seed=seed, folds=folds, rows=search_rows)
+    key = core.study_key(training_sha256, code=_code(), seed=seed, folds=folds, rows=search_rows)
     journal = volume.path(STUDIES, period.as_of) / f"{key}.journal"
     found, finalists = _search(journal, lessons, trials, folds, search_rows, final_rows)
-    params = finalists[0].params
-
-    tested = core_blend.tested_periods(lessons.folds(folds, blend_rows), params, seed, wanted)
+    tested = core_blend.tested_periods(lessons.folds(folds, blend_rows), finalists[0].params, seed, wanted)
     blend = core_blend.choose(tested)
     log.info("blend %s of %s", blend.weights, blend.figures)
+    params = core_search.slowed(finalists[0].params)
     pipeline = core.fit_final(lessons, params, blend.weights, fit_rows)
     model = TrainedModel(
         pipeline,
@@ -105,6 +104,14 @@ def retrain_model(
         ),
     )
     return _publish(volume, period, registry, model, found, finalists, table)
+
+
+def _code() -> str:
+    """Of this stage and what it shares: trials of other code are trials of another search."""
+    import sodai
+    from sodai.content_key import code_digest
+
+    return code_digest(*(Path(file).parent for file in (sodai.__file__, __file__)))
 
 
 def _members(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from retrain_model.core_folds import EncodedFold, PreparedFold, encode, evaluate_fold, prepare
 from retrain_model.core_rows import Fold, Rows
-from retrain_model.core_search import N_FINALISTS, finalists
+from retrain_model.core_search import N_FINALISTS, finalists, slowed
 from retrain_model.workers import fold_workers
 from sodai.features import CATEGORICAL_NAMES
 
@@ -71,6 +71,15 @@ def test_what_counts_for_finalists_is_their_value_on_many_rows(folds: list[Prepa
         **trials[1].params,
         "n_estimators": int(np.median([trees for _, trees in results])),
         "subsample_freq": 1,
+    }
+
+
+def test_the_final_fit_takes_steps_half_as_large_and_twice_as_many() -> None:
+    assert slowed({**PARAMS, "n_estimators": 90}) == {
+        "learning_rate": 0.05,
+        "n_estimators": 180,
+        "num_leaves": 7,
+        "min_child_samples": 20,
     }
 
 
