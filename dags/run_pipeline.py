@@ -13,9 +13,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from run_volume import ROOT, RunVolume, run_volume
 from sodai_settings import DOCKER, PROCESS
 
-ROOT = Path(__file__).resolve().parent.parent
 # Several of Airflow's commands in one process, which imports it once, and with a garbage collector that
 # does not look again and again through all that the start makes and keeps.
 _AIRFLOW = """
@@ -34,15 +34,14 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 def main(arguments: Sequence[str]) -> int:
     """Run the pipeline with command-line arguments; gives the exit code."""
     options = _parse(arguments)
-    volume = options.out.resolve()
     try:
-        prepare_raw(options.data, volume / "raw")
-    except (OSError, subprocess.CalledProcessError) as error:
+        volume = run_volume(options.out)
+        volume.prepare(options.data)
+    except OSError as error:
         print(f"run: {options.data or 'example data'}: {error}", file=sys.stderr)
         return 1
-    print(
-        f"run: stages as {'containers' if options.runner == DOCKER else 'local processes'}, volume {volume}"
-    )
+    how = "containers" if options.runner == DOCKER else "local processes"
+    print(f"run: stages as {how}, volume {volume.name}")
     if options.runner == PROCESS and not _engine_answers():
         print("run: no Docker engine answers, so stages run as local processes; make engine starts one")
     params = {
@@ -56,32 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     return _run(volume, options.runner, params)
 
 
-def prepare_raw(source: Path | None, raw: Path) -> None:
-    """Bring the files of `source` into raw/, or the example data where no source is given.
-
-    New and changed files are copied under a private name and renamed; nothing is deleted.
-
-    Raises:
-        FileNotFoundError: `source` is no folder with parquet files.
-    """
-    raw.mkdir(parents=True, exist_ok=True)
-    if source is None:
-        command = [str(ROOT / ".venv/bin/python"), "-m", "example_data", str(raw)]
-        subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT / "shared")})
-        return
-    files = sorted(source.glob("*.parquet"))
-    if not files:
-        raise FileNotFoundError("no parquet files, expected transactions, customers and products")
-    for file in files:
-        target = raw / file.name
-        if file.resolve() == target.resolve() or (target.exists() and _same(file, target)):
-            continue
-        private = raw / f".{file.name}.part"
-        shutil.copyfile(file, private)
-        os.replace(private, target)
-
-
-def airflow_environment(home: Path, volume: Path, runner: str) -> dict[str, str]:
+def airflow_environment(home: Path, volume: str, runner: str) -> dict[str, str]:
     """The environment of an Airflow that lives in a folder: SQLite, no examples, nothing sent out."""
     return {
         **os.environ,
@@ -96,24 +70,24 @@ def airflow_environment(home: Path, volume: Path, runner: str) -> dict[str, str]
         "PYTHONPATH": str(ROOT / "dags"),
         "PYTHONUNBUFFERED": "1",
         "SODAI_RUNNER": runner,
-        "SODAI_VOLUME": str(volume),
+        "SODAI_VOLUME": volume,
     }
 
 
-def _run(volume: Path, runner: str, params: dict[str, Any]) -> int:
-    home = volume / ".airflow"
+def _run(volume: RunVolume, runner: str, params: dict[str, Any]) -> int:
+    home = volume.home / ".airflow"
     home.mkdir(parents=True, exist_ok=True)
     migrated = home / "migrated"
     commands = [["airflow", "dags", "test", DAG_ID, "--conf", json.dumps(params)]]
     if not migrated.exists():
         commands.insert(0, ["airflow", "db", "migrate"])
-    log = volume / "logs" / f"run-{time.strftime('%Y%m%d-%H%M%S')}.log"
+    log = volume.home / "logs" / f"run-{time.strftime('%Y%m%d-%H%M%S')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with log.open("w", encoding="utf-8", buffering=1) as written:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _AIRFLOW, json.dumps(commands)],
-            env={**airflow_environment(home, volume, runner), "SODAI_EARLY_START": "1"},
+            env={**airflow_environment(home, volume.name, runner), "SODAI_EARLY_START": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -161,16 +135,15 @@ def _show(lines: Iterator[str]) -> tuple[str | None, str | None]:
     return as_of, error
 
 
-def _summarize(volume: Path, as_of: str, seconds: float, log: Path) -> None:
-    weeks = volume / "weeks" / as_of
-    decision = json.loads((weeks / "detect_data_drift" / "decision.json").read_text())
-    evaluation = json.loads((weeks / "evaluate_model" / "evaluation.json").read_text())
+def _summarize(volume: RunVolume, as_of: str, seconds: float, log: Path) -> None:
+    decision = volume.read_json(f"weeks/{as_of}/detect_data_drift/decision.json")
+    evaluation = volume.read_json(f"weeks/{as_of}/evaluate_model/evaluation.json")
     published = evaluation["published"]
     print(f"run: week of {as_of} published in {seconds:.0f} s")
     print(f"  decision         {decision['branch']} ({decision['rule']}): {decision['reason']}")
     print(f"  model            version {published['version']}, {evaluation['reason']}")
-    print(f"  recommendations  {volume / 'predictions' / f'week={as_of}'}")
-    print(f"  pages            {volume / 'reports' / as_of / 'index.html'}")
+    print(f"  recommendations  {volume.place(f'predictions/week={as_of}')}")
+    print(f"  pages            {volume.place(f'reports/{as_of}/index.html')}")
     print(f"  full log         {log}")
 
 
@@ -180,7 +153,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--as-of", type=_date, help="first day to predict; the day after the newest purchase")
     parser.add_argument("--horizon", type=int, default=7, help="days to predict")
     parser.add_argument("--runner", choices=[DOCKER, PROCESS], required=True)
-    parser.add_argument("--out", type=Path, default=Path("data"), help="root of the volume")
+    parser.add_argument("--out", default="data", help="root of the volume, a folder or s3://bucket/prefix")
     parser.add_argument("--trials", type=int, default=50, help="Optuna trials")
     parser.add_argument("--k", type=int, default=10, help="products per customer")
     parser.add_argument("--force-retrain", action="store_true", help="train again in any case")
@@ -196,10 +169,6 @@ def _engine_answers() -> bool:
     if shutil.which("docker") is None:
         return False
     return subprocess.run(["docker", "version"], capture_output=True, check=False).returncode == 0
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
 
 
 if __name__ == "__main__":

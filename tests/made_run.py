@@ -15,7 +15,7 @@ from pathlib import Path
 
 from made_data import make_raw
 from made_week import files_of
-from run_pipeline import ROOT
+from run_volume import ROOT
 
 # Every week beyond the twelfth is one more period to learn from, which each run makes features of.
 N_CUSTOMERS, N_PRODUCTS, N_WEEKS, N_TRIALS = 30, 16, 14, 3
@@ -96,7 +96,7 @@ def make_two_weeks(history: History, root: Path) -> TwoWeeks:
 
 
 def run_pipeline(
-    data: Path, root: Path, *options: str, runner: str = PROCESS, env: Mapping[str, str] | None = None
+    data: Path, root: Path | str, *options: str, runner: str = PROCESS, env: Mapping[str, str] | None = None
 ) -> Run:
     """Run the pipeline to its end."""
     process = start_pipeline(data, root, *options, runner=runner, env=env)
@@ -105,11 +105,12 @@ def run_pipeline(
 
 
 def start_pipeline(
-    data: Path, root: Path, *options: str, runner: str = PROCESS, env: Mapping[str, str] | None = None
+    data: Path, root: Path | str, *options: str, runner: str = PROCESS, env: Mapping[str, str] | None = None
 ) -> "subprocess.Popen[str]":
     """Start the pipeline in a process group of its own.
 
     Args:
+        root: of the volume, a folder or a URL.
         env: what differs from the environment of the tests.
     """
     command = [ROOT / ".venv-airflow/bin/python", ROOT / "dags/run_pipeline.py", "--runner", runner]

@@ -14,7 +14,8 @@ import pytest
 
 from made_data import make_raw
 from made_week import start_stage
-from run_pipeline import ROOT, airflow_environment
+from run_pipeline import airflow_environment
+from run_volume import ROOT
 
 PARAMS = {"as_of": None, "horizon_days": 7, "trials": 2, "force_retrain": False, "force": False, "k": 10}
 
@@ -30,7 +31,7 @@ class Airflow:
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [ROOT / ".venv-airflow/bin/python", Path(__file__).with_name("probe.py"), str(write_end)],
-                env=airflow_environment(home, home / "volume", "process"),
+                env=airflow_environment(home, str(home / "volume"), "process"),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sodai_processes
 from dags.conftest import Week, wait_until
-from run_pipeline import ROOT
+from run_volume import ROOT
 from sodai_settings import Settings, settings_from
 
 STAGE = "create_features"
