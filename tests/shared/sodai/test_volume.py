@@ -1,6 +1,5 @@
-"""The volume: what a try leaves behind when it ends well, fails, is killed or finds no room."""
+"""The volume: what is written is read back, and what is wrong or broken is one line."""
 
-import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,15 +11,7 @@ from made_week import files_of
 from sodai.errors import ContractError, VolumeError
 from sodai.volume import Volume
 
-from .made_stage import AS_OF, FOLDER, NOTES, ORDERS, PAGE, leftovers, orders, publish, start
-
-
-@pytest.fixture
-def volume(tmp_path: Path) -> Volume:
-    """A volume on which the stage `made` has published its first version."""
-    volume = Volume(tmp_path / "volume")
-    publish(volume, 1)
-    return volume
+from .made_stage import AS_OF, FOLDER, NOTES, ORDERS, PAGE, leftovers, orders, publish
 
 
 def test_a_file_is_no_volume(tmp_path: Path) -> None:
@@ -227,144 +218,3 @@ def test_a_relative_root_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path / "elsewhere")
     publish(volume, 3)
     assert Volume(tmp_path / "volume").read_json(NOTES, AS_OF) == {"version": 3}
-
-
-def test_the_folder_of_a_stage_is_published_after_its_pages(volume: Volume) -> None:
-    volume.path(ORDERS, AS_OF).unlink()
-    volume.path(NOTES, AS_OF).unlink()
-    (volume.root / FOLDER).rmdir()
-    (volume.root / FOLDER).write_text("a file where the folder should be")
-
-    with pytest.raises(NotADirectoryError, match=FOLDER):
-        publish(volume, 2)
-    assert volume.path(PAGE, AS_OF).read_text() == "version 2"
-    assert leftovers(volume) == []
-
-
-def test_a_reader_always_finds_one_whole_version(volume: Volume) -> None:
-    publish_two_files(volume, 0)
-    reader = start(
-        """
-seen, missing, mixed = set(), 0, []
-print("reading", flush=True)
-while "119" not in seen:
-    try:
-        folder = os.open(volume.root / FOLDER, os.O_RDONLY)
-    except FileNotFoundError:
-        missing += 1
-        continue
-    versions = set()
-    for name in ("first", "second"):
-        try:
-            with open(os.open(name, os.O_RDONLY, dir_fd=folder)) as file:
-                versions.add(file.read())
-        except FileNotFoundError:
-            pass  # the folder was replaced since it was opened, and removed
-    os.close(folder)
-    seen |= versions
-    mixed += [sorted(versions)] if len(versions) > 1 else []
-print(json.dumps([len(seen), missing, mixed]))
-""",
-        volume.root,
-    )
-    assert reader.stdout is not None
-    assert reader.stdout.readline() == "reading\n"
-    for version in range(1, 120):
-        publish_two_files(volume, version)
-    output, log = reader.communicate()
-
-    assert reader.returncode == 0, log
-    n_seen, missing, mixed = json.loads(output)
-    assert (missing, mixed) == (0, [])
-    assert n_seen > 1
-
-
-def publish_two_files(volume: Volume, version: int) -> None:
-    with volume.attempt("made", AS_OF) as attempt:
-        for name in ("first", "second"):
-            attempt.path(NOTES).with_name(name).write_text(str(version))
-
-
-def test_a_system_that_cannot_exchange_folders_publishes_too(
-    volume: Volume, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sodai.volume.ctypes.CDLL", lambda *_, **__: object())
-    publish(volume, 2)
-    assert volume.read(ORDERS, AS_OF)["n_units"].to_pylist() == [2.0]
-    assert volume.read_json(NOTES, AS_OF) == {"version": 2}
-    assert leftovers(volume) == []
-
-
-def test_a_kill_in_the_middle_leaves_the_old_version_and_the_next_try_cleans_up(volume: Volume) -> None:
-    before = files_of(volume.root)
-    process = start(
-        """
-def batches():
-    yield from orders(8.0, 9.0).to_batches()
-    print("in the middle", flush=True)
-    time.sleep(600)
-
-with volume.attempt("made", AS_OF) as attempt:
-    attempt.write_text(PAGE, "version 9")
-    attempt.write_batches(ORDERS, batches())
-""",
-        volume.root,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "in the middle\n"
-    process.kill()
-    process.communicate()
-
-    remains = leftovers(volume)
-    assert any(name.endswith("orders.parquet") for name in remains)
-    assert {name: content for name, content in files_of(volume.root).items() if name in before} == before
-    assert volume.read(ORDERS, AS_OF)["n_units"].to_pylist() == [1.0]
-
-    with volume.attempt("made", AS_OF) as attempt:
-        assert not set(leftovers(volume)) & set(remains[1:])
-        attempt.write_json(NOTES, {"version": 2})
-    assert leftovers(volume) == []
-    assert volume.read_json(NOTES, AS_OF) == {"version": 2}
-
-
-def test_a_read_only_volume_is_one_line_and_stays_as_it_was(volume: Volume) -> None:
-    before = files_of(volume.root)
-    error, after = _failure(volume, 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"')
-
-    assert "cannot be written (Read-only file system); give the volume space and this user" in error
-    assert str(volume.root / ".attempts/made-2024-01-08") in error
-    assert after == sorted(before)
-    assert files_of(volume.root) == before
-
-
-def test_a_full_volume_is_one_line_and_keeps_what_was_published(volume: Volume) -> None:
-    error, after = _failure(volume, 'mount -t tmpfs -o size=1m none "$1"', first="publish(volume, 1)")
-
-    assert "cannot be written (No space left on device); give the volume space" in error
-    assert after == sorted(files_of(volume.root))
-
-
-def _failure(volume: Volume, mount: str, first: str = "") -> tuple[str, list[str]]:
-    """How a try that writes 4 MB fails behind a mount of its own, and the files that it leaves there."""
-    process = start(
-        f"""
-{first}
-numbers = [int.from_bytes(os.urandom(6)) for _ in range(500_000)]
-try:
-    with volume.attempt("made", AS_OF) as attempt:
-        attempt.write_text(PAGE, "version 9")
-        attempt.write_json(NOTES, {{"version": 9}})
-        attempt.write(ORDERS, orders(*numbers))
-except VolumeError as error:
-    assert volume.read_json(NOTES, AS_OF) == {{"version": 1}}
-    print(json.dumps([str(error), files_in(volume.root)]))
-""",
-        volume.root,
-        *("unshare", "--map-root-user", "--mount", "sh", "-c", f'{mount} && shift && exec "$@"'),
-        *("sh", str(volume.root)),
-    )
-    output, log = process.communicate()
-    assert process.returncode == 0, log
-    message, files = json.loads(output)
-    assert "\n" not in message
-    return message, files
