@@ -18,10 +18,15 @@ _lock = Lock()
 def start(settings: Settings, stage: str, arguments: Sequence[str]) -> "subprocess.Popen[str]":
     """The process of a stage at work: the one that waits for its arguments, or a new one.
 
-    It leads a session of its own, and its output comes through pipes.
+    It leads a session of its own, and its output comes through pipes. What waited beside it was for
+    the branch that is not taken, and ends.
     """
     with _lock:
         waiting = _waiting.pop(stage, None)
+        not_taken = [_waiting.pop(other) for other in list(_waiting)] if waiting else []
+    for process in not_taken:
+        process.kill()
+        process.communicate()
     if waiting is not None and waiting.stdin is not None and waiting.poll() is None:
         try:
             waiting.stdin.write(json.dumps(list(arguments)) + "\n")

@@ -60,6 +60,16 @@ def test_one_that_died_while_it_waited_is_replaced(week: Week) -> None:
     assert finished(sodai_processes.start(settings, STAGE, ["--as-of", week.as_of]))["status"] == "done"
 
 
+def test_the_one_of_the_branch_that_is_not_taken_ends_as_the_other_begins(week: Week) -> None:
+    settings = settings_of(week)
+    sodai_processes.prepare(settings, [STAGE, "load_existing_model"])
+    not_taken = sodai_processes._waiting["load_existing_model"]
+    taken = sodai_processes.start(settings, STAGE, ["--as-of", week.as_of])
+    assert not_taken.poll() is not None
+    assert not sodai_processes._waiting
+    assert finished(taken)["stage"] == STAGE
+
+
 def test_one_that_is_never_needed_ends_with_its_runner(week: Week) -> None:
     environment = {
         "PYTHONPATH": str(ROOT / "dags"),
