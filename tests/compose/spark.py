@@ -24,8 +24,7 @@ def cluster(root: Path) -> Iterator[None]:
     _run("images/secrets.sh")
     try:
         _compose("up", "--detach", "--wait", "--wait-timeout", "180", "spark-connect")
-        _run("docker", "run", "--rm", "--interactive", "--user", "1000:1000", *_VOLUME, "sodai/base",
-             "tar", "--extract", "--no-same-owner", "--directory", "/data", stdin=_packed(root))  # fmt: skip
+        put(root, ".")
         yield
     finally:
         _compose("down", "--volumes", "--timeout", "5")
@@ -40,6 +39,16 @@ def run_on_cluster(stage: str, as_of: str, *options: str) -> dict[str, Any]:
     return result
 
 
+def put(root: Path, *places: str) -> None:
+    """Copy what lies at some places of `root` to the same places of the volume."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for place in places:
+            archive.add(root / place, arcname=place)
+    _run("docker", "run", "--rm", "--interactive", "--user", "1000:1000", *_VOLUME, "sodai/base",
+         "tar", "--extract", "--no-same-owner", "--directory", "/data", stdin=packed.getvalue())  # fmt: skip
+
+
 def copy_volume(target: Path) -> None:
     """Put what lies on the volume into a folder."""
     packed = _run(
@@ -47,13 +56,6 @@ def copy_volume(target: Path) -> None:
     )
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         archive.extractall(target, filter="data")
-
-
-def _packed(root: Path) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        archive.add(root, arcname=".")
-    return packed.getvalue()
 
 
 def _compose(*arguments: str) -> None:
