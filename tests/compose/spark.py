@@ -30,12 +30,12 @@ def cluster(root: Path) -> Iterator[None]:
         _compose("down", "--volumes", "--timeout", "5")
 
 
-def run_on_cluster(stage: str, as_of: str, *options: str) -> dict[str, Any]:
-    """The result of a stage's container that uses the cluster."""
+def run_on_cluster(stage: str, as_of: str, *options: str, code: int = 0) -> dict[str, Any]:
+    """The result of a stage's container that uses the cluster and ends with `code`."""
     image = f"sodai/{stage}:{_TAG}"
     engine = ("--engine", "spark", "--spark-remote", REMOTE)
     command = ["docker", "run", "--rm", *_VOLUME, "--network", NAME, image, "--as-of", as_of, *engine]
-    result: dict[str, Any] = json.loads(_run(*command, *options).splitlines()[-1])
+    result: dict[str, Any] = json.loads(_run(*command, *options, code=code).splitlines()[-1])
     return result
 
 
@@ -62,10 +62,10 @@ def _compose(*arguments: str) -> None:
     _run("docker", "compose", "--profile", "spark", *arguments)
 
 
-def _run(*command: str, stdin: bytes | None = None) -> bytes:
+def _run(*command: str, stdin: bytes | None = None, code: int = 0) -> bytes:
     environment = {**os.environ, "SODAI_STACK": NAME}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, input=stdin, capture_output=True, timeout=600, check=False
     )
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-4000:]!r}{done.stderr[-4000:]!r}"
+    assert done.returncode == code, f"{' '.join(command)}: {done.stdout[-4000:]!r}{done.stderr[-4000:]!r}"
     return done.stdout

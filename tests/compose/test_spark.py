@@ -1,5 +1,6 @@
 """Spark and DuckDB give the same tables and predictions, on the default data and with a cluster up."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,13 +57,14 @@ DAYS = ["2017-11-30 07:30:00", "2017/11/30", " 2017-3-1 ", "2017-02-30", "2017",
 class Volumes:
     """Two volumes on which one engine each loaded the same files in two steps, made features and predicted.
 
-    `loads` are the results of the two steps, of DuckDB and of the cluster. `n_reused` training periods were
-    on the volume of the cluster before; `n_tasks` scored the candidates.
+    `loads` are the results of the two steps, of DuckDB and of the cluster; `refused` tells of a damaged file.
+    `n_reused` training periods were on the volume of the cluster before; `n_tasks` scored the candidates.
     """
 
     duckdb: Volume
     spark: Volume
     loads: tuple[list[dict[str, Any]], list[dict[str, Any]]]
+    refused: str
     n_reused: int
     n_tasks: int
 
@@ -73,6 +75,7 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Volumes]:
     newest = ours.root / "raw" / "transacciones_2017-12-25.parquet"
     write_raw(newest.parent)
     write_broken(newest.parent, pd.read_parquet(newest))
+    write_damaged(ours.root / "damaged" / "raw", newest.parent)
     held_back = newest.rename(ours.root / newest.name)
     with spark.cluster(ours.root):
         here = [result_of(EXTRACT, ours)]
@@ -85,10 +88,11 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Volumes]:
         there.append(spark.run_on_cluster(EXTRACT, str(AS_OF)))
         features = spark.run_on_cluster(FEATURES_STAGE, str(AS_OF), *OPTIONS)
         predictions = spark.run_on_cluster(PREDICT, str(AS_OF))
+        refused = spark.run_on_cluster(EXTRACT, str(AS_OF), "--data", "/data/damaged", code=1)["error"]
         spark.copy_volume(theirs.root)
     result_of(PREDICT, ours)
     reused, tasks = features["training_periods_reused"], predictions["shards"]
-    yield Volumes(ours, theirs, (here, there), reused, tasks)
+    yield Volumes(ours, theirs, (here, there), refused, reused, tasks)
     for volume in (ours, theirs):
         shutil.rmtree(volume.root)
 
@@ -103,6 +107,16 @@ def write_broken(raw: Path, lines: pd.DataFrame) -> None:
     numbers.to_parquet(raw / "transacciones_numbers.parquet", index=False)
     texts = lines.head(len(DAYS)).assign(purchase_date=DAYS).astype({"items": "float32"})
     texts.to_parquet(raw / "transacciones_texts.parquet", index=False)
+
+
+def write_damaged(raw: Path, source: Path) -> None:
+    """Files of which one has a footer that can be read and nothing else."""
+    raw.mkdir(parents=True)
+    for name in ("clientes", "productos", "transacciones_2017-12-04"):
+        shutil.copy(source / f"{name}.parquet", raw)
+    with (raw / "transacciones_2017-12-04.parquet").open("r+b") as file:
+        file.seek(4)
+        file.write(b"\xff" * 36)
 
 
 def result_of(stage: str, volume: Volume, *options: str) -> dict[str, Any]:
@@ -127,6 +141,13 @@ def test_the_warehouse_with_its_quarantine_is_equal_to_the_last_byte(volumes: Vo
     ours, theirs = (files_of(volume.path(LEDGER).parent) for volume in (volumes.duckdb, volumes.spark))
     assert theirs == ours
     assert QUARANTINE.relative_path(None).name in {Path(file).parts[0] for file in ours}
+
+
+def test_damage_that_only_the_cluster_can_find_is_one_line(volumes: Volumes) -> None:
+    assert re.match(
+        r"/data/damaged/raw/transacciones_2017-12-04\.parquet: damaged \(.*\), expected a whole parquet file",
+        volumes.refused,
+    )
 
 
 @pytest.mark.parametrize("dataset", [QUALITY, QUALITY_PAGE], ids=lambda dataset: dataset.name)
