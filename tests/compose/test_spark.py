@@ -91,7 +91,8 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Volumes]:
         refused = spark.run_on_cluster(EXTRACT, str(AS_OF), "--data", "/data/damaged", code=1)["error"]
         spark.copy_volume(theirs.root)
     result_of(PREDICT, ours)
-    reused, tasks = features["training_periods_reused"], predictions["shards"]
+    assert "shards" not in predictions
+    reused, tasks = features["training_periods_reused"], predictions["cluster_tasks"]
     yield Volumes(ours, theirs, (here, there), refused, reused, tasks)
     for volume in (ours, theirs):
         shutil.rmtree(volume.root)
