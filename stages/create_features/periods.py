@@ -16,6 +16,7 @@ from sodai.periods import DAYS_PER_WEEK, Period
 
 # What one machine computes at once: a customer has 230 candidates at most and 60 as a rule.
 SHARD_CUSTOMERS = 5_000
+_BATCH_ROWS = 200_000
 _KEY = ["customer_id", "product_id"]
 
 
@@ -59,7 +60,7 @@ class Builder:
         for shard in self._shards(customers):
             hold(self._engine, "shard", shard)
             self._own.run()
-            yield from self._engine.batches(query)
+            yield from self._engine.batches(query, _BATCH_ROWS)
 
     def _shards(self, customers: Table) -> Iterator[Table]:
         """The customers as many at a time as the engine computes at once, in order of their numbers."""

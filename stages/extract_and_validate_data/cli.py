@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sodai.cli import AUTO, DEFAULT_DATA, DataRoot, stage_command
+from sodai.cli import (
+    AUTO,
+    DEFAULT_DATA,
+    DEFAULT_ENGINE,
+    DataRoot,
+    SparkRemote,
+    WhichEngine,
+    stage_command,
+)
 from sodai.datasets import (
     CUSTOMERS,
     EXTRACT,
@@ -57,6 +65,8 @@ def extract_and_validate_data(
     data: DataRoot = DEFAULT_DATA,
     memory_limit: MemoryLimit = None,
     reload: Reload = False,
+    engine: WhichEngine = DEFAULT_ENGINE,
+    spark_remote: SparkRemote = None,
 ) -> dict[str, Any]:
     """Check what lies in raw/, load what is new into the warehouse and report on its quality."""
     from extract_and_validate_data.core_ledger import Ledger
@@ -70,7 +80,7 @@ def extract_and_validate_data(
     from extract_and_validate_data.loading import Loader
     from extract_and_validate_data.raw_files import find_sources, open_all
     from extract_and_validate_data.store import read_ledger, sole_use
-    from sodai.engines.duckdb import connect, explained_engine
+    from sodai.engines.choice import EngineChoice
     from sodai.periods import parse_date
     from sodai.resources import default_memory_limit_mib
     from sodai.volume import Volume
@@ -78,12 +88,12 @@ def extract_and_validate_data(
     asked = None if as_of == AUTO else parse_date(as_of)
     volume = Volume(data)
     sources = find_sources(volume.path(RAW))
-    memory_mib = memory_limit or default_memory_limit_mib()
-    with sole_use(volume) as scratch, explained_engine(memory_mib, volume.root):
+    choice = EngineChoice(engine, spark_remote, memory_limit or default_memory_limit_mib())
+    with sole_use(volume) as scratch, choice.opened(scratch, volume.root) as opened:
         before = Ledger() if reload else read_ledger(volume)
         tables, new = open_all(sources, before.files)
         keys = (tables[name].keys for name in ("customers", "products"))
-        loader = Loader(connect(memory_mib, scratch), volume, scratch, *keys)
+        loader = Loader(opened, volume, scratch, *keys)
         loaded = loader.load(before, new)
         day = asked or loaded.day_after_newest()
         ledger = loaded.stamped(new, day)

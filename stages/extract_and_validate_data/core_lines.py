@@ -7,7 +7,6 @@ from typing import Any
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
-import pyarrow as pa
 
 from extract_and_validate_data.core_dates import EARLIEST, LATEST
 
@@ -30,6 +29,12 @@ LASTING_FAULTS = UNKNOWN_CUSTOMER - 1
 MOST_ITEMS = 1e9
 TOLERANCE = 1e-3
 
+# YYYY-MM-DD, which may go on with a time of the day.
+_DATE_TEXT = r"^\s*(\d{4}-\d{1,2}-\d{1,2})([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?)?\s*$"
+
+# The numbers that are told without an exponent, 0 beside them.
+_SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-9, 1e16
+
 STAGED_COLUMNS = (
     "file_key", "row", "found", "customer_id", "product_id", "order_id", "purchase_date", "items",
     "n_units", "faults",
@@ -40,21 +45,22 @@ def coerced(raw: ir.Table, names: Mapping[str, str]) -> ir.Table:
     """The lines of a raw file in the types of the contract; a value without a lossless form is null.
 
     Args:
-        raw: the file with its `file_row_number`.
+        raw: those columns of the file and `row_number`.
         names: the file's own name of customer_id, product_id, order_id, purchase_date, items.
 
     Returns:
-        row, the five columns, and `found`, the line as text.
+        row, the five columns, and `found`, the line as it stands under the file's own names.
     """
-    text = [ibis.literal(f"{name}=") + raw[name].cast("string").fill_null("null") for name in names.values()]
     ids = {name: _whole(raw[names[name]]) for name in ("customer_id", "product_id", "order_id")}
     items = raw[names["items"]].cast("float64")
+    # Zero has a sign too, by which engines group or not.
+    items = ibis.ifelse(items == 0, 0, items)
     return raw.select(
-        row=raw["file_row_number"].cast("int64"),
+        row=raw["row_number"].cast("int64"),
         **ids,
         purchase_date=_day(raw[names["purchase_date"]]),
         items=ibis.ifelse(items.abs() <= MOST_ITEMS, items, ibis.null("float64")),
-        found=ibis.literal(", ").join(text),
+        found=ibis.struct({name: raw[name] for name in names.values()}),
     )
 
 
@@ -131,28 +137,29 @@ def judged(
     ).cast("int16")
     return lines.mutate(
         file_key=ibis.literal(file_key, "int64"),
-        n_units=ibis.ifelse(decode, _units(items), items.round(6)).cast("float64"),
+        n_units=ibis.ifelse(decode, _units(items), _millionths(items)).cast("float64"),
         faults=faults,
-        found=ibis.ifelse(faults != 0, lines.found, ibis.null("string")),
+        found=ibis.ifelse(faults != 0, _line_text(lines.found), ibis.null("string")),
     ).select(*STAGED_COLUMNS)
 
 
-def with_unknowns(staged: ir.Table, customer_ids: pa.Array, product_ids: pa.Array) -> ir.Table:
+def with_unknowns(staged: ir.Table, customers: ir.Table, products: ir.Table) -> ir.Table:
     """Staged lines with the faults UNKNOWN_CUSTOMER and UNKNOWN_PRODUCT set anew.
 
     `faults_before` holds what `faults` were.
 
     Args:
         staged: STAGED_COLUMNS, of any origin.
-        customer_ids, product_ids: int64, the keys that the business knows today.
+        customers, products: with customer_id and product_id, the keys that the business knows today.
     """
-    customers = ibis.memtable(pa.table({"customer_id": customer_ids}))
-    products = ibis.memtable(pa.table({"product_id": product_ids}))
-    known = (
-        (staged.customer_id.isin(customers.customer_id), UNKNOWN_CUSTOMER),
-        (staged.product_id.isin(products.product_id), UNKNOWN_PRODUCT),
+    unknown = sum(
+        # Whether a null is among some keys is null in one engine and false in another.
+        ibis.ifelse(key.isnull() | key.isin(known), 0, bit)
+        for key, known, bit in (
+            (staged.customer_id, customers.customer_id, UNKNOWN_CUSTOMER),
+            (staged.product_id, products.product_id, UNKNOWN_PRODUCT),
+        )
     )
-    unknown = sum(ibis.ifelse(is_known.fill_null(True), 0, bit) for is_known, bit in known)
     return staged.mutate(
         faults_before=staged.faults, faults=((staged.faults & LASTING_FAULTS) + unknown).cast("int16")
     )
@@ -172,12 +179,39 @@ def _whole(values: ir.Column) -> ir.Column:
 
 
 def _day(values: ir.Column) -> ir.Column:
-    return values.try_cast("date") if isinstance(values.type(), dt.String) else values.cast("date")
+    if not isinstance(values.type(), dt.String):
+        return values.cast("date")
+    # What a cast takes for a date ("2024", "epoch") is another thing in every engine.
+    return values.replace("/", "-").re_extract(_DATE_TEXT, 1).try_cast("date")
+
+
+def _line_text(line: ir.StructColumn) -> ir.Column:
+    texts = [ibis.literal(f"{name}=") + _text(line[name]).fill_null("null") for name in line.names]
+    return ibis.literal(", ").join(texts)
+
+
+def _text(values: ir.Column) -> ir.Column:
+    """The values as text, the same with every engine: fractions by the shortest digits that stand for them.
+
+    Numbers below 10⁻⁹ and above 10¹⁶ have an exponent, 1.5e300 for example.
+    """
+    text = values.cast("string")
+    if not isinstance(values.type(), dt.Floating):
+        return text
+    size = values.abs()
+    plain = text.try_cast("decimal(38, 20)").cast("string").re_replace(r"\.?0*$", "")
+    other = text.lower().replace("infinity", "inf").re_replace(r"(\.0)?e\+?", "e")
+    return ibis.ifelse(size.between(_SMALLEST_PLAIN, _LARGEST_PLAIN) | (size == 0), plain, other)
 
 
 def _fits(items: ir.Column) -> ir.Column:
     units = (3 * items - 1) / 2
     return (units - units.round()).abs() < TOLERANCE
+
+
+def _millionths(items: ir.Column) -> ir.Column:
+    # Not as 1e6: some engines read a number with a point as a decimal and keep fewer digits.
+    return (items * 1_000_000).round().cast("float64") / 1_000_000
 
 
 def _units(items: ir.Column) -> ir.Column:

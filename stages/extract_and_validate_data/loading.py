@@ -5,36 +5,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from extract_and_validate_data import core_lines, core_net
 from extract_and_validate_data.core_ledger import FileRecord, Ledger, WeekRecord
-from extract_and_validate_data.engine import ordered_batches
 from extract_and_validate_data.partitions import write_partitions
 from extract_and_validate_data.raw_files import RawFile
 from extract_and_validate_data.staging import mostly_decoded, rows_of, stage_file
 from extract_and_validate_data.store import check_partitions
 from sodai.datasets import LINES, QUARANTINE, TRANSACTIONS, Dataset
+from sodai.engines import Engine
 from sodai.periods import week_of
 from sodai.volume import Volume
 
-if TYPE_CHECKING:
-    from ibis.backends.duckdb import Backend
-
 log = logging.getLogger("sodai")
 
-# Weeks are put together in groups of about this many lines, which bounds what DuckDB must hold.
+# Weeks are put together in groups of about this many lines, which bounds what an engine must hold.
 BATCH_LINES = 5_000_000
+_WRITTEN_ROWS = 500_000
 
 
 @dataclass(frozen=True)
 class Loader:
     """What a load works with: engine, volume, a scratch folder and the keys that are known today."""
 
-    engine: "Backend"
+    engine: Engine
     volume: Volume
     scratch: Path
     customer_ids: pa.Array
@@ -67,8 +67,9 @@ class Loader:
         if not waiting and not staged:
             return ledger
         loaded = replace(ledger, files={**ledger.files, **records})
-        judged = self._read([*staged.values(), *waiting]).select(*core_lines.STAGED_COLUMNS)
-        pending = core_lines.with_unknowns(judged, self.customer_ids, self.product_ids)
+        judged = self._judged([*staged.values()], waiting)
+        known = (self._known("customer_id", self.customer_ids), self._known("product_id", self.product_ids))
+        pending = core_lines.with_unknowns(judged, *known)
         loaded = self._set_apart(loaded, pending, {record.key for record in records.values()})
         usable = pending.filter(pending.faults == 0).select(*LINES.contract.names)
         for weeks in self._batches(loaded, usable):
@@ -83,7 +84,7 @@ class Loader:
         name = ledger.partitions["lines"].get(week.isoformat())
         if name is None:
             return None
-        lines = self._read([self.volume.path(LINES) / name])
+        lines = self.engine.read([self.volume.path(LINES) / name])
         lines = lines.filter(lines.purchase_date < as_of)
         figures = rows_of(self.engine, core_net.week_figures(core_net.order_products(lines)))
         n_lines = rows_of(self.engine, lines.agg(n=lines.count()))[0]["n"]
@@ -94,7 +95,7 @@ class Loader:
         named = ledger.partitions["quarantine"].values()
         if not named:
             return []
-        rows = self._read([self.volume.path(QUARANTINE) / name for name in named])
+        rows = self.engine.read([self.volume.path(QUARANTINE) / name for name in named])
         shown = rows.order_by("file", "row").limit(n_rows).drop("file_key", "faults", "n_units")
         return [_dated(row) for row in rows_of(self.engine, shown)]
 
@@ -105,7 +106,7 @@ class Loader:
         if not keys:
             return ledger
         apart = pending.filter(pending.faults != 0, pending.file_key.isin(sorted(keys)))
-        faulty = self._laid_down("faulty", apart)
+        faulty = self.engine.lay_down("faulty", apart)
         counts = rows_of(self.engine, faulty.group_by("file_key", "faults").agg(n=faulty.count()))
         reasons: dict[int, dict[str, int]] = {key: {} for key in keys}
         for row in counts:
@@ -149,9 +150,9 @@ class Loader:
             if week.isoformat() in ledger.partitions["lines"]
         ]
         if in_force:
-            pooled = pooled.union(self._read(in_force).select(*LINES.contract.names))
-        lines = self._laid_down("lines", core_net.distinct_lines(pooled))
-        nets = self._laid_down("nets", core_net.order_products(lines))
+            pooled = pooled.union(self.engine.read(in_force).select(*LINES.contract.names))
+        lines = self.engine.lay_down("lines", core_net.distinct_lines(pooled))
+        nets = self.engine.lay_down("nets", core_net.order_products(lines))
         bought = core_net.purchases(nets)
         written = {
             "lines": self._write(LINES, self._by_week(lines), "week"),
@@ -187,14 +188,15 @@ class Loader:
             for week in figures
         }
 
-    def _read(self, paths: Sequence[Path]) -> ir.Table:
-        return self.engine.read_parquet(paths, union_by_name=True, hive_partitioning=False)
+    def _judged(self, staged: Sequence[Path], waiting: Sequence[Path]) -> ir.Table:
+        """The lines of new files and those in quarantine, STAGED_COLUMNS."""
+        origins = [self.engine.read(files) for files in (staged, waiting) if files]
+        return ibis.union(*(lines.select(*core_lines.STAGED_COLUMNS) for lines in origins))
 
-    def _laid_down(self, name: str, table: ir.Table) -> ir.Table:
-        """The table computed once and read from the scratch folder from then on."""
+    def _known(self, name: str, keys: pa.Array) -> ir.Table:
         path = self.scratch / f"{name}.parquet"
-        self.engine.to_parquet(table, path)
-        return self._read([path])
+        pq.write_table(pa.table({name: keys}), path)
+        return self.engine.read([path])
 
     def _by_week(self, rows: ir.Table) -> ir.Table:
         ordered = ["week", "customer_id", "product_id", "purchase_date", "order_id"]
@@ -203,7 +205,7 @@ class Loader:
 
     def _write(self, dataset: Dataset, rows: ir.Table, label: str) -> dict[str, str]:
         columns = list(dict.fromkeys([*dataset.contract.names, label]))
-        batches = ordered_batches(self.engine, rows.select(*columns))
+        batches = self.engine.batches(self.engine.compile(rows.select(*columns)), _WRITTEN_ROWS)
         return write_partitions(batches, dataset.contract.schema, label, self.volume.path(dataset))
 
 

@@ -3,19 +3,16 @@
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ibis.expr.types as ir
 
 from extract_and_validate_data import core_lines
 from extract_and_validate_data.core_dates import believable_range
 from extract_and_validate_data.core_ledger import FileRecord, file_key
-from extract_and_validate_data.engine import explained_read
 from extract_and_validate_data.raw_files import RawFile
+from sodai.engines import Engine
 from sodai.errors import InputError
-
-if TYPE_CHECKING:
-    from ibis.backends.duckdb import Backend
 
 log = logging.getLogger("sodai")
 
@@ -26,8 +23,8 @@ def mostly_decoded(files: Iterable[FileRecord]) -> bool:
     return 2 * sum(decoded for decoded, _ in counts) > sum(readable for _, readable in counts)
 
 
-def stage_file(engine: "Backend", file: RawFile, sha256: str, staged: Path, disguised: bool) -> FileRecord:
-    """Write the judged lines of one raw file to `staged` (parquet, STAGED_COLUMNS).
+def stage_file(engine: Engine, file: RawFile, sha256: str, staged: Path, disguised: bool) -> FileRecord:
+    """Write the judged lines of one raw file to `staged`, STAGED_COLUMNS.
 
     Args:
         disguised: whether what was loaded before it was, see `disguised_days`.
@@ -39,14 +36,14 @@ def stage_file(engine: "Backend", file: RawFile, sha256: str, staged: Path, disg
         InputError: the file is damaged, or not one of its rows is usable.
     """
     log.info("reading %s: %d rows", file.path.name, file.n_rows)
-    with explained_read(file.path):
-        raw = engine.read_parquet(file.path, file_row_number=True, hive_partitioning=False)
+    with engine.reading_raw(file.path):
+        raw = engine.read_raw(file.path, list(file.match.names.values()))
         lines = core_lines.coerced(raw, file.match.names)
-        profile = engine.to_pyarrow(core_lines.day_profile(lines)).to_pylist()
+        profile = rows_of(engine, core_lines.day_profile(lines))
         decoded = core_lines.disguised_days(profile, disguised)
         believable = believable_range([(day["day"], day["n_lines"]) for day in profile])
         judged = core_lines.judged(lines, file_key(sha256), believable, decoded)
-        engine.to_parquet(judged, staged)
+        engine.write(judged, staged)
     _raise_unusable(engine, staged, file)
     return FileRecord(
         name=file.path.name,
@@ -60,13 +57,13 @@ def stage_file(engine: "Backend", file: RawFile, sha256: str, staged: Path, disg
     )
 
 
-def rows_of(engine: "Backend", table: ir.Table) -> list[dict[str, Any]]:
+def rows_of(engine: Engine, table: ir.Table) -> list[dict[str, Any]]:
     """A small table as one mapping a row."""
-    return engine.to_pyarrow(table).to_pylist()
+    return engine.rows(engine.compile(table)).cast(table.schema().to_pyarrow()).to_pylist()
 
 
-def _raise_unusable(engine: "Backend", staged: Path, file: RawFile) -> None:
-    lines = engine.read_parquet(staged)
+def _raise_unusable(engine: Engine, staged: Path, file: RawFile) -> None:
+    lines = engine.read([staged])
     by_faults = rows_of(engine, lines.group_by("faults").agg(n=lines.count()))
     if not by_faults or any(row["faults"] == 0 for row in by_faults):
         return

@@ -105,7 +105,9 @@ def generate_predictions(
     if summary["short_lists"]:
         log.warning("%d customers have fewer than %d candidates", len(summary["short_lists"]), k)
     told = {name: value for name, value in summary.items() if name != "short_lists"}
-    return {**header, "shards": len(scores.files), **told}
+    # Shards have run records of their own, which log_pipeline_metrics adds up; tasks of a cluster have none.
+    pieces = "cluster_tasks" if engine is EngineName.SPARK else "shards"
+    return {**header, pieces: len(scores.files), **told}
 
 
 def _score_shard(volume: "Volume", day: date, model: "TrainedModel", shard: "Shard") -> dict[str, Any]:

@@ -1,9 +1,12 @@
-"""Spark and DuckDB give the same features and predictions, on the default data and with a cluster up."""
+"""Spark and DuckDB give the same tables and predictions, on the default data and with a cluster up."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,16 +14,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from example_data.beverages import write_raw
-from made_week import run_stage, small_model
+from made_week import files_of, run_stage, small_model
 from sodai.datasets import (
     EXTRACT,
     FEATURES_STAGE,
     FORECASTS,
+    LEDGER,
     PREDICT,
     PREDICTIONS,
     PUBLISHED_MODEL,
+    QUALITY,
+    QUALITY_PAGE,
+    QUARANTINE,
     SCORING,
     TRAINING,
+    TRAINING_PARTS,
     Dataset,
 )
 from sodai.features import FEATURES
@@ -40,41 +48,113 @@ PAIR = ["customer_id", "product_id"]
 TOLERANCE = 2.0**-23
 
 
+# Quantities, customers and dates of a file that holds whatever may come in their place.
+NUMBERS = [np.nan, np.inf, -np.inf, 1.5e300, -2e18, 2.0**53, 12345678.5, 1 / 3, 2.5e-12, -0.0]
+DAYS = ["2017-11-30 07:30:00", "2017/11/30", " 2017-3-1 ", "2017-02-30", "2017", "epoch", None]
+
+
 @dataclass(frozen=True)
 class Volumes:
-    """Two volumes with the same warehouse and model, their features and predictions made by one engine each.
+    """Two volumes on which one engine each loaded the same files in two steps, made features and predicted.
 
+    `loads` are the results of the two steps, of DuckDB and of the cluster; `refused` tells of a damaged file.
     `n_reused` training periods were on the volume of the cluster before; `n_tasks` scored the candidates.
     """
 
     duckdb: Volume
     spark: Volume
+    loads: tuple[list[dict[str, Any]], list[dict[str, Any]]]
+    refused: str
     n_reused: int
     n_tasks: int
 
 
 @pytest.fixture(scope="module")
 def volumes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Volumes]:
-    roots = tmp_path_factory.mktemp("duckdb"), tmp_path_factory.mktemp("spark")
-    write_raw(roots[0] / "raw")
-    for stage, options in ((EXTRACT, ()), (FEATURES_STAGE, OPTIONS)):
-        assert run_stage(stage, roots[0], str(AS_OF), *options).code == 0
-    ours = Volume(roots[0])
-    small_model(ours, AS_OF).save(ours.path(PUBLISHED_MODEL, AS_OF))
-    with spark.cluster(roots[0]):
+    ours, theirs = (Volume(tmp_path_factory.mktemp(engine)) for engine in ("duckdb", "spark"))
+    newest = ours.root / "raw" / "transacciones_2017-12-25.parquet"
+    write_raw(newest.parent)
+    write_broken(newest.parent, pd.read_parquet(newest))
+    write_damaged(ours.root / "damaged" / "raw", newest.parent)
+    held_back = newest.rename(ours.root / newest.name)
+    with spark.cluster(ours.root):
+        here = [result_of(EXTRACT, ours)]
+        there = [spark.run_on_cluster(EXTRACT, str(AS_OF))]
+        held_back.rename(newest)
+        here.append(result_of(EXTRACT, ours))
+        result_of(FEATURES_STAGE, ours, *OPTIONS)
+        small_model(ours, AS_OF).save(ours.path(PUBLISHED_MODEL, AS_OF))
+        spark.put(ours.root, "raw", TRAINING_PARTS.place, str(PUBLISHED_MODEL.relative_path(AS_OF)))
+        there.append(spark.run_on_cluster(EXTRACT, str(AS_OF)))
         features = spark.run_on_cluster(FEATURES_STAGE, str(AS_OF), *OPTIONS)
         predictions = spark.run_on_cluster(PREDICT, str(AS_OF))
-        spark.copy_volume(roots[1])
-    assert run_stage(PREDICT, roots[0], str(AS_OF)).code == 0
-    reused, tasks = features["training_periods_reused"], predictions["shards"]
-    yield Volumes(ours, Volume(roots[1]), reused, tasks)
-    for root in roots:
-        shutil.rmtree(root)
+        refused = spark.run_on_cluster(EXTRACT, str(AS_OF), "--data", "/data/damaged", code=1)["error"]
+        spark.copy_volume(theirs.root)
+    result_of(PREDICT, ours)
+    assert "shards" not in predictions
+    reused, tasks = features["training_periods_reused"], predictions["cluster_tasks"]
+    yield Volumes(ours, theirs, (here, there), refused, reused, tasks)
+    for volume in (ours, theirs):
+        shutil.rmtree(volume.root)
+
+
+def write_broken(raw: Path, lines: pd.DataFrame) -> None:
+    """Two files with lines that cannot be used, one with fractions where numbers are whole, one with text."""
+    numbers = lines.head(3 * len(NUMBERS)).reset_index(drop=True).astype(dict.fromkeys(PAIR, "float64"))
+    for place, column in enumerate(("items", "customer_id", "product_id")):
+        numbers.loc[place * len(NUMBERS) : (place + 1) * len(NUMBERS) - 1, column] = NUMBERS
+    numbers.loc[0, "purchase_date"] = pd.NaT
+    numbers.loc[1, "purchase_date"] = pd.Timestamp("2031-01-01 12:34:56.5")
+    numbers.to_parquet(raw / "transacciones_numbers.parquet", index=False)
+    texts = lines.head(len(DAYS)).assign(purchase_date=DAYS).astype({"items": "float32"})
+    texts.to_parquet(raw / "transacciones_texts.parquet", index=False)
+
+
+def write_damaged(raw: Path, source: Path) -> None:
+    """Files of which one has a footer that can be read and nothing else."""
+    raw.mkdir(parents=True)
+    for name in ("clientes", "productos", "transacciones_2017-12-04"):
+        shutil.copy(source / f"{name}.parquet", raw)
+    with (raw / "transacciones_2017-12-04.parquet").open("r+b") as file:
+        file.seek(4)
+        file.write(b"\xff" * 36)
+
+
+def result_of(stage: str, volume: Volume, *options: str) -> dict[str, Any]:
+    outcome = run_stage(stage, volume.root, str(AS_OF), *options)
+    assert outcome.code == 0, outcome.log
+    return outcome.result
 
 
 def rows(volume: Volume, dataset: Dataset) -> pd.DataFrame:
     """The rows of a table in the order in which they are stored, checked against its contract."""
     return volume.read(dataset, AS_OF).to_pandas()
+
+
+def test_loads_of_the_first_files_and_of_the_next_drop_are_equal(volumes: Volumes) -> None:
+    here, there = volumes.loads
+    assert here == there
+    assert [load["files_new"] for load in there] == [6, 1]
+    assert there[0]["quarantined"] > len(DAYS)
+
+
+def test_the_warehouse_with_its_quarantine_is_equal_to_the_last_byte(volumes: Volumes) -> None:
+    ours, theirs = (files_of(volume.path(LEDGER).parent) for volume in (volumes.duckdb, volumes.spark))
+    assert theirs == ours
+    assert QUARANTINE.relative_path(None).name in {Path(file).parts[0] for file in ours}
+
+
+def test_damage_that_only_the_cluster_can_find_is_one_line(volumes: Volumes) -> None:
+    assert re.match(
+        r"/data/damaged/raw/transacciones_2017-12-04\.parquet: damaged \(.*\), expected a whole parquet file",
+        volumes.refused,
+    )
+
+
+@pytest.mark.parametrize("dataset", [QUALITY, QUALITY_PAGE], ids=lambda dataset: dataset.name)
+def test_quality_figures_and_their_page_are_equal(volumes: Volumes, dataset: Dataset) -> None:
+    ours, theirs = (volume.path(dataset, AS_OF).read_text() for volume in (volumes.duckdb, volumes.spark))
+    assert theirs == ours
 
 
 @pytest.mark.parametrize("dataset", [TRAINING, SCORING], ids=lambda dataset: dataset.name)

@@ -1,13 +1,23 @@
 """Where Ibis definitions are computed: DuckDB in the stage's own process, or a Spark cluster."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from sodai.errors import InputError
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from ibis.expr.types import Table
+
+
+def damaged(file: Path, found: str) -> InputError:
+    """What tells that a raw file is damaged; `found` may have lines, of which the first is told."""
+    return InputError(
+        f"{file}: damaged ({found.splitlines()[0]}), expected a whole parquet file; send it again"
+    )
 
 
 class EngineName(StrEnum):
@@ -39,7 +49,23 @@ class Engine(Protocol):
         ...
 
     def read(self, files: Sequence[Path]) -> "Table":
-        """The rows of parquet files of the volume."""
+        """The rows of parquet files of the volume, all of the same columns."""
+        ...
+
+    def read_raw(self, file: Path, columns: Sequence[str]) -> "Table":
+        """Some columns of a parquet file of any origin, and `row_number`, the position in it (0 = first)."""
+        ...
+
+    def reading_raw(self, file: Path) -> AbstractContextManager[None]:
+        """What computes with a raw file stands in this block, which tells damage inside it in one line.
+
+        Raises:
+            InputError: the file is damaged, which only reading it whole can find.
+        """
+        ...
+
+    def write(self, rows: "Table", place: Path) -> None:
+        """The rows computed now, as parquet at a new place of the volume, which `read` takes."""
         ...
 
     def outline(self, name: str, query: str) -> "Table":
@@ -58,6 +84,9 @@ class Engine(Protocol):
         """The rows of a query, few enough for the memory of this process."""
         ...
 
-    def batches(self, query: str) -> "Iterator[pa.RecordBatch]":
-        """The rows of a query in its order, however many they are; at least one batch, which may be empty."""
+    def batches(self, query: str, n_rows: int) -> "Iterator[pa.RecordBatch]":
+        """The rows of a query in its order, about `n_rows` at a time; at least one batch, which may be empty.
+
+        Nothing else is asked of the engine before the last of them.
+        """
         ...

@@ -11,6 +11,7 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from sodai.engines import damaged
 from sodai.errors import InputError, VolumeError
 from sodai.resources import available_cpus
 
@@ -53,6 +54,28 @@ class DuckDBEngine:
         """The rows of parquet files."""
         return self._backend.read_parquet([str(file) for file in files], hive_partitioning=False)
 
+    def read_raw(self, file: Path, columns: Sequence[str]) -> Table:
+        """Some columns of a parquet file of any origin, and `row_number`."""
+        rows = self._backend.read_parquet(file, file_row_number=True, hive_partitioning=False)
+        return rows.select(*columns, row_number=rows["file_row_number"])
+
+    @contextmanager
+    def reading_raw(self, file: Path) -> Iterator[None]:
+        """Tell damage inside a raw file in one line, see `Engine.reading_raw`."""
+        try:
+            yield
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error as error:
+            # Damage shows as many kinds of error, down to the plain one.
+            if "No space left" in str(error):
+                raise
+            raise damaged(file, str(error)) from None
+
+    def write(self, rows: Table, place: Path) -> None:
+        """The rows computed now, as one parquet file."""
+        self._backend.to_parquet(rows, place)
+
     def outline(self, name: str, query: str) -> Table:
         """The columns of a query under a name, without rows."""
         return self.put(name, f"SELECT * FROM ({query}) LIMIT 0")
@@ -69,17 +92,19 @@ class DuckDBEngine:
         A tenth of what a table in memory takes, of which DuckDB reads the parts that a filter leaves.
         """
         file = self._folder / f"{name}.parquet"
-        self._backend.to_parquet(rows, file)
+        self.write(rows, file)
         return self.read([file])
 
     def rows(self, query: str) -> pa.Table:
         """The rows of a query."""
         return self._backend.con.sql(query).to_arrow_table()
 
-    def batches(self, query: str) -> Iterator[pa.RecordBatch]:
-        """The rows of a query in its order, in one batch."""
-        rows = self.rows(query).combine_chunks()
-        yield next(iter(rows.to_batches()), pa.RecordBatch.from_pylist([], rows.schema))
+    def batches(self, query: str, n_rows: int) -> Iterator[pa.RecordBatch]:
+        """The rows of a query in its order, about `n_rows` at a time."""
+        # Ibis 12 asks DuckDB for batches by a name that DuckDB 2.0 has dropped.
+        reader = self._backend.con.sql(query).to_arrow_reader(n_rows)
+        yield next(reader, pa.RecordBatch.from_pylist([], reader.schema))
+        yield from reader
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Ibis on a Spark cluster, through its Spark Connect server and by files on the shared volume."""
 
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,14 +11,23 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.expr.types import Table
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql.functions import col, expr
+from pyspark.sql.types import LongType
 
+from sodai.engines import damaged
 from sodai.engines.session import spark_session
 
 if TYPE_CHECKING:
     from ibis.backends.pyspark import Backend
 
-_BATCH_ROWS = 200_000
+# What results depend on, whatever a cluster has set for others.
+_SETTINGS = {
+    "spark.sql.ansi.enabled": "true",
+    # Spark has no nanoseconds: they come as whole numbers, or not at all.
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+}
 
 
 class SparkEngine:
@@ -31,6 +41,8 @@ class SparkEngine:
     distributed = True
 
     def __init__(self, session: SparkSession, folder: Path) -> None:
+        for name, value in _SETTINGS.items():
+            session.conf.set(name, value)
         self._session = session
         self._backend: Backend = ibis.pyspark.connect(session)
         self._folder = folder
@@ -44,8 +56,29 @@ class SparkEngine:
 
     def read(self, files: Sequence[Path]) -> Table:
         """The rows of parquet files."""
-        self._n_files += 1
-        return self._named(f"files_{self._n_files}", self._session.read.parquet(*map(_url, files)))
+        return self._named_anew(self._session.read.parquet(*map(_url, files)))
+
+    def read_raw(self, file: Path, columns: Sequence[str]) -> Table:
+        """Some columns of a parquet file of any origin, and `row_number`."""
+        rows = self._session.read.parquet(_url(file))
+        is_number = {column.name: column.dataType == LongType() for column in rows.schema}
+        is_time = {field.name: pa.types.is_timestamp(field.type) for field in pq.read_schema(file)}
+        chosen = [_moment(name) if is_time[name] and is_number[name] else col(name) for name in columns]
+        return self._named_anew(rows.select(*chosen, col("_metadata.row_index").alias("row_number")))
+
+    @contextmanager
+    def reading_raw(self, file: Path) -> Iterator[None]:
+        """Tell damage inside a raw file in one line, see `Engine.reading_raw`."""
+        try:
+            yield
+        except PySparkException as error:
+            if not re.search("FAILED_READ_FILE|CANNOT_READ_FILE|PARQUET", str(error)):
+                raise
+            raise damaged(file, str(error)) from None
+
+    def write(self, rows: Table, place: Path) -> None:
+        """The rows computed now, as a folder of parquet files."""
+        self._session.sql(self.compile(rows)).write.parquet(_url(place))
 
     def outline(self, name: str, query: str) -> Table:
         """The columns of a query under a name, without rows."""
@@ -74,14 +107,18 @@ class SparkEngine:
         """The rows of a query."""
         return self._session.sql(query).toArrow()
 
-    def batches(self, query: str) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: str, n_rows: int) -> Iterator[pa.RecordBatch]:
         """The rows of a query in its order, from files that the workers write."""
         folder = self._folder_of_new()
         self._session.sql(query).write.parquet(_url(folder))
         # Spark numbers the parts of an ordered result in their order.
         for part in sorted(folder.glob("part-*.parquet")):
-            yield from pq.ParquetFile(part).iter_batches(_BATCH_ROWS)
+            yield from pq.ParquetFile(part).iter_batches(n_rows)
         shutil.rmtree(folder)
+
+    def _named_anew(self, rows: DataFrame) -> Table:
+        self._n_files += 1
+        return self._named(f"files_{self._n_files}", rows)
 
     def _named(self, name: str, rows: DataFrame) -> Table:
         rows.createOrReplaceTempView(name)
@@ -97,6 +134,12 @@ def opened_spark(remote: str, scratch: Path, volume_root: Path) -> Iterator[Spar
     """The engine for the time of the block, see `EngineChoice.opened`."""
     with spark_session(remote, volume_root) as session:
         yield SparkEngine(session, scratch)
+
+
+def _moment(name: str) -> Column:
+    """The moments that a column of nanoseconds stands for, without what is less than a microsecond."""
+    microseconds = f"(`{name}` - pmod(`{name}`, 1000)) div 1000"
+    return expr(f"timestamp_micros({microseconds})").cast("timestamp_ntz").alias(name)
 
 
 def _url(path: Path) -> str:

@@ -203,6 +203,48 @@ class TestRows:
         (example,) = quality(volume, result["as_of"])["quarantine_examples"]
         assert "purchase_date=06/03/2024" in example["found"]
 
+    @pytest.mark.parametrize(
+        ("day", "expected"),
+        [
+            ("2024-03-06 07:30:00", "2024-03-06"),
+            ("2024-03-06T07:30", "2024-03-06"),
+            (" 2024-3-6 ", "2024-03-06"),
+            ("2024/03/06", "2024-03-06"),
+            ("2024-02-30", None),
+            ("2024-03-06 25:00:00", None),
+            ("2024", None),
+            ("epoch", None),
+        ],
+    )
+    def test_what_is_a_date_is_the_same_with_every_engine(
+        self, volume: Volume, day: str, expected: str | None
+    ) -> None:
+        add_drop(volume, "transacciones_2.parquet", DROP.assign(purchase_date=[day, "2024-03-07"]))
+        loaded(volume)
+        days = [found for _, _, order, found, _ in purchases(volume) if order == 20]
+        assert days == ([expected] if expected else [])
+
+    def test_numbers_in_quarantine_stand_there_by_their_shortest_digits(self, volume: Volume) -> None:
+        texts = {
+            1.5e300: "1.5e300",
+            -2e18: "-2e18",
+            9007199254740992.0: "9007199254740992",
+            12345678901.5: "12345678901.5",
+            np.inf: "inf",
+            -np.inf: "-inf",
+            2.5e-12: "2.5e-12",
+            np.nan: "null",
+        }
+        drop = pd.concat([DROP.head(1)] * len(texts)).assign(items=[*texts])
+        # A whole number that pandas wrote beside a null.
+        drop["customer_id"] = 20_000_000.0
+        drop["order_id"] = np.nan
+        add_drop(volume, "transacciones_2.parquet", pd.concat([drop, DROP]))
+        result = loaded(volume)
+        found = [row["found"].split(", ") for row in quality(volume, result["as_of"])["quarantine_examples"]]
+        assert [columns[-1] for columns in found] == [f"items={text}" for text in texts.values()]
+        assert {columns[0] for columns in found} == {"customer_id=20000000"}
+
     def test_every_reason_of_a_row_is_told(self, volume: Volume) -> None:
         self.drop_with(volume, order_id=np.nan, items=np.nan, product_id=7.0)
         loaded(volume)
