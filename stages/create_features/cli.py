@@ -82,9 +82,9 @@ def create_features(
 ) -> dict[str, Any]:
     """Make candidate pairs and their 72 point-in-time features, for past periods and the one to come."""
     from create_features import core, core_sample, core_volume
-    from create_features.core_history import history_before
+    from create_features.core_history import history_before, known_since
     from create_features.engine import hold
-    from create_features.parts import Parts, key_of, made_of
+    from create_features.parts import Known, Parts, key_of, made_of
     from create_features.periods import Builder
     from create_features.training import write_training
     from sodai.engines.choice import EngineChoice
@@ -103,8 +103,15 @@ def create_features(
     ):
         transactions = tables.read(list(partitions.values()))
         history = history_before(transactions, period.as_of).held("days", tables.lay_down)
-        customers = hold(tables, "customers", _checked(tables, volume, CUSTOMERS, period.as_of))
-        products = hold(tables, "catalogue", _checked(tables, volume, PRODUCTS, period.as_of))
+        customers, products = (
+            hold(
+                tables,
+                f"known_{key}",
+                known_since(_checked(tables, volume, dataset, period.as_of), key, history),
+            )
+            for dataset in (CUSTOMERS, PRODUCTS)
+            for key in dataset.contract.key
+        )
         coming, *closed = forecasts = _forecasts(tables, history, period, training_periods, min_history_days)
         attempt.write(FORECASTS, core_volume.forecast_table(forecasts))
 
@@ -113,8 +120,13 @@ def create_features(
         halved = core_sample.halvings(n_rows * len(closed), training_rows)
         learnt_from = hold(tables, "learnt_from", core_sample.sampled(customers, halved))
         builder = Builder(tables, history, customers, products, period, bounds)
-        shared = made_of(volume, period.as_of, bounds, halved, tables.version)
-        keys = {forecast: key_of(forecast, partitions, shared) for forecast in reversed(closed)}
+        shared = made_of(bounds, halved, tables.version)
+        known = Known(
+            period.as_of,
+            tables.rows(tables.compile(customers.order_by("customer_id"))),
+            tables.rows(tables.compile(products.order_by("product_id"))),
+        )
+        keys = {forecast: key_of(forecast, partitions, known, shared) for forecast in reversed(closed)}
         n_training = write_training(attempt, parts, builder, keys, learnt_from)
         n_scoring = attempt.write_batches(SCORING, builder.scoring(coming, customers))
     parts.prune()

@@ -24,8 +24,8 @@ class Sources:
     """The tables that features of a period are made of.
 
     `history` is of the run, `sales` the columns of `weekly_sales` of it. `customers` and `products` have
-    the columns of their data sets. `moment` is one row: cutoff, horizon_days and calendar of the period,
-    and weeks_back from the run's cutoff to its own.
+    the columns of their data sets, customers known_days too. `moment` is one row: cutoff, horizon_days
+    and calendar of the period, and weeks_back from the run's cutoff to its own.
     """
 
     history: History
@@ -63,7 +63,9 @@ def market_of(sources: Sources, bounds: Bounds, hold: Hold) -> Market:
     newest = hold("newest", weeks.filter(_.week == _.weeks_back).select(PAIR))
     products = product_features(sales, sources.products)
     products = hold("sold", family_products(newest, products, sources.products))
-    types = type_features(sales, sources.customers)
+    customers = sources.customers.cross_join(sources.moment.select("weeks_back"))
+    customers = customers.mutate(is_known=(_.known_days > DAYS_PER_WEEK * _.weeks_back).coalesce(False))
+    types = type_features(sales, customers)
     types = hold("types", types.join(products.select("product_id", "product_buyers_1w"), "product_id"))
     return Market(
         hold("products", by_type(products, types, sources.customers)),

@@ -85,6 +85,18 @@ def history_before(transactions: Table, cutoff: date) -> History:
     return History(days.order_by("customer_id"))
 
 
+def known_since(rows: Table, key: str, history: History) -> Table:
+    """Add known_days, the age of the first purchase, to customers or products; null where there is none.
+
+    Args:
+        rows: with `key`.
+        key: customer_id or product_id.
+        history: purchases before the cutoff from which the age counts.
+    """
+    first = history.days.group_by(key).agg(known_days=_.age_days.max())
+    return rows.left_join(first, key).drop(f"{key}_right")
+
+
 def opens(age_days: Value, gap_days: Value, step_days: int) -> Value:
     """Whether the pair has no earlier day in the same step, counted back from age 1."""
     in_step = (age_days - 1) % step_days

@@ -86,15 +86,17 @@ def type_features(sales: Table, customers: Table) -> Table:
 
     Args:
         sales: the columns of `weekly_sales`, from the cutoff of the period.
-        customers: the columns of CUSTOMERS; a missing type is a type of its own.
+        customers: the columns of CUSTOMERS and is_known, whether it bought anything before the cutoff;
+            shares are of those who did. A missing type is a type of its own.
 
     Returns:
         customer_type (never null), product_id, type_buyers_1w, type_buyers_4w (1/week) and the
         three `product_type_` features.
     """
-    typed = customers.select("customer_id", customer_type=_.customer_type.coalesce(""))
-    sizes = typed.group_by("customer_type").agg(n_customers=_.count())
-    total = typed.agg(n_all=_.count())
+    typed = customers.select("is_known", customer_type=_.customer_type.coalesce(""))
+    sizes = typed.group_by("customer_type").agg(n_known=_.count(where=_.is_known))
+    sizes = sizes.mutate(n_customers=_.n_known.nullif(0)).drop("n_known")
+    total = typed.agg(n_all=_.count(where=_.is_known))
     recent = sales.filter(_.week < 4)
     by_type = recent.group_by("customer_type", "product_id").agg(
         type_buyers_1w=_.n_buyers.sum(where=_.week < 1), type_buyers_4w=_.n_buyers.sum() / 4

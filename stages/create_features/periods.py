@@ -51,8 +51,12 @@ class Builder:
             yield rows.select(SCORING.contract.names)
 
     def training(self, forecast: Forecast, customers: Table) -> Iterator[pa.RecordBatch]:
-        """The same with cutoff and target, of a closed period."""
-        for rows in self._rows(forecast, customers):
+        """The same with cutoff and target, of a closed period and of those who bought before it.
+
+        Who first bought later was not there to be predicted, as far as anybody can tell now.
+        """
+        days_back = (self._coming.as_of - forecast.period.as_of).days
+        for rows in self._rows(forecast, customers.filter(customers.known_days > days_back)):
             yield rows.select(TRAINING.contract.names)
 
     def _rows(self, forecast: Forecast, customers: Table) -> Iterator[pa.RecordBatch]:
