@@ -82,7 +82,7 @@ def create_features(
 ) -> dict[str, Any]:
     """Make candidate pairs and their 72 point-in-time features, for past periods and the one to come."""
     from create_features import core, core_sample, core_volume
-    from create_features.core_history import history_before, known_since
+    from create_features.core_history import history_before
     from create_features.engine import hold
     from create_features.parts import Known, Parts, key_of, made_of
     from create_features.periods import Builder
@@ -104,13 +104,7 @@ def create_features(
         transactions = tables.read(list(partitions.values()))
         history = history_before(transactions, period.as_of).held("days", tables.lay_down)
         customers, products = (
-            hold(
-                tables,
-                f"known_{key}",
-                known_since(_checked(tables, volume, dataset, period.as_of), key, history),
-            )
-            for dataset in (CUSTOMERS, PRODUCTS)
-            for key in dataset.contract.key
+            _known(tables, volume, dataset, period.as_of, history) for dataset in (CUSTOMERS, PRODUCTS)
         )
         coming, *closed = forecasts = _forecasts(tables, history, period, training_periods, min_history_days)
         attempt.write(FORECASTS, core_volume.forecast_table(forecasts))
@@ -140,10 +134,18 @@ def create_features(
     }
 
 
-def _checked(engine: "Engine", volume: "Volume", dataset: "Dataset", as_of: "date") -> "Table":
+def _known(
+    engine: "Engine", volume: "Volume", dataset: "Dataset", as_of: "date", history: "History"
+) -> "Table":
+    """The customers or products of the week, with known_days."""
+    from create_features.core_history import known_since
+    from create_features.engine import hold
+
     # Read for the check of its contract alone; the engine reads the file itself.
     volume.read(dataset, as_of)
-    return engine.read([volume.path(dataset, as_of)])
+    (key,) = dataset.contract.key
+    rows = engine.read([volume.path(dataset, as_of)])
+    return hold(engine, f"known_{key}", known_since(rows, key, history))
 
 
 def _forecasts(
