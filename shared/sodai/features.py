@@ -169,19 +169,19 @@ FEATURES: tuple[Feature, ...] = (
         "product_type_share_1w",
         "product",
         "ratio",
-        "share of the customers of the same type who bought it in the last week",
+        "share of the customers of the same type with any purchase so far who bought it in the last week",
     ),
     Feature(
         "product_type_share_4w",
         "product",
         "ratio",
-        "customers of the same type who bought it, mean share of the last four weeks",
+        "share of such customers who bought it in a week, mean of the last four weeks",
     ),
     Feature(
         "product_type_lift_4w",
         "product",
         "ratio",
-        "share of its buyers among customers of the same type over that among all customers, four weeks",
+        "share of its buyers among such customers of the same type over that among all such, four weeks",
         "nobody bought it in the last four weeks",
     ),
     Feature(

@@ -198,11 +198,15 @@ class Attempt:
         """
         n_rows = 0
         path = self.path(dataset, part)
-        with pq.ParquetWriter(path, dataset.contract.schema, compression="zstd") as writer:
+        schema = dataset.contract.schema
+        # Made and read by the million: lz4 takes half the time of zstd and half as much space again. Numbers
+        # differ from row to row, so that a dictionary of them only costs.
+        words = [field.name for field in schema if pa.types.is_string(field.type)]
+        with pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=words) as writer:
             for batch in batches:
                 piece = pa.Table.from_batches([batch])
                 dataset.contract.check(piece, dataset.name)
-                writer.write_table(piece.cast(dataset.contract.schema))
+                writer.write_table(piece.cast(schema))
                 n_rows += batch.num_rows
         return n_rows
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from ibis.expr.types import Table
 
-    from create_features.core_history import Purchases
+    from create_features.core_history import History
     from create_features.core_volume import Forecast
     from sodai.datasets import Dataset
     from sodai.engines import Engine
@@ -82,9 +82,9 @@ def create_features(
 ) -> dict[str, Any]:
     """Make candidate pairs and their 72 point-in-time features, for past periods and the one to come."""
     from create_features import core, core_sample, core_volume
-    from create_features.core_history import purchases_before
+    from create_features.core_history import history_before
     from create_features.engine import hold
-    from create_features.parts import Parts, key_of, made_of
+    from create_features.parts import Known, Parts, key_of, made_of
     from create_features.periods import Builder
     from create_features.training import write_training
     from sodai.engines.choice import EngineChoice
@@ -102,21 +102,25 @@ def create_features(
         choice.opened(attempt.scratch("engine"), volume.root) as tables,
     ):
         transactions = tables.read(list(partitions.values()))
-        purchases = purchases_before(transactions, period.as_of, tables.lay_down)
-        customers = hold(tables, "customers", _checked(tables, volume, CUSTOMERS, period.as_of))
-        products = hold(tables, "catalogue", _checked(tables, volume, PRODUCTS, period.as_of))
-        coming, *closed = forecasts = _forecasts(
-            tables, purchases, period, training_periods, min_history_days
+        history = history_before(transactions, period.as_of).held("days", tables.lay_down)
+        customers, products = (
+            _known(tables, volume, dataset, period.as_of, history) for dataset in (CUSTOMERS, PRODUCTS)
         )
+        coming, *closed = forecasts = _forecasts(tables, history, period, training_periods, min_history_days)
         attempt.write(FORECASTS, core_volume.forecast_table(forecasts))
 
-        most = core_sample.most_candidates(purchases, customers, bounds)
+        most = core_sample.most_candidates(history, customers, bounds)
         [n_rows] = tables.rows(tables.compile(most))["n"].to_pylist()
         halved = core_sample.halvings(n_rows * len(closed), training_rows)
         learnt_from = hold(tables, "learnt_from", core_sample.sampled(customers, halved))
-        builder = Builder(tables, purchases, customers, products, period, bounds)
-        shared = made_of(volume, period.as_of, bounds, halved, tables.version)
-        keys = {forecast: key_of(forecast, partitions, shared) for forecast in reversed(closed)}
+        builder = Builder(tables, history, customers, products, period, bounds)
+        shared = made_of(bounds, halved, tables.version)
+        known = Known(
+            period.as_of,
+            tables.rows(tables.compile(customers.order_by("customer_id"))),
+            tables.rows(tables.compile(products.order_by("product_id"))),
+        )
+        keys = {forecast: key_of(forecast, partitions, known, shared) for forecast in reversed(closed)}
         n_training = write_training(attempt, parts, builder, keys, learnt_from)
         n_scoring = attempt.write_batches(SCORING, builder.scoring(coming, customers))
     parts.prune()
@@ -130,21 +134,31 @@ def create_features(
     }
 
 
-def _checked(engine: "Engine", volume: "Volume", dataset: "Dataset", as_of: "date") -> "Table":
+def _known(
+    engine: "Engine", volume: "Volume", dataset: "Dataset", as_of: "date", history: "History"
+) -> "Table":
+    """The customers or products of the week, with known_days."""
+    from create_features.core_history import known_since
+    from create_features.engine import hold
+
     # Read for the check of its contract alone; the engine reads the file itself.
     volume.read(dataset, as_of)
-    return engine.read([volume.path(dataset, as_of)])
+    (key,) = dataset.contract.key
+    rows = engine.read([volume.path(dataset, as_of)])
+    return hold(engine, f"known_{key}", known_since(rows, key, history))
 
 
 def _forecasts(
-    engine: "Engine", purchases: "Purchases", period: "Period", wanted: int, min_history_days: int
+    engine: "Engine", history: "History", period: "Period", wanted: int, min_history_days: int
 ) -> "list[Forecast]":
     """The forecast of the period and of the closed ones to learn from, newest first."""
+    from datetime import timedelta
+
     from create_features import core, core_volume
     from sodai.errors import InputError
 
-    by_day = _frame(engine, core_volume.pairs_by_day(purchases))
-    first = by_day["purchase_date"].min() if len(by_day) else None
+    by_day = _frame(engine, core_volume.pairs_by_day(history))
+    first = period.as_of - timedelta(days=int(by_day["age_days"].max())) if len(by_day) else None
     past = core.training_periods(period, first, wanted, min_history_days) if first else []
     if len(past) < MIN_PERIODS:
         raise InputError(
@@ -152,7 +166,7 @@ def _forecasts(
             f"{min_history_days} days of purchases before them, expected at least {MIN_PERIODS}; "
             "load older transactions, give a later --as-of or lower --min-history-days"
         )
-    by_steps = _frame(engine, core_volume.pairs_by_period(purchases, period))
+    by_steps = _frame(engine, core_volume.pairs_by_period(history, period))
     return core_volume.forecasts_of(by_day, by_steps, period, past)
 
 

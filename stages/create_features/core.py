@@ -9,12 +9,12 @@ from ibis.expr.types import Table
 from create_features.core_candidates import candidates, popular_products
 from create_features.core_customers import customer_features
 from create_features.core_families import BRAND, FAMILIES, family_products, with_wishes
-from create_features.core_history import Hold, Purchases, history_at
+from create_features.core_history import History, Hold
 from create_features.core_pairs import PAIR, pair_features, with_ratios
-from create_features.core_products import product_features, type_features
+from create_features.core_products import by_type, product_features, sales_at, type_features
 from create_features.core_time import market_features
 from sodai.features import FEATURES
-from sodai.periods import Period
+from sodai.periods import DAYS_PER_WEEK, Period
 
 _FAMILY_KEYS = [family.key for family in (BRAND, *FAMILIES)]
 
@@ -23,11 +23,13 @@ _FAMILY_KEYS = [family.key for family in (BRAND, *FAMILIES)]
 class Sources:
     """The tables that features of a period are made of.
 
-    `moment` is one row: the period's cutoff, its end (exclusive), weeks_back (from the cutoff of
-    `purchases`) and calendar. `customers` and `products` have the columns of their data sets.
+    `history` is of the run, `sales` the columns of `weekly_sales` of it. `customers` and `products` have
+    the columns of their data sets, customers known_days too. `moment` is one row: cutoff, horizon_days
+    and calendar of the period, and weeks_back from the run's cutoff to its own.
     """
 
-    purchases: Purchases
+    history: History
+    sales: Table
     customers: Table
     products: Table
     moment: Table
@@ -45,79 +47,68 @@ class Bounds:
 class Market:
     """What is the same for every customer of a period, each table small.
 
-    `products`: a row a product sold so far. `types`: how each product sells to a type of customer.
-    `popular`: customer_type and product_id of what is offered to all of a type. `totals`: one row.
+    `products`: a row a type of customer (type_key) and product sold so far. `popular`: customer_type and
+    product_id of what is offered to all of a type. `totals`: one row.
     """
 
     products: Table
-    types: Table
     popular: Table
     totals: Table
 
 
 def market_of(sources: Sources, bounds: Bounds, hold: Hold) -> Market:
     """The market before a period, from the purchases of all customers."""
-    history = history_at(sources.purchases, sources.moment)
-    products = product_features(history, sources.products)
-    products = hold("products", family_products(history, products, sources.products))
-    types = type_features(history, sources.customers)
+    sales = hold("sales_at", sales_at(sources.sales, sources.moment))
+    weeks = sources.history.weeks.cross_join(sources.moment.select("weeks_back"))
+    newest = hold("newest", weeks.filter(_.week == _.weeks_back).select(PAIR))
+    products = product_features(sales, sources.products)
+    products = hold("sold", family_products(newest, products, sources.products))
+    customers = sources.customers.cross_join(sources.moment.select("weeks_back"))
+    customers = customers.mutate(is_known=(_.known_days > DAYS_PER_WEEK * _.weeks_back).coalesce(False))
+    types = type_features(sales, customers)
     types = hold("types", types.join(products.select("product_id", "product_buyers_1w"), "product_id"))
     return Market(
-        products,
-        types.drop("product_buyers_1w"),
+        hold("products", by_type(products, types, sources.customers)),
         hold("popular", popular_products(types, bounds.n_popular)),
-        hold("totals", market_features(history, sources.moment)),
+        hold("totals", market_features(sales, sources.moment)),
     )
 
 
-def features_of(sources: Sources, market: Market, shard: Table, bounds: Bounds, hold: Hold) -> Table:
+def candidates_of(sources: Sources, market: Market, shard: Table, bounds: Bounds, hold: Hold) -> Table:
     """The candidates of some customers with their features, from purchases before a period alone.
 
     Args:
-        sources: purchases may reach beyond the cutoff; what lies there is not seen.
+        sources: the history may reach beyond the cutoff; no feature sees what lies there.
         market: of the same period.
         shard: the customers whose candidates are wanted, with the columns of CUSTOMERS.
         bounds: of candidates a customer.
         hold: keeps what several features read.
 
     Returns:
-        customer_id, product_id and the 72 features in the order and types of the catalogue, one
-        row a candidate, in no order.
+        customer_id, product_id, cutoff, target (1 if the pair was bought in the period, else 0) and the
+        72 features in the types of the catalogue, one row a candidate, in no order.
     """
-    own = history_at(sources.purchases, sources.moment).of(shard, hold)
+    whole = sources.history.of(shard).held("whole", hold)
+    own = whole.at(sources.moment).held("own", hold)
     pairs = hold("pairs", pair_features(own))
-    customers = hold("own_customers", customer_features(own, shard))
-    chosen = candidates(shard, pairs, market.popular, bounds.max_bought)
+    customers = hold("own_customers", customer_features(own, pairs, shard))
+    keyed = customers.mutate(type_key=_.customer_type.coalesce(""))
     joined = (
-        chosen.join(customers, "customer_id")
-        .join(market.products, "product_id")
-        .left_join(pairs, PAIR)
-        .drop("customer_id_right", "product_id_right")
+        candidates(shard, pairs, market.popular, bounds.max_bought)
+        .join(keyed, "customer_id")
+        .join(market.products, ["type_key", "product_id"])
+        .left_join(pairs, PAIR, rname="{name}_of_pair")
+        .left_join(_bought(whole, sources.moment), PAIR, rname="{name}_of_target")
+        .cross_join(market.totals)
+        .cross_join(sources.moment.select("cutoff"))
     )
-    joined = with_wishes(
-        _with_type(joined, market.types), own, market.products.select("product_id", *_FAMILY_KEYS)
-    )
-    # Held, because what follows names it many times, and each time it would be built anew.
-    joined = hold("joined", joined)
-    joined = with_ratios(joined.cross_join(market.totals))
-    return joined.select(
-        *PAIR,
-        **{
-            feature.name: joined[feature.name].cast("string" if feature.categorical else "float32")
-            for feature in FEATURES
-        },
-    )
-
-
-def with_target(features: Table, sources: Sources) -> Table:
-    """Add `cutoff` and `target`: 1 if the pair was bought in the period, else 0."""
-    when = sources.moment.select("cutoff", "end")
-    dated = sources.purchases.days.cross_join(when)
-    inside = dated.filter(_.purchase_date >= _.cutoff, _.purchase_date < _.end)
-    bought = inside.select(PAIR).distinct().mutate(bought=True)
-    joined = features.left_join(bought, PAIR).drop("customer_id_right", "product_id_right")
-    joined = joined.cross_join(when.select("cutoff"))
-    return joined.mutate(target=_.bought.coalesce(False).cast("int8"))
+    keys = market.products.select("product_id", *_FAMILY_KEYS).distinct()
+    joined = with_ratios(with_wishes(joined, own, pairs, keys))
+    features = {
+        feature.name: joined[feature.name].cast("string" if feature.categorical else "float32")
+        for feature in FEATURES
+    }
+    return joined.select(*PAIR, "cutoff", target=_.target.coalesce(False).cast("int8"), **features)
 
 
 def training_periods(
@@ -138,10 +129,10 @@ def training_periods(
     return [p for p in past if (p.as_of - first_purchase).days >= history_days]
 
 
-def _with_type(joined: Table, types: Table) -> Table:
-    keyed = joined.mutate(type_key=_.customer_type.coalesce(""))
-    columns = [name for name in types.columns if name.startswith("product_type_")]
-    typed = types.select("product_id", *columns, type_key=_.customer_type)
-    matched = keyed.left_join(typed, ["type_key", "product_id"]).select(*joined.columns, *columns)
-    shares = [name for name in columns if "share" in name]
-    return matched.mutate(**{name: matched[name].coalesce(0.0) for name in shares})
+def _bought(whole: History, moment: Table) -> Table:
+    """The pairs bought in the period, with a true target."""
+    dated = whole.days.cross_join(moment.select("weeks_back", "horizon_days"))
+    # Days from the cutoff on: 0 is the first of the period.
+    dated = dated.mutate(day=_.weeks_back * DAYS_PER_WEEK - _.age_days)
+    inside = dated.filter(_.day >= 0, _.day < _.horizon_days)
+    return inside.select(PAIR).distinct().mutate(target=True)

@@ -4,38 +4,42 @@ import ibis
 from ibis import _
 from ibis.expr.types import Table
 
-from create_features.core_history import QUANTITY_UNIT, History, decayed, gap_statistics
+from create_features.core_history import (
+    DAYS_PER_WEEK,
+    QUANTITY_UNIT,
+    History,
+    decayed,
+    gap_sums,
+    with_gaps,
+)
 
 DECAY = 0.9
 
 
-def customer_features(history: History, customers: Table) -> Table:
+def customer_features(history: History, pairs: Table, customers: Table) -> Table:
     """The customer features, one row a customer, those without any purchase included.
 
     Args:
         history: purchases before the cutoff.
+        pairs: the columns of `pair_features`, of the same history.
         customers: the columns of CUSTOMERS.
 
     Returns:
         customer_id, every feature of the group customer, and `customer_weeks` (weeks with an order),
         which pair features divide by.
     """
-    who = customers.select(
+    features = customers.select(
         "customer_id",
         customer_type=_.customer_type,
         customer_latitude=_.y,
         customer_longitude=_.x,
         customer_deliveries_per_week=_.num_deliver_per_week,
     )
-    days = history.days.select("customer_id", "age_days").distinct()
-    features = who
-    for part in (
-        _orders(history),
-        gap_statistics(days, ["customer_id"], "customer"),
-        _products(history),
-        _baskets(history),
-        _exploration(history),
-    ):
+    # `n_products`: those that were not bought earlier in the week, so that weeks add them up.
+    days = history.days.group_by("customer_id", "age_days", "week").agg(
+        n_products=_.opens_week.sum(), milli_units=_.milli_units.sum()
+    )
+    for part in (_orders(days), _weeks(days), _products(pairs)):
         features = features.left_join(part, "customer_id").drop("customer_id_right")
     counts = [name for name in features.columns if name in _ZERO_WITHOUT_HISTORY]
     return features.mutate(
@@ -55,37 +59,37 @@ _ZERO_WITHOUT_HISTORY = {
 }
 
 
-def _orders(history: History) -> Table:
-    days = history.days
-    return days.group_by("customer_id").agg(
+def _orders(days: Table) -> Table:
+    in_turn = ibis.window(group_by="customer_id", order_by=ibis.desc("age_days"))
+    days = days.mutate(gap_days=_.age_days.lag().over(in_turn) - _.age_days)
+    sums = days.group_by("customer_id").agg(
         customer_recency_days=_.age_days.min(),
         customer_tenure_days=_.age_days.max(),
-        customer_order_days=_.age_days.nunique(),
-        customer_weeks=_.week.nunique(),
+        customer_order_days=_.count(),
         customer_units_8w=_.milli_units.sum(where=_.week < 8) / QUANTITY_UNIT,
+        **gap_sums(_.age_days, _.gap_days),
     )
+    return with_gaps(sums, "customer")
 
 
-def _products(history: History) -> Table:
-    return history.weeks.group_by("customer_id").agg(
-        customer_products=_.product_id.nunique(),
-        customer_products_4w=_.product_id.nunique(where=_.week < 4),
-        customer_products_1w=_.count(where=_.week < 1),
-        customer_products_per_week_8w=_.count(where=_.week < 8) / 8,
+def _weeks(days: Table) -> Table:
+    weeks = days.group_by("customer_id", "week").agg(n_products=_.n_products.sum())
+    sums = weeks.group_by("customer_id").agg(
+        customer_weeks=_.count(),
+        customer_products_1w=_.n_products.sum(where=_.week < 1),
+        customer_products_per_week_8w=_.n_products.sum(where=_.week < 8) / 8,
+        customer_activity=decayed(_.week, DECAY),
+        bought=decayed(_.week, DECAY, _.n_products),
     )
+    return sums.mutate(customer_basket=_.bought / _.customer_activity).drop("bought")
 
 
-def _baskets(history: History) -> Table:
-    baskets = history.weeks.group_by("customer_id", "week").agg(n_products=_.count())
-    sums = baskets.group_by("customer_id").agg(
-        customer_activity=decayed(_.week, DECAY), bought=decayed(_.week, DECAY, _.n_products)
+def _products(pairs: Table) -> Table:
+    bought = pairs.select("customer_id", newest=_.pair_recency_days, first=_.pair_tenure_days)
+    sums = bought.group_by("customer_id").agg(
+        customer_products=_.count(),
+        customer_products_4w=_.count(where=_.newest <= 4 * DAYS_PER_WEEK),
+        n_recent=_.count(where=_.newest <= 8 * DAYS_PER_WEEK),
+        n_new=_.count(where=_["first"] <= 8 * DAYS_PER_WEEK),
     )
-    return sums.select("customer_id", "customer_activity", customer_basket=_.bought / _.customer_activity)
-
-
-def _exploration(history: History) -> Table:
-    pairs = history.weeks.group_by("customer_id", "product_id").agg(
-        first_week=_.week.max(), last_week=_.week.min()
-    )
-    recent = pairs.filter(_.last_week < 8).group_by("customer_id")
-    return recent.agg(customer_new_share_8w=(_.first_week < 8).cast("int64").sum() / ibis._.count())
+    return sums.mutate(customer_new_share_8w=_.n_new / _.n_recent.nullif(0)).drop("n_recent", "n_new")

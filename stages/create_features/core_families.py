@@ -13,8 +13,9 @@ from ibis import _
 from ibis.expr.types import Table
 
 from create_features.core_history import History, decayed
+from create_features.core_pairs import PAIR
 
-DECAY = 0.9
+DECAY = 0.9  # That of pair_weight_90.
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,17 @@ FAMILIES = (
 BRAND = Family("brand", ("brand",))
 
 
-def family_products(history: History, sold: Table, products: Table) -> Table:
+def family_products(newest: Table, sold: Table, products: Table) -> Table:
     """What is the same for every customer: the families of products and their share of these now.
 
     Args:
-        history: purchases before the cutoff.
+        newest: customer_id and product_id of the pairs of the last week before the cutoff.
         sold: product_id and product_buyers_1w.
         products: the columns of PRODUCTS.
 
     Returns:
         `sold` with the key of each family, and product_<name>_share_1w for each of FAMILIES.
     """
-    newest = history.weeks.filter(_.week < 1)
     for family in (BRAND, *FAMILIES):
         keys = family.of_products(products)
         sold = sold.join(keys, "product_id")
@@ -71,26 +71,40 @@ def family_products(history: History, sold: Table, products: Table) -> Table:
     return sold
 
 
-def with_wishes(joined: Table, own: History, keys: Table) -> Table:
+def with_wishes(joined: Table, own: History, pairs: Table, keys: Table) -> Table:
     """Add to candidates what their customer bought of the families.
 
     Args:
         joined: candidates with customer_id and the columns of `family_products`.
         own: purchases of these customers.
+        pairs: the columns of `pair_features`, of the same purchases.
         keys: product_id and the key of each family.
 
     Returns:
         `joined` with pair_brand_weight and, for each of FAMILIES, pair_<name>_weight and
         pair_<name>_score.
     """
+    figures = {}
+    matched = joined
     for family in (BRAND, *FAMILIES):
-        bought = own.weeks.join(keys.select("product_id", family.key), "product_id")
-        weeks = bought.select("customer_id", family.key, "week").distinct()
         weight = f"pair_{family.name}_weight"
-        wishes = weeks.group_by("customer_id", family.key).agg(**{weight: decayed(_.week, DECAY)})
-        matched = joined.left_join(wishes, ["customer_id", family.key])
-        joined = matched.select(*joined.columns, **{weight: matched[weight].coalesce(0.0)})
+        wishes = _wishes(own.weeks, pairs, keys.select("product_id", family.key), family.key, weight)
+        matched = matched.left_join(wishes, ["customer_id", family.key], rname=f"{family.name}_{{name}}")
+        figures[weight] = _[weight].coalesce(0.0)
         if family is not BRAND:
-            share = joined[f"product_{family.name}_share_1w"].coalesce(0.0)
-            joined = joined.mutate(**{f"pair_{family.name}_score": joined[weight] * share})
-    return joined
+            share = _[f"product_{family.name}_share_1w"].coalesce(0.0)
+            figures[f"pair_{family.name}_score"] = figures[weight] * share
+    return matched.select(*joined.columns, **figures)
+
+
+def _wishes(weeks: Table, pairs: Table, keys: Table, key: str, weight: str) -> Table:
+    """customer_id, the key of each family that the customer bought of, and what its weeks weigh."""
+    own = ["customer_id", key]
+    of_family = pairs.join(keys, "product_id").select(*own, "product_id", "pair_weight_90")
+    bought = of_family.group_by(own).agg(n_products=_.count(), alone=_.pair_weight_90.max())
+    # Weeks are looked at only where several products share them: of one product the weight is known.
+    several = of_family.semi_join(bought.filter(_.n_products > 1), own).drop("pair_weight_90")
+    shared = weeks.join(several, PAIR).select(*own, "week").distinct()
+    shared = shared.group_by(own).agg(together=decayed(_.week, DECAY))
+    matched = bought.left_join(shared, own)
+    return matched.select(*own, **{weight: matched.together.coalesce(matched.alone)})

@@ -4,17 +4,57 @@ import ibis
 from ibis import _
 from ibis.expr.types import Table
 
-from create_features.core_history import History
+from create_features.core_history import DAYS_PER_WEEK, History
 
 # The power comes from data.md's momentum score: between no reaction to the last week and all of it.
 MOMENTUM_POWER = 0.6
 
 
-def product_features(history: History, products: Table) -> Table:
+def weekly_sales(history: History, customers: Table) -> Table:
+    """What every period of a run reads of its products, a row a type of customer, product and week.
+
+    Args:
+        history: purchases before the run's own cutoff.
+        customers: the columns of CUSTOMERS; a missing type is a type of its own.
+
+    Returns:
+        customer_type (never null), product_id, week, n_buyers, n_again (of them, those who bought it the
+        week before too), n_new (of them, those who never had), first_age_days and last_age_days of a sale.
+    """
+    typed = customers.select("customer_id", customer_type=_.customer_type.coalesce(""))
+    # From the purchase before to the end of this one's week: in the week before, it is less than two.
+    since = (_.age_days - 1) % DAYS_PER_WEEK + _.gap_days
+    by_week = history.days.join(typed, "customer_id").group_by("customer_type", "product_id", "week")
+    return by_week.agg(
+        n_buyers=_.opens_week.sum(),
+        n_again=_.opens_week.sum(where=since < 2 * DAYS_PER_WEEK).coalesce(0),
+        n_new=_.count(where=_.gap_days.isnull()),
+        first_age_days=_.age_days.max(),
+        last_age_days=_.age_days.min(),
+    )
+
+
+def sales_at(sales: Table, moment: Table) -> Table:
+    """The sales that were known at the cutoff of an earlier period, with weeks and ages from there.
+
+    Args:
+        sales: the columns of `weekly_sales`.
+        moment: one row: weeks_back, from the run's own cutoff to that one.
+    """
+    known = sales.cross_join(moment.select("weeks_back")).filter(_.week >= _.weeks_back)
+    days_back = DAYS_PER_WEEK * known.weeks_back
+    return known.mutate(
+        week=_.week - _.weeks_back,
+        first_age_days=_.first_age_days - days_back,
+        last_age_days=_.last_age_days - days_back,
+    ).drop("weeks_back")
+
+
+def product_features(sales: Table, products: Table) -> Table:
     """The product features that do not depend on the customer, one row a product sold so far.
 
     Args:
-        history: purchases before the cutoff.
+        sales: the columns of `weekly_sales`, from the cutoff of the period.
         products: the columns of PRODUCTS.
 
     Returns:
@@ -28,11 +68,8 @@ def product_features(history: History, products: Table) -> Table:
         product_package=_.package,
         product_size_litres=_["size"],
     )
-    sold = _sales(history)
-    for part in (_customers(history), _repeats(history)):
-        sold = sold.left_join(part, "product_id").drop("product_id_right")
-    features = sold.left_join(what, "product_id").drop("product_id_right")
-    in_last_week = history.weeks.filter(_.week < 1).agg(market_1w=_.count())
+    features = _sales(sales).left_join(what, "product_id").drop("product_id_right")
+    in_last_week = sales.filter(_.week < 1).agg(market_1w=_.n_buyers.sum())
     return (
         features.cross_join(in_last_week)
         .mutate(
@@ -44,25 +81,27 @@ def product_features(history: History, products: Table) -> Table:
     )
 
 
-def type_features(history: History, customers: Table) -> Table:
+def type_features(sales: Table, customers: Table) -> Table:
     """How each product sells to each type of customer: one row a type and product on sale.
 
     Args:
-        history: purchases before the cutoff.
-        customers: the columns of CUSTOMERS; a missing type is a type of its own.
+        sales: the columns of `weekly_sales`, from the cutoff of the period.
+        customers: the columns of CUSTOMERS and is_known, whether it bought anything before the cutoff;
+            shares are of those who did. A missing type is a type of its own.
 
     Returns:
         customer_type (never null), product_id, type_buyers_1w, type_buyers_4w (1/week) and the
         three `product_type_` features.
     """
-    typed = customers.select("customer_id", customer_type=_.customer_type.coalesce(""))
-    sizes = typed.group_by("customer_type").agg(n_customers=_.count())
-    total = typed.agg(n_all=_.count())
-    recent = history.weeks.filter(_.week < 4).join(typed, "customer_id")
+    typed = customers.select("is_known", customer_type=_.customer_type.coalesce(""))
+    sizes = typed.group_by("customer_type").agg(n_known=_.count(where=_.is_known))
+    sizes = sizes.mutate(n_customers=_.n_known.nullif(0)).drop("n_known")
+    total = typed.agg(n_all=_.count(where=_.is_known))
+    recent = sales.filter(_.week < 4)
     by_type = recent.group_by("customer_type", "product_id").agg(
-        type_buyers_1w=_.count(where=_.week < 1), type_buyers_4w=_.count() / 4
+        type_buyers_1w=_.n_buyers.sum(where=_.week < 1), type_buyers_4w=_.n_buyers.sum() / 4
     )
-    overall = recent.group_by("product_id").agg(buyers_4w=_.count() / 4)
+    overall = recent.group_by("product_id").agg(buyers_4w=_.n_buyers.sum() / 4)
     grid = sizes.cross_join(overall).cross_join(total)
     joined = grid.left_join(by_type, ["customer_type", "product_id"]).drop(
         "customer_type_right", "product_id_right"
@@ -80,8 +119,34 @@ def type_features(history: History, customers: Table) -> Table:
     )
 
 
-def _sales(history: History) -> Table:
-    by_week = history.weeks.group_by("product_id", "week").agg(buyers=_.count())
+def by_type(products: Table, types: Table, customers: Table) -> Table:
+    """All product features of each product and type of customer.
+
+    Args:
+        products: with product_id; each gets a row for every type.
+        types: the columns of `type_features`.
+        customers: the columns of CUSTOMERS.
+
+    Returns:
+        type_key (the type, "" where it is missing), the columns of `products` and the three
+        `product_type_` features.
+    """
+    keys = customers.select(type_key=_.customer_type.coalesce("")).distinct()
+    figures = [name for name in types.columns if name.startswith("product_type_")]
+    typed = types.select("product_id", *figures, type_key=_.customer_type)
+    grid = products.cross_join(keys).left_join(typed, ["product_id", "type_key"])
+    grid = grid.drop("product_id_right", "type_key_right")
+    return grid.mutate(**{name: grid[name].coalesce(0.0) for name in figures if "share" in name})
+
+
+def _sales(sales: Table) -> Table:
+    by_week = sales.group_by("product_id", "week").agg(
+        buyers=_.n_buyers.sum(),
+        again=_.n_again.sum(),
+        new=_.n_new.sum(),
+        first_age_days=_.first_age_days.max(),
+        last_age_days=_.last_age_days.min(),
+    )
 
     def mean(weeks: int) -> ibis.Value:
         return _.buyers.sum(where=_.week < weeks).coalesce(0) / weeks
@@ -95,22 +160,15 @@ def _sales(history: History) -> Table:
             product_buyers_8w=mean(8),
             product_buyers_26w=mean(26),
             product_weeks_sold_13w=_.count(where=_.week < 13),
+            product_customers=_.new.sum(),
+            product_age_days=_.first_age_days.max(),
+            product_recency_days=_.last_age_days.min(),
             best_week=_.buyers.max(),
+            bought_again=_.again.sum(where=_.week == 0).coalesce(0),
         )
-        .mutate(product_peak_ratio=_.product_buyers_1w / _.best_week)
-        .drop("best_week")
+        .mutate(
+            product_peak_ratio=_.product_buyers_1w / _.best_week,
+            product_repeat_rate=_.bought_again / _.product_buyers_2nd_week.nullif(0),
+        )
+        .drop("best_week", "bought_again")
     )
-
-
-def _customers(history: History) -> Table:
-    return history.days.group_by("product_id").agg(
-        product_customers=_.customer_id.nunique(),
-        product_age_days=_.age_days.max(),
-        product_recency_days=_.age_days.min(),
-    )
-
-
-def _repeats(history: History) -> Table:
-    pairs = history.weeks.filter(_.week < 2).group_by("customer_id", "product_id")
-    both = pairs.agg(before=(_.week == 1).any(), again=(_.week == 0).any()).filter(_.before)
-    return both.group_by("product_id").agg(product_repeat_rate=_.again.cast("int64").sum() / _.count())

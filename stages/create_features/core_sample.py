@@ -4,7 +4,7 @@ from ibis import _
 from ibis.expr.types import Table
 
 from create_features.core import Bounds
-from create_features.core_history import Purchases
+from create_features.core_history import History
 
 _DIGITS = 8
 _MOST_HALVINGS = 4 * (_DIGITS - 1)
@@ -21,9 +21,9 @@ def halvings(n_rows: float, n_wanted: int) -> int:
     return n
 
 
-def most_candidates(purchases: Purchases, customers: Table, bounds: Bounds) -> Table:
+def most_candidates(history: History, customers: Table, bounds: Bounds) -> Table:
     """How many candidates the customers have at most, of those bought and those offered: one row, n."""
-    bought = purchases.weeks.select("customer_id", "product_id").distinct().agg(n_bought=_.count())
+    bought = history.days.agg(n_bought=_.count(where=_.gap_days.isnull()))
     both = bought.cross_join(customers.agg(n_customers=_.count()))
     return both.select(n=_.n_bought + _.n_customers * bounds.n_popular)
 

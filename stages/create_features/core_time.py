@@ -3,18 +3,17 @@
 from ibis import _
 from ibis.expr.types import Table
 
-from create_features.core_history import History
 
-
-def market_features(history: History, moment: Table) -> Table:
+def market_features(sales: Table, moment: Table) -> Table:
     """The time features: one row.
 
     Args:
-        history: purchases before the period.
+        sales: the columns of `weekly_sales`, from the cutoff of the period.
         moment: one row: calendar, what the days of the period are worth.
     """
-    totals = history.weeks.filter(_.week < 8).agg(
-        market_pairs_1w=_.count(where=_.week < 1), weekly_mean=_.count() / 8
+    totals = sales.filter(_.week < 8).agg(
+        market_pairs_1w=_.n_buyers.sum(where=_.week < 1).coalesce(0),
+        weekly_mean=_.n_buyers.sum().coalesce(0) / 8,
     )
     totals = totals.cross_join(moment.select(period_calendar=_.calendar))
     return totals.select(

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import ibis
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -13,7 +12,7 @@ from ibis import _
 from ibis.expr.types import Table
 
 from create_features.core_calendar import AFTER_REST, EVE, N_TRAITS, REST, is_ordinary, traits
-from create_features.core_history import Purchases
+from create_features.core_history import History, opens
 from sodai.datasets import FORECASTS
 from sodai.periods import DAYS_PER_WEEK, Period
 
@@ -53,27 +52,25 @@ class Forecast:
         return self.level * self.calendar
 
 
-def pairs_by_day(purchases: Purchases) -> Table:
-    """purchase_date and n_pairs, the distinct pairs bought on it; days without any are left out."""
-    return purchases.days.group_by("purchase_date").agg(n_pairs=_.count())
+def pairs_by_day(history: History) -> Table:
+    """age_days and n_pairs, the distinct pairs bought on that day; days without any are left out."""
+    return history.days.group_by("age_days").agg(n_pairs=_.count())
 
 
-def pairs_by_period(purchases: Purchases, period: Period) -> Table:
+def pairs_by_period(history: History, period: Period) -> Table:
     """Distinct pairs bought in each earlier period of the same kind.
 
     Args:
-        purchases: those on or after `period.as_of` are not seen.
+        history: purchases before `period`.
         period: from which to count back.
 
     Returns:
         steps (1 = the newest closed period) and n_pairs; periods without purchases are left out.
     """
-    seen = purchases.days.filter(_.purchase_date < period.as_of)
-    dated = seen.mutate(age_days=ibis.literal(period.as_of).delta(seen.purchase_date, unit="day"))
-    dated = dated.mutate(steps=((_.age_days - 1) // period.step_days + 1).cast("int64"))
+    days = history.days.mutate(steps=((_.age_days - 1) // period.step_days + 1).cast("int64"))
     # A step is whole weeks; days of it after the horizon belong to no period.
-    inside = dated.filter(_.steps * period.step_days - _.age_days < period.horizon_days)
-    pairs = inside.select("steps", "customer_id", "product_id").distinct()
+    inside = days.filter(_.steps * period.step_days - _.age_days < period.horizon_days)
+    pairs = inside.filter(opens(_.age_days, _.gap_days, period.step_days))
     return pairs.group_by("steps").agg(n_pairs=_.count())
 
 
@@ -153,7 +150,7 @@ def forecasts_of(
     """The forecast of a period and of closed ones before it, each made as on its own first day.
 
     Args:
-        by_day: the columns of `pairs_by_day`.
+        by_day: the columns of `pairs_by_day`, counted back from `coming`.
         by_steps: the columns of `pairs_by_period`, counted back from `coming`.
         coming: the period to predict.
         closed: of the same kind, each a whole number of steps before it.
@@ -161,10 +158,10 @@ def forecasts_of(
     Returns:
         one for `coming`, then one for each of `closed`, with `realised_pairs`.
     """
-    first = min(by_day["purchase_date"])
-    n_days = (coming.as_of - first).days
-    days = [first + timedelta(days=number) for number in range(n_days)]
-    daily = by_day.set_index("purchase_date")["n_pairs"].reindex(days, fill_value=0)
+    n_days = int(by_day["age_days"].max())
+    ages = range(n_days, 0, -1)
+    daily = by_day.set_index("age_days")["n_pairs"].reindex(ages, fill_value=0)
+    daily.index = pd.Index([coming.as_of - timedelta(days=age) for age in ages])
     counted = by_steps.set_index("steps")["n_pairs"]
     realised = {
         coming.back(steps).as_of: int(counted.get(steps, 0))

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +22,7 @@ import sodai
 from create_features.core import Bounds
 from create_features.core_volume import Forecast
 from sodai.content_key import code_digest
-from sodai.datasets import CUSTOMERS, EXTRACT, PRODUCTS, TRAINING_PARTS
+from sodai.datasets import EXTRACT, TRAINING_PARTS
 from sodai.hashes import sha256_of
 from sodai.periods import DAYS_PER_WEEK, Period
 from sodai.volume import Volume, explained, readable
@@ -84,12 +84,33 @@ class Parts:
         return self._of(cutoff) / f"{key}-{sha256_of(file)[:_DIGITS]}.parquet"
 
 
-def key_of(forecast: Forecast, partitions: Mapping[date, Path], shared: Mapping[str, Any]) -> str:
+@dataclass(frozen=True)
+class Known:
+    """The customers and products of a run, in order of their numbers, and since when they are known.
+
+    `customers` and `products` have known_days, the age of the first purchase before `as_of`.
+    """
+
+    as_of: date
+    customers: pa.Table
+    products: pa.Table
+
+    def before(self, cutoff: date) -> dict[str, str]:
+        """What stands for those who bought, or were bought, before a cutoff: no period reads others."""
+        there = pc.field("known_days") > (self.as_of - cutoff).days
+        tables = {"customers": self.customers, "products": self.products}
+        return {name: _hash(table.filter(there).drop_columns("known_days")) for name, table in tables.items()}
+
+
+def key_of(
+    forecast: Forecast, partitions: Mapping[date, Path], known: Known, shared: Mapping[str, Any]
+) -> str:
     """What stands for everything that the training rows of a period depend on.
 
     Args:
         forecast: of the period.
         partitions: transactions of the warehouse by Monday, their names made of their content.
+        known: of the run.
         shared: what `made_of` returns.
     """
     period = forecast.period
@@ -98,6 +119,7 @@ def key_of(forecast: Forecast, partitions: Mapping[date, Path], shared: Mapping[
     ]
     told = {
         **shared,
+        **known.before(period.as_of),
         "cutoff": period.as_of.isoformat(),
         "horizon_days": period.horizon_days,
         "calendar": forecast.calendar.hex(),
@@ -106,16 +128,9 @@ def key_of(forecast: Forecast, partitions: Mapping[date, Path], shared: Mapping[
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:_DIGITS]
 
 
-def made_of(volume: Volume, as_of: date, bounds: Bounds, halved: int, engine: str) -> dict[str, Any]:
+def made_of(bounds: Bounds, halved: int, engine: str) -> dict[str, Any]:
     """What the training rows of all periods of a run depend on; `engine` is its name and version."""
-    return {
-        "engine": engine,
-        "code": _code_digest(),
-        "customers": sha256_of(volume.path(CUSTOMERS, as_of)),
-        "products": sha256_of(volume.path(PRODUCTS, as_of)),
-        "bounds": asdict(bounds),
-        "halved": halved,
-    }
+    return {"engine": engine, "code": _code_digest(), "bounds": asdict(bounds), "halved": halved}
 
 
 def _code_digest() -> str:
@@ -131,7 +146,11 @@ def _content(monday: date, file: Path, period: Period) -> str:
     before_end = pc.field("purchase_date") < pa.scalar(period.end)
     with readable(file, f"{EXTRACT} --reload"):
         rows = pq.read_table(file, partitioning=None, filters=before_end)
+    return _hash(rows)
+
+
+def _hash(rows: pa.Table) -> str:
+    # As parquet, which holds nothing where a value is missing; in memory anything may lie there.
     stream = pa.BufferOutputStream()
-    with pa.ipc.new_stream(stream, rows.schema) as writer:
-        writer.write_table(rows.combine_chunks())
+    pq.write_table(rows, stream, compression="none", use_dictionary=False, write_statistics=False)
     return hashlib.sha256(stream.getvalue()).hexdigest()

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis.expr.types import Table
 
 from create_features import core
-from create_features.core_history import Purchases
+from create_features.core_history import History
+from create_features.core_products import weekly_sales
 from create_features.core_volume import Forecast
 from create_features.engine import Steps, hold
 from sodai.datasets import SCORING, TRAINING
@@ -26,41 +28,54 @@ class Builder:
     def __init__(
         self,
         engine: Engine,
-        purchases: Purchases,
+        history: History,
         customers: Table,
         products: Table,
         coming: Period,
         bounds: core.Bounds,
     ) -> None:
-        """Args: `coming` is the period before which `purchases` lie; all else as in `core.Sources`."""
+        """Args: `coming` is the period before which `history` lies; all else as in `core.Sources`."""
         self._engine = engine
         self._coming = coming
         self._market, self._own = Steps(engine), Steps(engine)
         moment = self._put_moment(Forecast(coming, 0.0, 1.0))
-        sources = core.Sources(purchases, customers, products, moment)
+        sales = hold(engine, "sales", weekly_sales(history, customers))
+        sources = core.Sources(history, sales, customers, products, moment)
         market = core.market_of(sources, bounds, self._market.hold)
         shard = hold(engine, "shard", customers.limit(0))
-        features = core.features_of(sources, market, shard, bounds, self._own.hold)
-        features = self._own.hold("features", features)
-        self._scoring = engine.compile(features.select(SCORING.contract.names).order_by(_KEY))
-        training = core.with_target(features, sources).select(TRAINING.contract.names)
-        self._training = engine.compile(training.order_by(_KEY))
+        rows = core.candidates_of(sources, market, shard, bounds, self._own.hold)
+        self._query = engine.compile(rows.order_by(_KEY) if engine.distributed else rows)
 
     def scoring(self, forecast: Forecast, customers: Table) -> Iterator[pa.RecordBatch]:
         """The candidates of `customers`, a held table, in order of the key, some customers at a time."""
-        return self._rows(self._scoring, forecast, customers)
+        for rows in self._rows(forecast, customers):
+            yield rows.select(SCORING.contract.names)
 
     def training(self, forecast: Forecast, customers: Table) -> Iterator[pa.RecordBatch]:
-        """The same with cutoff and target, of a closed period."""
-        return self._rows(self._training, forecast, customers)
+        """The same with cutoff and target, of a closed period and of those who bought before it.
 
-    def _rows(self, query: str, forecast: Forecast, customers: Table) -> Iterator[pa.RecordBatch]:
+        Who first bought later was not there to be predicted, as far as anybody can tell now.
+        """
+        days_back = (self._coming.as_of - forecast.period.as_of).days
+        for rows in self._rows(forecast, customers.filter(customers.known_days > days_back)):
+            yield rows.select(TRAINING.contract.names)
+
+    def _rows(self, forecast: Forecast, customers: Table) -> Iterator[pa.RecordBatch]:
         self._put_moment(forecast)
         self._market.run()
         for shard in self._shards(customers):
             hold(self._engine, "shard", shard)
             self._own.run()
-            yield from self._engine.batches(query, _BATCH_ROWS)
+            yield from self._ordered()
+
+    def _ordered(self) -> Iterator[pa.RecordBatch]:
+        if self._engine.distributed:
+            yield from self._engine.batches(self._query, _BATCH_ROWS)
+            return
+        # Arrow needs half of what DuckDB takes to order so many columns.
+        rows = self._engine.rows(self._query).combine_chunks()
+        order = pc.sort_indices(rows, [(name, "ascending") for name in _KEY])
+        yield next(iter(rows.take(order).to_batches()), pa.RecordBatch.from_pylist([], rows.schema))
 
     def _shards(self, customers: Table) -> Iterator[Table]:
         """The customers as many at a time as the engine computes at once, in order of their numbers."""
@@ -77,7 +92,7 @@ class Builder:
         period = forecast.period
         moment = ibis.literal(period.as_of).name("cutoff").as_table()
         moment = moment.mutate(
-            end=ibis.literal(period.end),
+            horizon_days=ibis.literal(period.horizon_days, "int32"),
             weeks_back=ibis.literal((self._coming.as_of - period.as_of).days // DAYS_PER_WEEK, "int32"),
             # As text: some engines read a number with a point as a decimal and keep fewer digits.
             calendar=ibis.literal(repr(forecast.calendar)).cast("float64"),

@@ -64,7 +64,8 @@ def measure(root: Path, n_rows: int, memory_mib: int) -> pd.DataFrame:
 
 
 def with_growth(measured: pd.DataFrame) -> pd.DataFrame:
-    """Add lines_per_second, times_least and exponent (of the lines, from the next smaller size).
+    """Add lines_per_second, times_least, and exponent and cpu_exponent (of the lines, from the next
+    smaller size).
 
     times_least are the CPU seconds over those of the least that the same size needs: the bare model for
     what scores, the plain scan for the rest. The smallest size has no exponent.
@@ -72,11 +73,14 @@ def with_growth(measured: pd.DataFrame) -> pd.DataFrame:
     table = measured.sort_values(["step", "size"], ignore_index=True)
     least = table["step"].isin([PREDICT, BARE]).map({True: BARE, False: PLAIN})
     cpu = table.set_index(["step", "size"])["cpu_seconds"]
-    logs = table.groupby("step")[["lines", "seconds"]].transform(lambda each: each.map(math.log).diff())
+    logs = table.groupby("step")[["lines", "seconds", "cpu_seconds"]].transform(
+        lambda each: each.map(math.log).diff()
+    )
     return table.assign(
         lines_per_second=table["lines"] / table["seconds"],
         times_least=table["cpu_seconds"] / cpu[list(zip(least, table["size"], strict=True))].to_numpy(),
         exponent=logs["seconds"] / logs["lines"],
+        cpu_exponent=logs["cpu_seconds"] / logs["lines"],
     )
 
 
@@ -139,10 +143,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for size in sorted(options.sizes):
         print(f"bench: {size} lines", flush=True)
         measured.append(measure(options.out / str(size), size, options.memory_limit))
-    table = with_growth(pd.concat(measured))
-    table.to_csv(options.out / "scale.csv", index=False)
-    chart = f'<svg xmlns="http://www.w3.org/2000/svg"{growth_chart(table).removeprefix("<svg")}'
-    (options.out / "growth.svg").write_text(chart)
+        # After each size, the largest of which may take hours.
+        table = with_growth(pd.concat(measured))
+        table.to_csv(options.out / "scale.csv", index=False)
+        chart = f'<svg xmlns="http://www.w3.org/2000/svg"{growth_chart(table).removeprefix("<svg")}'
+        (options.out / "growth.svg").write_text(chart)
     print(table.drop(columns="size").to_string(index=False, float_format=lambda value: f"{value:,.2f}"))
 
 

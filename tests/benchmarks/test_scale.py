@@ -20,6 +20,7 @@ def test_growth_is_the_power_of_the_lines_and_is_told_beside_the_plain_scan() ->
     table = with_growth(measured).set_index(["step", "size"])
     # Four times the lines: twice the time is the power 1/2, four times the time the power 1.
     assert table["exponent"].loc[[(PLAIN, 400), ("a", 400)]].tolist() == pytest.approx([0.5, 1.0])
+    assert table["cpu_exponent"].loc[("a", 400)] == pytest.approx(1.0)
     assert table["exponent"].loc[[(PLAIN, 100), ("a", 100)]].isna().all()
     assert table["times_least"].loc[[("a", 100), ("a", 400), (PLAIN, 400)]].tolist() == [4, 8, 1]
     # What scores stands beside the model alone.

@@ -22,6 +22,8 @@ from sodai.warehouse import read_transactions
 # Ten weeks after the last purchase. With periods of four weeks the cutoffs lie 70, 42, 14 and -14
 # days after it: nothing in eight weeks, nothing in four, nothing in the last, and as usual.
 SILENCE = timedelta(weeks=10)
+# To the scoring table of the last of these cutoffs: there the customer who never bought has candidates.
+BACK_IN_TRADE = timedelta(weeks=12)
 PAIR = ["customer_id", "product_id"]
 FAMILY, BRAND_SIZE = ["brand", "sub_category", "segment", "package", "size"], ["brand", "size"]
 OF_A_KIND = {"product_family_share_1w": FAMILY, "product_brand_size_share_1w": BRAND_SIZE}
@@ -36,10 +38,11 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> tuple[Volume, date]:
     _blank(made.folder / "productos.parquet", [*FAMILY, "category"])
     as_of = made.as_of + SILENCE
     root = made.folder.parent
-    assert run_stage(EXTRACT, root, str(as_of)).code == 0
-    options = ("--horizon-days", "28", "--training-periods", "3", "--min-history-days", "28")
-    outcome = run_stage(FEATURES_STAGE, root, str(as_of), *options)
-    assert outcome.code == 0, outcome.log
+    for day, horizon_days in ((as_of - BACK_IN_TRADE, 7), (as_of, 28)):
+        assert run_stage(EXTRACT, root, str(day)).code == 0
+        options = ("--horizon-days", str(horizon_days), "--training-periods", "3", "--min-history-days", "28")
+        outcome = run_stage(FEATURES_STAGE, root, str(day), *options)
+        assert outcome.code == 0, outcome.log
     return Volume(root), as_of
 
 
@@ -60,12 +63,14 @@ def _blank(file: Path, names: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def rows(week: tuple[Volume, date]) -> pd.DataFrame:
-    """All rows of both tables with their cutoff, and what the purchases before it say of each."""
+    """All rows of the tables with their cutoff, and what the purchases before it say of each."""
     volume, as_of = week
     training = volume.read(TRAINING, as_of).to_pandas()
-    scoring = volume.read(SCORING, as_of).to_pandas().assign(cutoff=as_of)
+    scoring = [
+        volume.read(SCORING, day).to_pandas().assign(cutoff=day) for day in (as_of, as_of - BACK_IN_TRADE)
+    ]
     purchases = read_transactions(volume, as_of).to_pandas()
-    known = pd.concat([training, scoring], ignore_index=True)
+    known = pd.concat([training, *scoring], ignore_index=True)
     return pd.concat([_with_facts(own, purchases) for _, own in known.groupby("cutoff")])
 
 

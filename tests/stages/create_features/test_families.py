@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from ibis.expr.types import Table
 
-from create_features.core_families import BRAND, FAMILIES, Family, family_products, with_wishes
-from create_features.core_history import History
+from create_features.core_families import BRAND, DECAY, FAMILIES, Family, family_products, with_wishes
+from create_features.core_history import History, decayed
 from stages.create_features.conftest import MakeTable
 
 A, B, C = 1, 2, 3
@@ -42,13 +42,15 @@ def products(table: MakeTable) -> Table:
 
 @pytest.fixture(scope="module")
 def found(table: MakeTable, products: Table) -> pd.DataFrame:
-    weeks = table(["customer_id", "product_id", "week"], WEEKS)
+    days = table(["customer_id", "product_id", "week", "opens_week"], [(*line, 1) for line in WEEKS])
     joined = table(["customer_id", "product_id", "product_buyers_1w"], CANDIDATES)
-    history = History(days=weeks, weeks=weeks)
     sold = joined.select("product_id", "product_buyers_1w").distinct()
-    families = family_products(history, sold, products)
+    families = family_products(days.filter(days.week == 0), sold, products)
     joined = joined.drop("product_buyers_1w").join(families, "product_id")
-    rows = with_wishes(joined, history, families).drop("brand_key", "family_key", "brand_size_key")
+    pairs = days.group_by("customer_id", "product_id").agg(pair_weight_90=decayed(days.week, DECAY))
+    rows = with_wishes(joined, History(days), pairs, families).drop(
+        "brand_key", "family_key", "brand_size_key"
+    )
     return rows.to_pandas().set_index(["customer_id", "product_id"])
 
 

@@ -10,7 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from create_features import parts
-from made_data import disguised, made_customers, make_raw, write_transactions
+from made_data import (
+    FIRST_CUSTOMER,
+    FIRST_PRODUCT,
+    disguised,
+    made_customers,
+    make_raw,
+    write_transactions,
+)
 from made_week import run_stage
 from sodai.datasets import EXTRACT, FEATURES_STAGE, FORECASTS, SCORING, TRAINING, TRAINING_PARTS
 from sodai.volume import Volume
@@ -20,6 +27,7 @@ OPTIONS = ("--min-history-days", "28", "--training-periods", str(N_PERIODS))
 FIRST_DAY = date(2024, 1, 1)
 AS_OF = FIRST_DAY + timedelta(weeks=N_WEEKS)
 WEEK = timedelta(weeks=1)
+NEW_CUSTOMER, NEW_PRODUCT = 888_888, 777_777
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +65,10 @@ def _drop(volume: Volume, source: Path, monday: date) -> None:
     shutil.copy(source / f"transacciones_{monday}.parquet", volume.root / "raw")
 
 
-def _add_line(volume: Volume, day: date, order_id: int = 999_999) -> None:
+def _add_line(volume: Volume, day: date, order_id: int = 999_999, **values: int) -> None:
     """A line that arrives now, in a file of its own."""
     lines = pd.read_parquet(volume.root / "raw" / "transacciones.parquet").head(1)
-    late = lines.assign(purchase_date=pd.Timestamp(day), order_id=order_id)
+    late = lines.assign(purchase_date=pd.Timestamp(day), order_id=order_id, **values)
     write_transactions(volume.root / "raw" / f"transacciones_late_{order_id}.parquet", late)
 
 
@@ -131,15 +139,54 @@ def test_a_line_later_in_the_week_in_which_a_period_ends_changes_nothing(volume:
     assert _make(volume, thursday) == N_PERIODS - 1
 
 
-def test_a_new_customer_or_another_attribute_of_a_product_makes_all_anew(volume: Volume) -> None:
+def _change(volume: Volume, name: str, number: int, **attributes: object) -> None:
+    """Other attributes of a customer or product, which is new if there is none of that number."""
+    file = volume.root / "raw" / f"{name}.parquet"
+    rows = pd.read_parquet(file)
+    key = rows.columns[rows.columns.isin(["customer_id", "product_id"])][0]
+    own = rows[rows[key] == number] if (rows[key] == number).any() else rows.tail(1).assign(**{key: number})
+    pd.concat([rows[rows[key] != number], own.assign(**attributes)]).to_parquet(file, index=False)
+
+
+def test_a_new_shop_and_a_new_product_make_anew_the_periods_that_come_after_their_first_sale(
+    volume: Volume, tmp_path: Path
+) -> None:
+    _change(volume, "clientes", NEW_CUSTOMER, customer_type="KIOSCO")
+    _change(volume, "productos", NEW_PRODUCT, brand="New")
     assert _make(volume, AS_OF) == N_PERIODS - 1
-    raw = volume.root / "raw"
-    made_customers(N_CUSTOMERS + 1).to_parquet(raw / "clientes.parquet", index=False)
+    # In the third period before the run: its target, known to the two after it.
+    _add_line(volume, AS_OF - timedelta(days=15), customer_id=NEW_CUSTOMER, product_id=NEW_PRODUCT)
+    assert _make(volume, AS_OF) == 1
+    _change(volume, "clientes", NEW_CUSTOMER, customer_type="RESTAURANT")
+    assert _make(volume, AS_OF) == N_PERIODS - 2
+    _change(volume, "productos", NEW_PRODUCT, brand="Newer")
+    assert _make(volume, AS_OF) == N_PERIODS - 2
+    assert _bytes(volume, AS_OF) == _from_nothing(volume, AS_OF, tmp_path / "fresh")
+
+
+def test_another_attribute_of_a_customer_or_product_known_to_all_periods_makes_all_anew(
+    volume: Volume,
+) -> None:
+    assert _make(volume, AS_OF) == N_PERIODS - 1
+    _change(volume, "clientes", FIRST_CUSTOMER, customer_type="BAR")
     assert _make(volume, AS_OF) == 0
-    products = pd.read_parquet(raw / "productos.parquet")
-    products.assign(brand="One").to_parquet(raw / "productos.parquet", index=False)
+    _change(volume, "productos", FIRST_PRODUCT, brand="One")
     assert _make(volume, AS_OF) == 0
     assert _make(volume, AS_OF) == N_PERIODS
+
+
+def test_a_closed_period_has_the_customers_who_bought_before_it(volume: Volume) -> None:
+    _change(volume, "clientes", NEW_CUSTOMER)
+    _add_line(volume, AS_OF - timedelta(days=15), customer_id=NEW_CUSTOMER)
+    _make(volume, AS_OF)
+    rows = volume.read(TRAINING, AS_OF, columns=["cutoff", "customer_id"]).to_pandas()
+    own = rows[rows["customer_id"] == NEW_CUSTOMER]
+    assert set(own["cutoff"]) == {AS_OF - 2 * WEEK, AS_OF - WEEK}
+    scored = set(volume.read(SCORING, AS_OF, columns=["customer_id"])["customer_id"].to_pylist())
+    # The last customer never bought: nothing is learnt of it, but it is to be recommended something.
+    never = FIRST_CUSTOMER + N_CUSTOMERS - 1
+    assert never in scored
+    assert never not in set(rows["customer_id"])
 
 
 def test_other_bounds_make_all_anew(volume: Volume) -> None:
@@ -207,6 +254,10 @@ def test_week_after_week_with_late_lines_and_new_customers_equals_a_run_from_not
         monday = AS_OF - (N_DROPS - number) * WEEK
         drop = pd.read_parquet(source / f"transacciones_{monday}.parquet")
         drop = pd.concat([drop, *(_arriving(known, *line) for line in arriving)])
+        if n_new:
+            newcomer = known.iloc[[number]].assign(customer_id=FIRST_CUSTOMER + n_customers)
+            newcomer = newcomer.assign(order_id=10**8 + number, purchase_date=pd.Timestamp(monday))
+            drop = pd.concat([drop, newcomer])
         write_transactions(raw / f"transacciones_{monday}.parquet", drop)
         known = pd.concat([known, drop])
         n_customers += n_new

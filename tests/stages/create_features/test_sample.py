@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from create_features.core import Bounds
-from create_features.core_history import Purchases
+from create_features.core_history import History
 from create_features.core_sample import halvings, most_candidates, sampled
 from made_data import make_raw
 from made_week import run_stage
@@ -46,9 +46,11 @@ def test_who_stays_is_told_by_the_md5_of_the_number(table: MakeTable) -> None:
 
 
 def test_candidates_are_the_pairs_bought_and_what_everyone_is_offered(table: MakeTable) -> None:
-    weeks = table(["customer_id", "product_id", "weeks_ago"], [(1, 1, 0), (1, 1, 4), (1, 2, 1), (2, 1, 0)])
+    days = table(
+        ["customer_id", "product_id", "gap_days"], [(1, 1, None), (1, 1, 4), (1, 2, None), (2, 1, None)]
+    )
     customers = table(["customer_id", "customer_type"], [(1, "A"), (2, "A"), (3, "B")])
-    most = most_candidates(Purchases(days=weeks, weeks=weeks), customers, Bounds(n_popular=10))
+    most = most_candidates(History(days), customers, Bounds(n_popular=10))
     assert most.to_pyarrow()["n"].to_pylist() == [3 + 3 * 10]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from create_features.core_calendar import is_rest
-from create_features.core_history import Purchases, purchases_before
+from create_features.core_history import History, history_before
 from create_features.core_volume import (
     DECAY,
     PERIODS_LOOKED_BACK,
@@ -51,16 +51,15 @@ def _realised(daily: pd.Series, period: Period) -> dict[date, int]:
     }
 
 
-def _purchases(table: MakeTable, lines: Sequence[tuple[date, int, int]]) -> Purchases:
-    transactions = table([*COLUMNS, "n_units"], [(*line, 1.0) for line in lines])
-    return purchases_before(transactions, date.max, lambda _, rows: rows)
+def _history(table: MakeTable, lines: Sequence[tuple[date, int, int]]) -> History:
+    """What was known before AS_OF."""
+    return history_before(table([*COLUMNS, "n_units"], [(*line, 1.0) for line in lines]), AS_OF)
 
 
 def test_a_pair_counts_once_a_day(table: MakeTable) -> None:
-    monday, tuesday = AS_OF, AS_OF + timedelta(days=1)
-    lines = [(monday, 1, 5), (monday, 1, 5), (monday, 1, 6), (monday, 2, 5), (tuesday, 1, 5)]
-    found = pairs_by_day(_purchases(table, lines)).to_pyarrow().to_pylist()
-    assert {row["purchase_date"]: row["n_pairs"] for row in found} == {monday: 3, tuesday: 1}
+    lines = _aged((2, 1, 5), (2, 1, 5), (2, 1, 6), (2, 2, 5), (1, 1, 5))
+    found = pairs_by_day(_history(table, lines)).to_pyarrow().to_pylist()
+    assert {row["age_days"]: row["n_pairs"] for row in found} == {2: 3, 1: 1}
 
 
 def _aged(*lines: tuple[int, int, int]) -> list[tuple[date, int, int]]:
@@ -94,7 +93,7 @@ AGED = _aged(
 def test_a_pair_counts_once_a_period_of_the_same_kind(
     table: MakeTable, horizon_days: int, expected: dict[int, int]
 ) -> None:
-    found = pairs_by_period(_purchases(table, AGED), Period(AS_OF, horizon_days)).to_pandas()
+    found = pairs_by_period(_history(table, AGED), Period(AS_OF, horizon_days)).to_pandas()
     assert _by_steps(found) == expected
 
 
@@ -103,7 +102,7 @@ def test_purchases_from_the_cutoff_on_are_in_no_period(table: MakeTable) -> None
     known = [line for line in AGED if line[0] < AS_OF]
     assert len(known) == len(AGED) - 2
     found, expected = (
-        _by_steps(pairs_by_period(_purchases(table, lines), period).to_pandas()) for lines in (AGED, known)
+        _by_steps(pairs_by_period(_history(table, lines), period).to_pandas()) for lines in (AGED, known)
     )
     assert found == expected
 
@@ -239,13 +238,15 @@ def test_days_on_or_after_the_first_day_change_no_forecast(
 def _tables(first: date, volumes: Mapping[date, int], period: Period) -> tuple[pd.DataFrame, pd.DataFrame]:
     """by_day and by_steps as the stage reads them: days and periods without purchases are left out."""
     daily = pd.Series(volumes)
-    by_day = daily[daily > 0].rename_axis("purchase_date").rename("n_pairs").reset_index()
+    sold = daily[daily > 0]
+    ages = [(period.as_of - day).days for day in sold.index]
+    by_day = pd.DataFrame({"age_days": ages, "n_pairs": sold.to_numpy()})
     realised = _realised(daily, period)
     steps = {(period.as_of - each).days // period.step_days: total for each, total in realised.items()}
     by_steps = pd.DataFrame(
         [(number, total) for number, total in steps.items() if total], columns=["steps", "n_pairs"]
     )
-    assert by_day["purchase_date"].min() == first
+    assert min(sold.index) == first
     return by_day, by_steps
 
 
