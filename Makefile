@@ -5,8 +5,7 @@
 SHELL := /bin/sh
 
 # What a user may set: the data to read, the first day to predict, the days to predict, how tasks run,
-# where results go, how many trials training gets, whether stages run that nothing changed for, how many
-# processes share the tests.
+# where results go, how many trials training gets, whether stages run that nothing changed for.
 DATA ?=
 AS_OF ?=
 HORIZON ?= 7
@@ -20,7 +19,6 @@ SINCE ?=
 SCALE ?=
 IMAGES ?=
 SPARK ?=
-PROCESSES ?= 2
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -97,7 +95,7 @@ test: env browser ## Run the tests; those in containers only if a Docker engine 
 	    echo "test: no chromium, tests that need it are left out; apt-get install chromium chromium-driver"; \
 	    left_out="$${left_out:+$$left_out and }not browser"; \
 	fi; \
-	.venv/bin/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup --durations 15 -m "$$left_out" $(TESTS)
+	.venv/bin/python -m pytest --durations 15 -m "$$left_out" $(TESTS)
 
 .PHONY: browser
 browser: ## Install the browser that tests drive, on Debian and as root

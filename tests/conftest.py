@@ -8,13 +8,6 @@ from made_bucket import ObjectStoreServer, object_store_server
 from made_run import History, TwoWeeks, make_history, make_two_weeks
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep in one process a folder's tests, which share what they made, and all that use the engine."""
-    for item in items:
-        group = "docker" if item.get_closest_marker("docker") else str(item.path.parent)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     """Raw folders without and with the newest week; not to be written to."""
