@@ -4,14 +4,8 @@ import ibis
 from ibis import _
 from ibis.expr.types import Table
 
-from create_features.core_history import (
-    DAYS_PER_WEEK,
-    QUANTITY_UNIT,
-    History,
-    decayed,
-    gap_sums,
-    with_gaps,
-)
+from create_features.core_history import QUANTITY_UNIT, History, decayed, gap_sums, with_gaps
+from sodai.periods import DAYS_PER_WEEK
 
 DECAY = 0.9
 

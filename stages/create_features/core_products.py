@@ -4,7 +4,8 @@ import ibis
 from ibis import _
 from ibis.expr.types import Table
 
-from create_features.core_history import DAYS_PER_WEEK, History
+from create_features.core_history import History
+from sodai.periods import DAYS_PER_WEEK
 
 # The power comes from data.md's momentum score: between no reaction to the last week and all of it.
 MOMENTUM_POWER = 0.6
