@@ -17,14 +17,20 @@ from run_volume import ROOT, RunVolume, run_volume
 from sodai_settings import DOCKER, PROCESS
 
 # Several of Airflow's commands in one process, which imports it once, and with a garbage collector that
-# does not look again and again through all that the start makes and keeps.
+# does not look again and again through all that the start makes and keeps. Airflow starts on one core:
+# meanwhile the first stages' processes import on another.
 _AIRFLOW = """
 import gc, json, sys
+from sodai_processes import prepare
+from sodai_settings import settings_from
+commands, first_stages = map(json.loads, sys.argv[1:])
+prepare(settings_from(), first_stages)
 gc.set_threshold(50_000, 50, 1_000)
 from airflow.__main__ import main
-for sys.argv in json.loads(sys.argv[1]):
+for sys.argv in commands:
     main()
 """
+_FIRST_STAGES = ("extract_and_validate_data", "create_features", "detect_data_drift")
 DAG_ID = "sodai_recommendation_pipeline"
 _STATE = re.compile(r"\[DAG TEST\] (starting|end task) task_id=(\w+) map_index=(-?\d+)")
 _SKIPPED = re.compile(r"period to predict: .*'skipped': True")
@@ -81,12 +87,13 @@ def _run(volume: RunVolume, runner: str, params: dict[str, Any]) -> int:
     commands = [["airflow", "dags", "test", DAG_ID, "--conf", json.dumps(params)]]
     if not migrated.exists():
         commands.insert(0, ["airflow", "db", "migrate"])
+    first_stages = _FIRST_STAGES if runner == PROCESS else ()
     log = volume.home / "logs" / f"run-{time.strftime('%Y%m%d-%H%M%S')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with log.open("w", encoding="utf-8", buffering=1) as written:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _AIRFLOW, json.dumps(commands)],
+            [sys.executable, "-P", "-c", _AIRFLOW, json.dumps(commands), json.dumps(first_stages)],
             env={**airflow_environment(home, volume.name, runner), "SODAI_EARLY_START": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 
 from sodai_arguments import stage_arguments
-from sodai_processes import prepare_later, start
+from sodai_processes import SETTLED_SECONDS, prepare, start
 from sodai_results import RESULT_LINE, StageLost, result_of
 from sodai_settings import Settings
 
@@ -30,8 +30,9 @@ class ProcessStageOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Run the stage, its log line by line, and give its result."""
-        process = self._process = start(self.settings, self.stage, self.arguments)
-        upcoming = prepare_later(self.settings, _stages_after(self)) if self.settings.early_start else None
+        process = self._process = start(self.settings, self.stage, self.arguments, _stages_beside(self))
+        ahead = _stages_ahead(self) if self.settings.early_start else []
+        called_off = prepare(self.settings, ahead, SETTLED_SECONDS)
         try:
             if process.stderr is None or process.stdout is None:
                 raise StageLost(f"{self.stage}: started without pipes")
@@ -41,8 +42,7 @@ class ProcessStageOperator(BaseOperator):
             stdout = process.stdout.read()
             result = result_of(self.stage, process.wait(), stdout)
         finally:
-            if upcoming:
-                upcoming.cancel()
+            called_off.set()
         self.log.info(RESULT_LINE, result["as_of"], result)
         return result
 
@@ -57,10 +57,23 @@ class ProcessStageOperator(BaseOperator):
             os.killpg(self._process.pid, signal.SIGKILL)
 
 
-def _stages_after(task: Any) -> Iterator[str]:
+def _stages_beside(task: Any) -> set[str]:
+    """The stages of the other branches that begin where a task's own begins."""
+    branches = {next_task.stage for before in task.upstream_list for next_task in _tasks_after(before)}
+    return branches - {task.stage}
+
+
+def _stages_ahead(task: Any) -> list[str]:
+    """The stages that may follow a task, and those that may follow them, in this order."""
+    following = list(_tasks_after(task))
+    second = [later for next_task in following for later in _tasks_after(next_task)]
+    return list(dict.fromkeys(each.stage for each in [*following, *second]))
+
+
+def _tasks_after(task: Any) -> "Iterator[ProcessStageOperator]":
     """The stages as processes that may follow a task, whatever stands in between."""
-    for following in task.downstream_list:
+    for following in sorted(task.downstream_list, key=lambda each: each.task_id):
         if isinstance(following, ProcessStageOperator):
-            yield following.stage
+            yield following
         else:
-            yield from _stages_after(following)
+            yield from _tasks_after(following)

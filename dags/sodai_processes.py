@@ -4,26 +4,34 @@ import json
 import os
 import subprocess
 from collections.abc import Iterable, Sequence
-from threading import Lock, Timer
+from threading import Event, Lock, Thread
 
 from sodai_settings import Settings
 
 # A stage that nothing changed for has ended by then, and the next is likely to be as quick.
-_SETTLED_SECONDS = 1.0
+SETTLED_SECONDS = 1.0
 
 _waiting: dict[str, "subprocess.Popen[str]"] = {}
 _lock = Lock()
+_importing = Lock()
 
 
-def start(settings: Settings, stage: str, arguments: Sequence[str]) -> "subprocess.Popen[str]":
+def start(
+    settings: Settings, stage: str, arguments: Sequence[str], beside: Iterable[str] = ()
+) -> "subprocess.Popen[str]":
     """The process of a stage at work: the one that waits for its arguments, or a new one.
 
-    It leads a session of its own, and its output comes through pipes. What waited beside it was for
-    the branch that is not taken, and ends.
+    It leads a session of its own, and its output comes through pipes.
+
+    Args:
+        settings: of the run.
+        stage: to start.
+        arguments: of its command line.
+        beside: stages of the branch that is not taken; what waits for them ends.
     """
     with _lock:
         waiting = _waiting.pop(stage, None)
-        not_taken = [_waiting.pop(other) for other in list(_waiting)] if waiting else []
+        not_taken = [_waiting.pop(other) for other in beside if other in _waiting]
     for process in not_taken:
         process.kill()
         process.communicate()
@@ -38,26 +46,37 @@ def start(settings: Settings, stage: str, arguments: Sequence[str]) -> "subproce
     return _spawned(settings, [stage, *arguments], subprocess.DEVNULL)
 
 
-def prepare_later(settings: Settings, stages: Iterable[str]) -> Timer:
-    """Let processes of some stages import and wait, unless the timer that comes back is cancelled soon.
+def prepare(settings: Settings, stages: Iterable[str], after_seconds: float = 0.0) -> Event:
+    """Let processes of some stages import in turn and wait for `start`; gives what calls off the rest.
 
-    A process that is never started ends with this one.
+    One at a time, so that a stage at work keeps a core of two. What waits already is left alone, and
+    what is never started ends with this process.
     """
-    timer = Timer(_SETTLED_SECONDS, prepare, [settings, list(stages)])
-    timer.daemon = True
-    timer.start()
-    return timer
+    called_off = Event()
+    arguments = (settings, list(stages), after_seconds, called_off)
+    Thread(target=_prepare, args=arguments, daemon=True).start()
+    return called_off
 
 
-def prepare(settings: Settings, stages: Iterable[str]) -> None:
-    """Let processes of some stages import and wait for `start`; what waits already is left alone."""
-    with _lock:
-        for stage in stages:
-            if stage not in _waiting:
-                _waiting[stage] = _spawned(settings, ["sodai.warm", stage], subprocess.PIPE)
+def _prepare(settings: Settings, stages: Sequence[str], after_seconds: float, called_off: Event) -> None:
+    if called_off.wait(after_seconds):
+        return
+    for stage in stages:
+        with _importing:
+            # Its other end closes when the process has imported, or has ended.
+            imported, told = os.pipe()
+            with _lock:
+                if stage not in _waiting and not called_off.is_set():
+                    module = ["sodai.warm", stage, str(told)]
+                    _waiting[stage] = _spawned(settings, module, subprocess.PIPE, [told])
+            os.close(told)
+            with os.fdopen(imported, "rb") as pipe:
+                pipe.read()
 
 
-def _spawned(settings: Settings, module: Sequence[str], stdin: int) -> "subprocess.Popen[str]":
+def _spawned(
+    settings: Settings, module: Sequence[str], stdin: int, pass_fds: Sequence[int] = ()
+) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [settings.python, "-m", *module],
         env=_environment(settings),
@@ -66,6 +85,7 @@ def _spawned(settings: Settings, module: Sequence[str], stdin: int) -> "subproce
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        pass_fds=pass_fds,
     )
 
 
