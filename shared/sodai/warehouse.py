@@ -90,11 +90,11 @@ def customers_with_history(volume: Volume, before: date) -> npt.NDArray[np.int64
         VolumeError: see `transaction_files`.
     """
     wanted = pc.field("purchase_date") < pa.scalar(before)
-    customers = np.array([], dtype=np.int64)
-    for file in transaction_files(volume, before):
-        found = _read(file, wanted, ["customer_id"])["customer_id"].unique().to_numpy()
-        customers = np.union1d(customers, found)
-    return customers
+    found = [
+        _read(file, wanted, ["customer_id"])["customer_id"].unique()
+        for file in transaction_files(volume, before)
+    ]
+    return np.sort(pa.chunked_array(found, pa.int64()).unique().to_numpy())
 
 
 def _read(file: Path, wanted: pc.Expression, columns: list[str] | None = None) -> pa.Table:

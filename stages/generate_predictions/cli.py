@@ -166,7 +166,7 @@ def _publish(
     from sodai.warehouse import customers_with_history
 
     outlook = core.Outlook.of(scores.log_odds, expected.candidate_pairs, expected.missing_pairs)
-    customers = np.sort(volume.read(CUSTOMERS, day)["customer_id"].to_numpy())
+    customers = np.sort(volume.read(CUSTOMERS, day, columns=["customer_id"])["customer_id"].to_numpy())
     tally = core.Tally(customers, customers_with_history(volume, day), header["k"])
     index = attempt.path(RECOMMENDATIONS), customers, reasons_of(volume, day), header
     with (
