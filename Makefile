@@ -78,13 +78,24 @@ check: env ## Lint, format, types, layers and the lock files
 	@.venv/bin/mypy
 	@.venv/bin/mypy --python-executable .venv-airflow/bin/python dags
 	@PYTHONPATH=shared:stages:. .venv/bin/lint-imports --cache-dir .cache/import-linter
-	@.venv/bin/shellcheck --external-sources images/*.sh tests/run.sh .ci/run
+	@.venv/bin/shellcheck --external-sources images/*.sh .ci/run
 	@$(MAKE) --no-print-directory lock-check
 
 # Without an engine or a browser the tests that need one are left out, unless SODAI_REQUIRE_DOCKER=1.
 .PHONY: test
-test: env browser ## Run the tests, or some of them with TESTS="folder file"; those in containers only if a Docker engine answers
-	@tests/run.sh $(TESTS)
+test: env browser ## Run the tests; those in containers only if a Docker engine answers
+	@left_out=; \
+	if $(ENGINE_ANSWERS) || [ -n "$$SODAI_REQUIRE_DOCKER" ]; then \
+	    $(MAKE) --no-print-directory images || exit 1; \
+	else \
+	    echo "test: no Docker engine answers, tests that need one are left out; make engine starts one"; \
+	    left_out="not docker and not compose"; \
+	fi; \
+	if ! command -v chromium chromedriver >/dev/null; then \
+	    echo "test: no chromium, tests that need it are left out; apt-get install chromium chromium-driver"; \
+	    left_out="$${left_out:+$$left_out and }not browser"; \
+	fi; \
+	.venv/bin/python -m pytest --durations 15 -m "$$left_out" $(TESTS)
 
 .PHONY: browser
 browser: ## Install the browser that tests drive, on Debian and as root
