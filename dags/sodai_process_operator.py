@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
+from threading import Event
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -30,9 +31,10 @@ class ProcessStageOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Run the stage, its log line by line, and give its result."""
-        process = self._process = start(self.settings, self.stage, self.arguments, _stages_beside(self))
-        ahead = _stages_ahead(self) if self.settings.early_start else []
-        called_off = prepare(self.settings, ahead, SETTLED_SECONDS)
+        process = self._process = start(self.settings, self.stage, self.arguments, stages_beside(self))
+        called_off = Event()
+        if self.settings.early_start:
+            prepare(self.settings, stages_ahead(self), SETTLED_SECONDS, called_off)
         try:
             if process.stderr is None or process.stdout is None:
                 raise StageLost(f"{self.stage}: started without pipes")
@@ -57,13 +59,13 @@ class ProcessStageOperator(BaseOperator):
             os.killpg(self._process.pid, signal.SIGKILL)
 
 
-def _stages_beside(task: Any) -> set[str]:
+def stages_beside(task: Any) -> set[str]:
     """The stages of the other branches that begin where a task's own begins."""
     branches = {next_task.stage for before in task.upstream_list for next_task in _tasks_after(before)}
     return branches - {task.stage}
 
 
-def _stages_ahead(task: Any) -> list[str]:
+def stages_ahead(task: Any) -> list[str]:
     """The stages that may follow a task, and those that may follow them, in this order."""
     following = list(_tasks_after(task))
     second = [later for next_task in following for later in _tasks_after(next_task)]

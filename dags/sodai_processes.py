@@ -1,4 +1,4 @@
-"""Processes of stages on this machine; the next may import while the stage before it still works."""
+"""Processes of stages on this machine; later ones may import while a stage still works."""
 
 import json
 import os
@@ -46,31 +46,37 @@ def start(
     return _spawned(settings, [stage, *arguments], subprocess.DEVNULL)
 
 
-def prepare(settings: Settings, stages: Iterable[str], after_seconds: float = 0.0) -> Event:
-    """Let processes of some stages import in turn and wait for `start`; gives what calls off the rest.
+def prepare(
+    settings: Settings, stages: Sequence[str], after_seconds: float = 0.0, called_off: Event | None = None
+) -> None:
+    """Let processes of some stages import in turn and wait for `start`.
 
     One at a time, so that a stage at work keeps a core of two. What waits already is left alone, and
     what is never started ends with this process.
+
+    Args:
+        settings: of the run.
+        stages: in the order in which they import.
+        after_seconds: before the first of them.
+        called_off: once it is set, no other begins.
     """
-    called_off = Event()
-    arguments = (settings, list(stages), after_seconds, called_off)
+    arguments = (settings, stages, after_seconds, called_off or Event())
     Thread(target=_prepare, args=arguments, daemon=True).start()
-    return called_off
 
 
 def _prepare(settings: Settings, stages: Sequence[str], after_seconds: float, called_off: Event) -> None:
-    if called_off.wait(after_seconds):
-        return
+    called_off.wait(after_seconds)
     for stage in stages:
         with _importing:
             # Its other end closes when the process has imported, or has ended.
             imported, told = os.pipe()
-            with _lock:
-                if stage not in _waiting and not called_off.is_set():
-                    module = ["sodai.warm", stage, str(told)]
-                    _waiting[stage] = _spawned(settings, module, subprocess.PIPE, [told])
-            os.close(told)
             with os.fdopen(imported, "rb") as pipe:
+                with os.fdopen(told, "wb"), _lock:
+                    if called_off.is_set():
+                        return
+                    if stage not in _waiting:
+                        module = ["sodai.warm", stage, str(told)]
+                        _waiting[stage] = _spawned(settings, module, subprocess.PIPE, [told])
                 pipe.read()
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import sodai_processes
 from dags.conftest import Week, wait_until
@@ -100,7 +101,8 @@ def test_one_that_is_never_needed_ends_with_its_runner(week: Week) -> None:
 
 
 def test_nothing_starts_early_beside_a_stage_that_ends_at_once(week: Week) -> None:
-    called_off = sodai_processes.prepare(settings_of(week), [STAGE], sodai_processes.SETTLED_SECONDS)
+    called_off = Event()
+    sodai_processes.prepare(settings_of(week), [STAGE], sodai_processes.SETTLED_SECONDS, called_off)
     called_off.set()
     time.sleep(1.5 * sodai_processes.SETTLED_SECONDS)
     assert STAGE not in sodai_processes._waiting
