@@ -8,30 +8,26 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from run_volume import ROOT, RunVolume, run_volume
-from sodai_settings import DOCKER, PROCESS
+from sodai_processes import stage_server
+from sodai_settings import DOCKER, PROCESS, settings_from
 
 # Several of Airflow's commands in one process, which imports it once, and with a garbage collector that
 # does not look again and again through all that the start makes and keeps. Airflow starts on one core:
-# meanwhile the first stages' processes import on another. Evidently is not begun yet: a run for which
-# nothing changed would wait for it.
+# meanwhile the stage server imports on another.
 _AIRFLOW = """
 import gc, json, sys
-from sodai_processes import prepare
-from sodai_settings import settings_from
-commands, first_stages = map(json.loads, sys.argv[1:])
-prepare(settings_from(), first_stages)
 gc.set_threshold(50_000, 50, 1_000)
 from airflow.__main__ import main
-for sys.argv in commands:
+for sys.argv in json.loads(sys.argv[1]):
     main()
 """
-_FIRST_STAGES = ("extract_and_validate_data", "create_features")
 DAG_ID = "sodai_recommendation_pipeline"
 _STATE = re.compile(r"\[DAG TEST\] (starting|end task) task_id=(\w+) map_index=(-?\d+)")
 _SKIPPED = re.compile(r"period to predict: .*'skipped': True")
@@ -88,14 +84,19 @@ def _run(volume: RunVolume, runner: str, params: dict[str, Any]) -> int:
     commands = [["airflow", "dags", "test", DAG_ID, "--conf", json.dumps(params)]]
     if not migrated.exists():
         commands.insert(0, ["airflow", "db", "migrate"])
-    first_stages = _FIRST_STAGES if runner == PROCESS else ()
+    environment = airflow_environment(home, volume.name, runner)
+    try:
+        server = _stage_server(environment)
+    except ValueError as refused:
+        print(f"run: {refused}", file=sys.stderr)
+        return 1
     log = volume.home / "logs" / f"run-{time.strftime('%Y%m%d-%H%M%S')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with log.open("w", encoding="utf-8", buffering=1) as written:
+    with log.open("w", encoding="utf-8", buffering=1) as written, server as address:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _AIRFLOW, json.dumps(commands), json.dumps(first_stages)],
-            env={**airflow_environment(home, volume.name, runner), "SODAI_EARLY_START": "1"},
+            [sys.executable, "-P", "-c", _AIRFLOW, json.dumps(commands)],
+            env={**environment, "SODAI_STAGE_SERVER": address},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -111,6 +112,14 @@ def _run(volume: RunVolume, runner: str, params: dict[str, Any]) -> int:
     migrated.touch()
     _summarize(volume, result, seconds, log)
     return 0
+
+
+def _stage_server(environment: Mapping[str, str]) -> AbstractContextManager[str]:
+    """The stage server of this run, or the one that runs already; none for containers, or beside Linux."""
+    settings = settings_from(environment)
+    if settings.runner != PROCESS or settings.stage_server or sys.platform != "linux":
+        return nullcontext(settings.stage_server)
+    return stage_server(settings)
 
 
 def _copied(process: "subprocess.Popen[str]", written: Any) -> Iterator[str]:

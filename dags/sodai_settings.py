@@ -40,8 +40,8 @@ class Settings:
     which the candidates of a period are scored; `engine` computes the tables, `spark` is the address of its
     cluster, none if empty. `docker_hosts` are the Docker engines of other hosts by task id; a task that is
     not named runs on the engine that DOCKER_HOST names. `certificates` is the folder with ca.pem, cert.pem
-    and key.pem for engines that are reached by TCP; none if empty. `early_start` says that all tasks of a
-    run are done by one process, which may start the next stage's early.
+    and key.pem for engines that are reached by TCP; none if empty. `stage_server` is the socket
+    of a server that forks stages (process runner), none if empty.
     """
 
     runner: str
@@ -54,7 +54,7 @@ class Settings:
     python: str
     code: Path
     shards: int
-    early_start: bool
+    stage_server: str
     engine: str
     spark: str
     object_store: Mapping[str, str] = field(repr=False)
@@ -148,7 +148,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         python=environment.get("SODAI_PYTHON", str(root / ".venv/bin/python")),
         code=root,
         shards=int(shards),
-        early_start=environment.get("SODAI_EARLY_START") == "1",
+        stage_server=environment.get("SODAI_STAGE_SERVER", ""),
         engine=engine,
         spark=spark,
         object_store={name: value for name in OBJECT_STORE_NAMES if (value := environment.get(name))},

@@ -1,5 +1,6 @@
 """The whole pipeline on made data, run as `make run` does: Airflow, real stages, a volume of its own."""
 
+import atexit
 import os
 import re
 import shutil
@@ -8,19 +9,24 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 from made_data import make_raw
 from made_week import files_of
 from run_volume import ROOT
+from sodai_processes import stage_server
+from sodai_settings import settings_from
 
 # Every week beyond the twelfth is one more period to learn from, which each run makes features of.
 N_CUSTOMERS, N_PRODUCTS, N_WEEKS, N_TRIALS = 30, 16, 14, 3
 DROP = "transacciones_{monday}.parquet"
 PROCESS, DOCKER = "process", "docker"
+# The environment of a run that starts a stage server for itself, as `make run` does.
+OWN_SERVER = {"SODAI_STAGE_SERVER": ""}
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,8 @@ def start_pipeline(
 
     Args:
         root: of the volume, a folder or a URL.
-        env: what differs from the environment of the tests.
+        env: what differs from the environment of the tests. Without a stage server there, the one of the
+            session forks the stages, which spares each run their imports.
     """
     command = [ROOT / ".venv-airflow/bin/python", ROOT / "dags/run_pipeline.py", "--runner", runner]
     return subprocess.Popen(
@@ -119,9 +126,17 @@ def start_pipeline(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **(env or {})},
+        env={**os.environ, "SODAI_STAGE_SERVER": session_server(), **(env or {})},
         start_new_session=True,
     )
+
+
+@cache
+def session_server() -> str:
+    """The address of a stage server that ends with the tests."""
+    server = ExitStack()
+    atexit.register(server.close)
+    return server.enter_context(stage_server(settings_from({"SODAI_RUNNER": PROCESS})))
 
 
 def kill_hard(process: "subprocess.Popen[str]") -> None:

@@ -3,11 +3,10 @@
 import json
 import os
 import re
-import subprocess
-import sys
+import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -20,8 +19,10 @@ from sodai.hashes import sha256_of
 from sodai.periods import DAYS_PER_WEEK, Period, parse_date
 from sodai.volume import Volume
 from sodai_arguments import branch_of, rendered_arguments
+from sodai_processes import stage_server, start
+from sodai_settings import PROCESS, settings_from
+from sodai_settings import Settings as RunnerSettings
 
-ROOT = Path(__file__).parents[2]
 SIGNALS = (
     "drift_share",
     "prediction_drift",
@@ -106,17 +107,21 @@ def replay(volume: Volume, periods: list[Period], settings: Settings) -> None:
     done = record["done"]
     if done != wanted[: len(done)]:
         raise ReplayError(f"{volume.root}: holds a replay of other periods; remove it or give another OUT")
-    for number, period in enumerate(periods[len(done) :], start=len(done) + 1):
-        started = time.perf_counter()
-        _run(volume, period, settings)
-        done.append([str(period.as_of), period.horizon_days])
-        part = state.with_suffix(".part")
-        part.write_text(json.dumps(record))
-        os.replace(part, state)
-        seconds = time.perf_counter() - started
-        decision = volume.read_json(DECISION, period.as_of)
-        done_now = f"{period.as_of}, {number} of {len(periods)}"
-        print(f"backtest: {done_now}: {decision['branch']} ({decision['rule']}), {seconds:.0f} s", flush=True)
+    runner = settings_from({"SODAI_RUNNER": PROCESS, "SODAI_VOLUME": str(volume.root)})
+    with stage_server(runner) as address:
+        forking = replace(runner, stage_server=address)
+        for number, period in enumerate(periods[len(done) :], start=len(done) + 1):
+            started = time.perf_counter()
+            _run(volume, period, settings, forking)
+            done.append([str(period.as_of), period.horizon_days])
+            part = state.with_suffix(".part")
+            part.write_text(json.dumps(record))
+            os.replace(part, state)
+            seconds = time.perf_counter() - started
+            decision = volume.read_json(DECISION, period.as_of)
+            done_now = f"{period.as_of}, {number} of {len(periods)}"
+            how = f"{decision['branch']} ({decision['rule']})"
+            print(f"backtest: {done_now}: {how}, {seconds:.0f} s", flush=True)
 
 
 def decisions(volume: Volume, periods: list[Period]) -> pd.DataFrame:
@@ -150,7 +155,7 @@ def decisions(volume: Volume, periods: list[Period]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _run(volume: Volume, period: Period, settings: Settings) -> None:
+def _run(volume: Volume, period: Period, settings: Settings, runner: RunnerSettings) -> None:
     params = {
         "horizon_days": period.horizon_days,
         "trials": settings.trials,
@@ -162,28 +167,23 @@ def _run(volume: Volume, period: Period, settings: Settings) -> None:
     for stage in STAGES:
         if stage == skipped:
             continue
-        result = _stage(volume, stage, period.as_of, params)
+        result = _stage(volume, stage, period.as_of, params, runner)
         if stage == DRIFT:
             skipped = {RETRAIN: LOAD, LOAD: RETRAIN}[branch_of(result)]
 
 
-def _stage(volume: Volume, stage: str, as_of: date, params: Mapping[str, Any]) -> dict[str, Any]:
+def _stage(
+    volume: Volume, stage: str, as_of: date, params: Mapping[str, Any], runner: RunnerSettings
+) -> dict[str, Any]:
     log = volume.root / "logs" / f"{as_of}-{stage}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8") as written:
-        done = subprocess.run(
-            [sys.executable, "-m", stage, *rendered_arguments(stage, str(as_of), params)],
-            stdout=subprocess.PIPE,
-            stderr=written,
-            text=True,
-            check=False,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("shared", "stages")),
-                "SODAI_DATA": str(volume.root),
-            },
-        )
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else {}
-    if done.returncode:
+    process = start(runner, stage, rendered_arguments(stage, str(as_of), params))
+    assert process.stderr is not None
+    assert process.stdout is not None
+    with process.stderr as told, process.stdout as stdout, log.open("w", encoding="utf-8") as written:
+        shutil.copyfileobj(told, written)
+        lines = stdout.read().splitlines()
+    result: dict[str, Any] = json.loads(lines[-1]) if lines else {}
+    if process.wait():
         raise ReplayError(f"{stage} for {as_of}: {result.get('error', f'failed, see {log}')}")
     return result

@@ -24,7 +24,6 @@ from airflow.serialization.encoders import encode_timetable
 from airflow.timetables.base import TimeRestriction
 
 import sodai_recommendation_pipeline
-from sodai_process_operator import ProcessStageOperator, stages_ahead, stages_beside
 from sodai_results import result_of
 
 FOLDER = Path(sodai_recommendation_pipeline.__file__).parent
@@ -77,11 +76,6 @@ def describe() -> dict[str, Any]:
         "edges": sorted([task.task_id, below] for task in dag.tasks for below in task.downstream_task_ids),
         "operators": {
             task.task_id: getattr(task, "operator_class", type(task)).__name__ for task in dag.tasks
-        },
-        "early": {
-            task.task_id: {"ahead": stages_ahead(task), "beside": sorted(stages_beside(task))}
-            for task in dag.tasks
-            if isinstance(task, ProcessStageOperator)
         },
         "mapped": {
             task.task_id: task.expand_input.value for task in dag.tasks if isinstance(task, MappedOperator)

@@ -1,28 +1,36 @@
-"""Processes of stages that start early: what they are told, and what becomes of those never needed."""
+"""Forks of the stage server: that they are what new processes are, and what ends them."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 
-import sodai_processes
+import pytest
+
 from dags.conftest import Week, wait_until
+from made_run import session_server
+from made_week import files_of
 from run_volume import ROOT
+from sodai_processes import ForkedStage, stage_server, start
 from sodai_settings import Settings, settings_from
 
 STAGE = "create_features"
-# A runner that ends before the turn of the stage comes.
-HASTY = """
-import time
-import sodai_processes
+# A runner that is killed while its stage works.
+RUNNER = """
+import sys, time
+from dataclasses import replace
+from sodai_processes import stage_server, start
 from sodai_settings import settings_from
-sodai_processes.prepare(settings_from(), ["create_features"])
-while "create_features" not in sodai_processes._waiting:
-    time.sleep(.01)
-print(sodai_processes._waiting["create_features"].pid)
+settings = settings_from()
+with stage_server(settings) as address:
+    stage = start(replace(settings, stage_server=address), "create_features", sys.argv[1:])
+    print(stage.pid, flush=True)
+    time.sleep(300)
 """
 
 
@@ -30,79 +38,137 @@ def settings_of(week: Week) -> Settings:
     return replace(settings_from({"SODAI_RUNNER": "process"}), volume=str(week.root))
 
 
-def runs(process: int) -> bool:
-    return Path(f"/proc/{process}").exists()
+@pytest.fixture
+def forking(week: Week) -> Settings:
+    """The settings of a run on `week` whose stages the server of the session forks."""
+    return replace(settings_of(week), stage_server=session_server())
 
 
-def prepared(settings: Settings, *stages: str) -> list["subprocess.Popen[str]"]:
-    sodai_processes.prepare(settings, stages)
-    wait_until(lambda: all(stage in sodai_processes._waiting for stage in stages))
-    return [sodai_processes._waiting[stage] for stage in stages]
+def ended(process: "subprocess.Popen[str] | ForkedStage") -> tuple[int, str, str]:
+    """The exit code, what it wrote to stdout and its log."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with closing(process.stdout) as stdout, closing(process.stderr) as stderr:
+        log = stderr.read()
+        return process.wait(), stdout.read(), log
 
 
-def finished(process: "subprocess.Popen[str]") -> dict[str, object]:
-    out, log = process.communicate()
-    assert process.returncode == 0, log
+def result(process: "subprocess.Popen[str] | ForkedStage") -> dict[str, object]:
+    code, out, log = ended(process)
+    assert code == 0, log
     return dict(json.loads(out))
 
 
-def test_a_process_that_started_early_does_what_it_is_told(week: Week) -> None:
-    settings = settings_of(week)
-    [waiting] = prepared(settings, STAGE)
-    process = sodai_processes.start(settings, STAGE, ["--as-of", week.as_of])
-
-    assert process is waiting
-    result = finished(process)
-    assert (result["stage"], result["status"], result["as_of"]) == (STAGE, "done", week.as_of)
-
-    # It is told once: the next of that stage is a new one, which finds that nothing changed.
-    again = sodai_processes.start(settings, STAGE, ["--as-of", week.as_of])
-    assert again is not waiting
-    assert finished(again) == {**result, "skipped": True}
+def gone(process: int) -> bool:
+    """Whether it has ended; a zombie has, whose parent has not looked yet."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
-def test_one_that_died_while_it_waited_is_replaced(week: Week) -> None:
-    settings = settings_of(week)
-    [waiting] = prepared(settings, STAGE)
-    waiting.kill()
-    waiting.communicate()
-    assert finished(sodai_processes.start(settings, STAGE, ["--as-of", week.as_of]))["status"] == "done"
+def test_a_fork_leaves_what_a_new_process_leaves(forking: Settings, week: Week) -> None:
+    arguments = ["--as-of", week.as_of]
+    forked = result(start(forking, STAGE, arguments))
+    assert (forked["stage"], forked["status"], forked["as_of"]) == (STAGE, "done", week.as_of)
+
+    # The content key is that of the fork too: of the same inputs, settings, code and packages.
+    assert result(start(settings_of(week), STAGE, arguments)) == {**forked, "skipped": True}
+    before = files_of(week.root / "weeks")
+    again = result(start(settings_of(week), STAGE, [*arguments, "--force"]))
+    assert {**again, "training_periods_reused": 0} == forked
+    after = files_of(week.root / "weeks")
+    assert {name for name, content in after.items() if content != before.get(name)} == {
+        f"{week.as_of}/{STAGE}/run.json"
+    }
 
 
-def test_the_one_of_the_branch_that_is_not_taken_ends_as_the_other_begins(week: Week) -> None:
-    settings = settings_of(week)
-    _, not_taken = prepared(settings, STAGE, "load_existing_model")
-    taken = sodai_processes.start(settings, STAGE, ["--as-of", week.as_of], ["load_existing_model"])
-    assert not_taken.poll() is not None
-    assert not sodai_processes._waiting
-    assert finished(taken)["stage"] == STAGE
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--as-of", "2020-01-06"], 1, "create_features ERROR"),
+        (["--as-of", "2020-01-06", "--horizon-days", "29"], 2, "--horizon-days"),
+    ],
+)
+def test_a_fork_fails_as_a_new_process_does(
+    forking: Settings, arguments: list[str], code: int, said: str
+) -> None:
+    found = ended(start(forking, STAGE, arguments))
+    expected = ended(start(replace(forking, stage_server=""), STAGE, arguments))
+    assert found[:2] == expected[:2]
+    assert found[0] == code
+    assert said in found[2]
 
 
-def test_one_of_a_later_stage_waits_on(week: Week) -> None:
-    settings = settings_of(week)
-    _, later = prepared(settings, STAGE, "detect_data_drift")
-    finished(sodai_processes.start(settings, STAGE, ["--as-of", week.as_of]))
-    assert later.poll() is None
+def test_a_fork_has_the_environment_and_the_folder_of_its_runner(
+    forking: Settings, week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    process = start(replace(forking, engine="abacus"), STAGE, ["--as-of", week.as_of])
+    assert "abacus" in ended(process)[2]
 
-    process = sodai_processes.start(settings, "detect_data_drift", ["--as-of", week.as_of])
-    assert process is later
-    assert finished(process)["stage"] == "detect_data_drift"
+    working = start(replace(forking, volume=os.path.relpath(week.root)), STAGE, ["--as-of", week.as_of])
+    assert result(working)["status"] == "done"
 
 
-def test_one_that_is_never_needed_ends_with_its_runner(week: Week) -> None:
+def test_a_fork_that_is_killed_says_by_what(forking: Settings, week: Week) -> None:
+    process = start(forking, STAGE, ["--as-of", week.as_of])
+    assert process.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.01)
+    os.killpg(process.pid, signal.SIGTERM)
+    assert ended(process)[0] == -signal.SIGTERM
+    assert process.poll() == -signal.SIGTERM
+
+
+def test_a_fork_ends_with_its_runner(week: Week) -> None:
     environment = {
         "PYTHONPATH": str(ROOT / "dags"),
         "SODAI_RUNNER": "process",
         "SODAI_VOLUME": str(week.root),
     }
-    hasty = subprocess.run([sys.executable, "-c", HASTY], env=environment, capture_output=True, text=True)
-    wait_until(lambda: not runs(int(hasty.stdout)))
-    assert not (week.root / "weeks" / week.as_of / STAGE).exists()
+    before = files_of(week.root / "weeks")
+    runner = subprocess.Popen(
+        [sys.executable, "-c", RUNNER, "--as-of", week.as_of],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert runner.stdout is not None
+    with runner.stdout as told:
+        forked = int(told.readline())
+    wait_until(lambda: week.being_written)
+    runner.kill()
+    runner.wait()
+    wait_until(lambda: gone(forked))
+    assert files_of(week.root / "weeks") == before
 
 
-def test_nothing_starts_early_beside_a_stage_that_ends_at_once(week: Week) -> None:
-    called_off = Event()
-    sodai_processes.prepare(settings_of(week), [STAGE], sodai_processes.SETTLED_SECONDS, called_off)
-    called_off.set()
-    time.sleep(1.5 * sodai_processes.SETTLED_SECONDS)
-    assert STAGE not in sodai_processes._waiting
+@pytest.fixture
+def own_server(week: Week) -> Iterator[Settings]:
+    """The settings of a run with a server of its own."""
+    settings = settings_of(week)
+    with stage_server(settings) as address:
+        yield replace(settings, stage_server=address)
+
+
+def test_a_fork_whose_connection_is_lost_ends_and_others_work_on(own_server: Settings, week: Week) -> None:
+    other = start(own_server, "extract_and_validate_data", ["--as-of", week.as_of, "--force"])
+    process = start(own_server, STAGE, ["--as-of", week.as_of])
+    assert isinstance(process, ForkedStage)
+    process._connection.close()
+    wait_until(lambda: gone(process.pid))
+    for stream in (process.stdout, process.stderr):
+        stream.close()
+    assert result(other)["status"] == "done"
+
+
+def test_where_the_server_is_gone_its_stages_are_and_none_starts(own_server: Settings, week: Week) -> None:
+    process = start(own_server, STAGE, ["--as-of", week.as_of])
+    server = int(Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(server, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    wait_until(lambda: gone(process.pid))
+    ended(process)
+    with pytest.raises(OSError, match="refused"):
+        start(own_server, STAGE, ["--as-of", week.as_of])

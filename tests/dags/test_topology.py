@@ -81,25 +81,6 @@ def test_a_shard_is_a_task_like_a_stage(sharded: dict[str, Any]) -> None:
     assert set(sharded["pools"].values()) == {"default_pool"}
 
 
-def test_processes_of_two_stages_ahead_start_early_and_the_branch_not_taken_ends(airflow: Airflow) -> None:
-    early = airflow.ask("describe", {"SODAI_RUNNER": "process"})["early"]
-    assert {task: told["ahead"] for task, told in early.items()} == {
-        "extract_and_validate_data": ["create_features", "detect_data_drift"],
-        "create_features": ["detect_data_drift", "load_existing_model", "retrain_model"],
-        "detect_data_drift": ["load_existing_model", "retrain_model", "evaluate_model"],
-        "retrain_model": ["evaluate_model", "analyze_interpretability"],
-        "load_existing_model": ["evaluate_model", "analyze_interpretability"],
-        "evaluate_model": ["analyze_interpretability", "generate_predictions"],
-        "analyze_interpretability": ["generate_predictions", "log_pipeline_metrics"],
-        "generate_predictions": ["log_pipeline_metrics"],
-        "log_pipeline_metrics": [],
-    }
-    assert {task: told["beside"] for task, told in early.items() if told["beside"]} == {
-        "retrain_model": ["load_existing_model"],
-        "load_existing_model": ["retrain_model"],
-    }
-
-
 def test_one_shard_is_no_task_of_its_own(dag: dict[str, Any]) -> None:
     assert dag["mapped"] == {}
 

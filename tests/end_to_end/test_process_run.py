@@ -12,6 +12,7 @@ from made_data import FIRST_CUSTOMER, FIRST_PRODUCT, disguised, write_transactio
 from made_run import (
     N_CUSTOMERS,
     N_PRODUCTS,
+    OWN_SERVER,
     TwoWeeks,
     aliases,
     kill_hard,
@@ -247,7 +248,7 @@ def test_a_run_that_is_killed_while_it_trains_is_made_good_by_the_next(
 ) -> None:
     """Acceptance 6, without containers."""
     history, root = two_weeks.history, tmp_path / "volume"
-    killed = start_pipeline(history.before, root)
+    killed = start_pipeline(history.before, root, env=OWN_SERVER)
     try:
         wait_for(f"studies/{history.as_of}/*.journal", root, killed)
     finally:
@@ -258,7 +259,7 @@ def test_a_run_that_is_killed_while_it_trains_is_made_good_by_the_next(
         f"reports/{history.as_of}/{page}" for page in ("quality.html", "drift.html")
     }
 
-    run = run_pipeline(history.before, root)
+    run = run_pipeline(history.before, root, env=OWN_SERVER)
 
     assert run.code == 0, run.stderr
     assert set(task_states(root)) == {*AROUND, *STAGES}
