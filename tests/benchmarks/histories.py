@@ -1,8 +1,9 @@
 """Purchase histories as sparse weekly baskets, the input of every rule and peer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -73,14 +74,13 @@ class History:
         Returns:
             customer_id, product_id, rank (1 = best).
         """
-        fallback = fill / (2 * fill.max())
         k = min(k, len(self.products))
+        # Of twice as many, k are left for a customer who has less than k scores.
+        fallback = np.argsort(-fill, kind="stable")[: 2 * k]
         lists = []
         for start in range(0, len(self.customers), _BLOCK):
             block = scores(slice(start, min(start + _BLOCK, len(self.customers))))
-            dense = block.toarray() if sparse.issparse(block) else np.asarray(block)
-            smallest = dense[dense > 0].min() if (dense > 0).any() else 1.0
-            lists.append(_best(np.where(dense > 0, dense, fallback * smallest), k))
+            lists.extend(_best(columns, values, fallback, k) for columns, values in _rows(block))
         best = np.vstack(lists)
         return pd.DataFrame(
             {
@@ -91,10 +91,28 @@ class History:
         )
 
 
-def _best(scores: npt.NDArray[np.float64], k: int) -> npt.NDArray[np.int64]:
-    """Columns of the k largest of each row, largest first, ties in the order of the columns: (n, k)."""
-    smallest = -np.partition(-scores, k - 1, axis=1)[:, k - 1]
-    row, column = np.nonzero(scores >= smallest[:, None])
-    order = np.lexsort((column, -scores[row, column], row))
-    starts = np.searchsorted(row, np.arange(len(scores)))
-    return column[order][starts[:, None] + np.arange(k)]
+def _rows(block: Any) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
+    """Columns and values of each row; of a sparse matrix those that it holds, which are few of many."""
+    if sparse.issparse(block):
+        by_row = block.tocsr()
+        for start, end in pairwise(by_row.indptr):
+            yield by_row.indices[start:end], by_row.data[start:end]
+    else:
+        columns = np.arange(block.shape[1])
+        yield from ((columns, values) for values in np.asarray(block))
+
+
+def _best(
+    columns: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
+    fallback: npt.NDArray[np.int64],
+    k: int,
+) -> npt.NDArray[np.int64]:
+    """Columns of the k largest positive values, ties in the order of the columns, then of the fallback."""
+    candidates = values > 0
+    if np.count_nonzero(candidates) > k:
+        candidates &= values >= np.partition(values, -k)[-k]
+    columns, values = columns[candidates], values[candidates]
+    best = columns[np.lexsort((columns, -values))][:k]
+    rest = fallback[~np.isin(fallback, best)]
+    return np.concatenate([best, rest[: k - len(best)]])
