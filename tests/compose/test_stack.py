@@ -81,7 +81,7 @@ def test_the_commands_of_the_readme_name_the_twelve_tasks(stack: Stack) -> None:
     assert tasks >= {RETRAIN, LOAD, *MAIN_ROAD}
 
 
-def test_the_first_run_trains_the_next_drop_loads_and_a_drop_that_drifts_trains_again(
+def test_the_first_run_trains_and_the_next_drop_loads(
     stack: Stack, made: MadeRaw, drops: list[Path], tmp_path: Path
 ) -> None:
     stack.trigger("first", trials=3)
@@ -90,19 +90,15 @@ def test_the_first_run_trains_the_next_drop_loads_and_a_drop_that_drifts_trains_
     load(drops[0], tmp_path / "next")
     stack.trigger("next", trials=3)
     states = stack.ended("next")
-    monday = made.as_of - pd.Timedelta(weeks=1)
-    assert decision(stack, monday)["rule"] == "none"
+    assert decision(stack, made.as_of - pd.Timedelta(weeks=1))["rule"] == "none"
     assert_took(states, LOAD)
 
+
+def test_a_drop_that_drifts_trains_again_though_the_stage_and_then_the_scheduler_are_killed_hard(
+    stack: Stack, made: MadeRaw, drops: list[Path], tmp_path: Path
+) -> None:
     load(drops[1], tmp_path / "drifted")
-    stack.trigger("drifted", trials=3)
-    states = stack.ended("drifted")
-    assert decision(stack, made.as_of)["rule"] == "drift"
-    assert_took(states, RETRAIN)
-
-
-def test_a_stage_and_then_the_scheduler_killed_hard_end_well_in_a_new_try(stack: Stack) -> None:
-    stack.trigger("killed", trials=60, force_retrain=True)
+    stack.trigger("killed", trials=60)
     first = stacks.until(lambda: next(iter(stack.containers(RETRAIN)), None), 300, "a training container")
     stacks.run("docker", "kill", first)
 
@@ -116,6 +112,7 @@ def test_a_stage_and_then_the_scheduler_killed_hard_end_well_in_a_new_try(stack:
         time.sleep(1)
     assert (state, most) == ("success", 1)
     assert second not in stack.containers(RETRAIN)
+    assert decision(stack, made.as_of)["rule"] == "drift"
     assert stack.tries("killed")[RETRAIN] == 3
     assert_took(stack.ended("killed"), RETRAIN)
     assert stack.inside("find", "/data/.attempts", "-mindepth", "1", "-maxdepth", "1") == ""
