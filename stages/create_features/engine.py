@@ -7,7 +7,8 @@ from sodai.engines import Engine
 
 def hold(engine: Engine, name: str, rows: Table) -> Table:
     """The rows computed now, once, under a name."""
-    return engine.put(name, engine.compile(rows))
+    engine.put(name, engine.compile(rows))
+    return engine.table(name)
 
 
 class Steps:

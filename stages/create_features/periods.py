@@ -20,6 +20,8 @@ from sodai.periods import DAYS_PER_WEEK, Period
 SHARD_CUSTOMERS = 5_000
 _BATCH_ROWS = 200_000
 _KEY = ["customer_id", "product_id"]
+# The tables that change from one call to the next; all others are computed from them.
+_MOMENT, _SHARD = "moment", "shard"
 
 
 class Builder:
@@ -38,11 +40,12 @@ class Builder:
         self._engine = engine
         self._coming = coming
         self._market, self._own = Steps(engine), Steps(engine)
-        moment = self._put_moment(Forecast(coming, 0.0, 1.0))
+        self._put_moment(Forecast(coming, 0.0, 1.0))
+        moment = engine.table(_MOMENT)
         sales = hold(engine, "sales", weekly_sales(history, customers))
         sources = core.Sources(history, sales, customers, products, moment)
         market = core.market_of(sources, bounds, self._market.hold)
-        shard = hold(engine, "shard", customers.limit(0))
+        shard = hold(engine, _SHARD, customers.limit(0))
         rows = core.candidates_of(sources, market, shard, bounds, self._own.hold)
         self._query = engine.compile(rows.order_by(_KEY) if engine.distributed else rows)
 
@@ -64,7 +67,7 @@ class Builder:
         self._put_moment(forecast)
         self._market.run()
         for shard in self._shards(customers):
-            hold(self._engine, "shard", shard)
+            self._engine.put(_SHARD, self._engine.compile(shard))
             self._own.run()
             yield from self._ordered()
 
@@ -88,7 +91,7 @@ class Builder:
             shard = ordered[start : start + SHARD_CUSTOMERS]
             yield customers.filter(customers.customer_id.between(shard[0], shard[-1]))
 
-    def _put_moment(self, forecast: Forecast) -> Table:
+    def _put_moment(self, forecast: Forecast) -> None:
         period = forecast.period
         moment = ibis.literal(period.as_of).name("cutoff").as_table()
         moment = moment.mutate(
@@ -97,4 +100,4 @@ class Builder:
             # As text: some engines read a number with a point as a decimal and keep fewer digits.
             calendar=ibis.literal(repr(forecast.calendar)).cast("float64"),
         )
-        return hold(self._engine, "moment", moment)
+        self._engine.put(_MOMENT, self._engine.compile(moment))

@@ -94,7 +94,8 @@ def growth_chart(table: pd.DataFrame) -> Markup:
         steps = [step for step in table["step"].unique() if step != BARE]
         for step, colour in zip(steps, cycle(PALETTE), strict=False):
             own = table[table["step"] == step]
-            axes.plot(own["size"], own["cpu_seconds"], marker="o", color=colour, label=step)
+            line = "--" if step == PLAIN else "-"
+            axes.plot(own["size"], own["cpu_seconds"], line, marker="o", color=colour, label=step)
         axes.set(xscale="log", yscale="log", xlabel="lines", ylabel="CPU seconds")
         axes.legend(fontsize=6.5)
         return inline_svg(figure, "cost by size")

@@ -72,8 +72,12 @@ class Engine(Protocol):
         """The columns of a query under a name, without rows, in place of what had that name."""
         ...
 
-    def put(self, name: str, query: str) -> "Table":
-        """The rows of a query, computed now, under a name and in place of what had that name."""
+    def put(self, name: str, query: str) -> None:
+        """Compute the rows of a query now and let them stand under a name, in place of what had that name."""
+        ...
+
+    def table(self, name: str) -> "Table":
+        """What stands under a name, with the columns that it has now."""
         ...
 
     def lay_down(self, name: str, rows: "Table") -> "Table":

@@ -78,12 +78,16 @@ class DuckDBEngine:
 
     def outline(self, name: str, query: str) -> Table:
         """The columns of a query under a name, without rows."""
-        return self.put(name, f"SELECT * FROM ({query}) LIMIT 0")
+        self.put(name, f"SELECT * FROM ({query}) LIMIT 0")
+        return self.table(name)
 
-    def put(self, name: str, query: str) -> Table:
-        """The rows of a query under a name, in place of what had that name."""
+    def put(self, name: str, query: str) -> None:
+        """Let the rows of a query stand under a name, in place of what had that name."""
         # Ibis 12 writes a DROP that DuckDB 2.0 cannot read: its own ways to replace a table are out.
         self._backend.raw_sql(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {query}')
+
+    def table(self, name: str) -> Table:
+        """What stands under a name; to ask for its columns takes as long as a small query."""
         return self._backend.table(name, database="temp.main")
 
     def lay_down(self, name: str, rows: Table) -> Table:

@@ -84,8 +84,8 @@ class SparkEngine:
         """The columns of a query under a name, without rows."""
         return self._named(name, self._session.sql(query).limit(0))
 
-    def put(self, name: str, query: str) -> Table:
-        """The rows of a query under a name, in place of what had that name.
+    def put(self, name: str, query: str) -> None:
+        """Let the rows of a query stand under a name, in place of what had that name.
 
         Files rather than Spark's own cache: they outlive a worker and tell the optimizer how much they hold.
         """
@@ -94,14 +94,18 @@ class SparkEngine:
         rows = self._session.sql(query)
         rows.write.parquet(_url(folder))
         # With the schema given, Spark starts no job to find it.
-        table = self._named(name, self._session.read.schema(rows.schema).parquet(_url(folder)))
+        self._session.read.schema(rows.schema).parquet(_url(folder)).createOrReplaceTempView(name)
         if before is not None:
             shutil.rmtree(before)
-        return table
+
+    def table(self, name: str) -> Table:
+        """What stands under a name."""
+        return self._backend.table(name)
 
     def lay_down(self, name: str, rows: Table) -> Table:
         """The rows computed now and read from files from then on."""
-        return self.put(name, self.compile(rows))
+        self.put(name, self.compile(rows))
+        return self.table(name)
 
     def rows(self, query: str) -> pa.Table:
         """The rows of a query."""
@@ -122,7 +126,7 @@ class SparkEngine:
 
     def _named(self, name: str, rows: DataFrame) -> Table:
         rows.createOrReplaceTempView(name)
-        return self._backend.table(name)
+        return self.table(name)
 
     def _folder_of_new(self) -> Path:
         self._n_files += 1
