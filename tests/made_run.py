@@ -121,12 +121,15 @@ def start_pipeline(
             session forks the stages, which spares each run their imports.
     """
     command = [ROOT / ".venv-airflow/bin/python", ROOT / "dags/run_pipeline.py", "--runner", runner]
+    differs = dict(env or {})
+    if runner == PROCESS and "SODAI_STAGE_SERVER" not in differs:
+        differs["SODAI_STAGE_SERVER"] = session_server()
     return subprocess.Popen(
         [*command, "--data", data, "--out", root, "--trials", str(N_TRIALS), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "SODAI_STAGE_SERVER": session_server(), **(env or {})},
+        env={**os.environ, **differs},
         start_new_session=True,
     )
 

@@ -7,6 +7,9 @@ A connection to its socket is a stage: the request, with the descriptors of its 
 answered with the number of its process, and with its exit code when it has ended. Who closes the
 connection before kills it, so that nothing outlives the runner that wanted it. The server ends with its
 stdin. Linux only, as the pidfds are.
+
+A stage's content key is made of the code and packages that are there when it starts. Where they are not
+those that the server began with, its fork becomes a new process, which imports them itself.
 """
 
 import ast
@@ -29,6 +32,7 @@ from types import ModuleType
 from typing import Any
 
 from sodai.cli import GC_OBJECTS
+from sodai.content_key import code_digest, packages_digest
 
 # Of a request: the environment of a process is the most of it.
 _MOST_BYTES = 1 << 20
@@ -53,10 +57,14 @@ def main(listener: int, stages: Sequence[str]) -> None:
     gc.set_threshold(GC_OBJECTS)
     # Python 3.12 warns of other threads at every fork. They are OpenBLAS's and jemalloc's, which see to it.
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+    code = _code_and_packages()
     with socket.socket(fileno=listener) as listening:
         stage = _Server(listening, _needed(stages)).serve()
-    if stage:
-        importlib.import_module(f"{stage}.__main__")
+    if not stage:
+        return
+    if _code_and_packages() != code:
+        os.execv(sys.executable, [sys.executable, "-m", stage, *sys.argv[1:]])
+    importlib.import_module(f"{stage}.__main__")
 
 
 class _Server:
@@ -171,6 +179,11 @@ def _become(request: dict[str, Any], streams: Sequence[int], started_with: set[s
     os.environ.update(request["environment"])
     sys.argv[1:] = request["arguments"]
     return str(request["stage"])
+
+
+def _code_and_packages() -> str:
+    """Hash of all code where the runner says that it is, and of the packages."""
+    return code_digest(*map(Path, os.environ["PYTHONPATH"].split(os.pathsep))) + packages_digest()
 
 
 def _needed(stages: Sequence[str]) -> Iterator[str]:

@@ -120,3 +120,11 @@ def wait_until(true: Callable[[], Any]) -> Any:
         assert time.monotonic() < end, f"{true} is still false"
         time.sleep(0.02)
     return found
+
+
+def running(process: int) -> bool:
+    """Whether it is there and no zombie, which an orphan may be until its new parent looks."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dags.conftest import PARAMS, Airflow, Week, wait_until
+from dags.conftest import PARAMS, Airflow, Week, running, wait_until
 from made_run import session_server
 from made_week import files_of
 from sodai_settings import settings_from
@@ -209,11 +209,3 @@ def test_the_end_of_a_task_ends_the_children_of_the_stage_too(airflow: Airflow, 
     assert airflow.answer()["error"] == "StageLost"
     assert_gone(parent)
     wait_until(lambda: not running(child))
-
-
-def running(process: int) -> bool:
-    """Whether it is there and no zombie, which an orphan may be until its new parent looks."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False

@@ -2,17 +2,17 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dags.conftest import Week, wait_until
+from dags.conftest import Week, running, wait_until
 from made_run import session_server
 from made_week import files_of
 from run_volume import ROOT
@@ -48,7 +48,7 @@ def ended(process: "subprocess.Popen[str] | ForkedStage") -> tuple[int, str, str
     """The exit code, what it wrote to stdout and its log."""
     assert process.stdout is not None
     assert process.stderr is not None
-    with closing(process.stdout) as stdout, closing(process.stderr) as stderr:
+    with process.stdout as stdout, process.stderr as stderr:
         log = stderr.read()
         return process.wait(), stdout.read(), log
 
@@ -59,12 +59,8 @@ def result(process: "subprocess.Popen[str] | ForkedStage") -> dict[str, object]:
     return dict(json.loads(out))
 
 
-def gone(process: int) -> bool:
-    """Whether it has ended; a zombie has, whose parent has not looked yet."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
+def parent_of(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def test_a_fork_leaves_what_a_new_process_leaves(forking: Settings, week: Week) -> None:
@@ -111,6 +107,24 @@ def test_a_fork_has_the_environment_and_the_folder_of_its_runner(
     assert result(working)["status"] == "done"
 
 
+def test_code_that_changed_since_the_server_began_is_what_runs(week: Week, tmp_path: Path) -> None:
+    """Its content key is made when it starts, of the code that is there then."""
+    code = tmp_path / "code"
+    for folder in ("shared", "stages"):
+        shutil.copytree(ROOT / folder, code / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    settings = replace(settings_of(week), code=code)
+    with stage_server(settings) as address:
+        forking = replace(settings, stage_server=address)
+        before = start(forking, STAGE, ["--help"])
+        server = parent_of(before.pid)
+        assert "Told by another." not in ended(before)[1]
+        # What a later stage needs is there, and so the stage's own code is.
+        wait_until(lambda: "lib_lightgbm" in Path(f"/proc/{server}/maps").read_text())
+        program = code / "stages" / STAGE / "cli.py"
+        program.write_text(program.read_text() + '\ncreate_features.__doc__ = "Told by another."\n')
+        assert "Told by another." in ended(start(forking, STAGE, ["--help"]))[1]
+
+
 def test_a_fork_that_is_killed_says_by_what(forking: Settings, week: Week) -> None:
     process = start(forking, STAGE, ["--as-of", week.as_of])
     assert process.poll() is None
@@ -138,9 +152,11 @@ def test_a_fork_ends_with_its_runner(week: Week) -> None:
     with runner.stdout as told:
         forked = int(told.readline())
     wait_until(lambda: week.being_written)
+    # Its code is the server's still, so that it is no new program.
+    assert b"sodai.stage_server" in Path(f"/proc/{forked}/cmdline").read_bytes()
     runner.kill()
     runner.wait()
-    wait_until(lambda: gone(forked))
+    wait_until(lambda: not running(forked))
     assert files_of(week.root / "weeks") == before
 
 
@@ -157,7 +173,7 @@ def test_a_fork_whose_connection_is_lost_ends_and_others_work_on(own_server: Set
     process = start(own_server, STAGE, ["--as-of", week.as_of])
     assert isinstance(process, ForkedStage)
     process._connection.close()
-    wait_until(lambda: gone(process.pid))
+    wait_until(lambda: not running(process.pid))
     for stream in (process.stdout, process.stderr):
         stream.close()
     assert result(other)["status"] == "done"
@@ -165,10 +181,9 @@ def test_a_fork_whose_connection_is_lost_ends_and_others_work_on(own_server: Set
 
 def test_where_the_server_is_gone_its_stages_are_and_none_starts(own_server: Settings, week: Week) -> None:
     process = start(own_server, STAGE, ["--as-of", week.as_of])
-    server = int(Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[1])
-    os.kill(server, signal.SIGKILL)
+    os.kill(parent_of(process.pid), signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    wait_until(lambda: gone(process.pid))
+    wait_until(lambda: not running(process.pid))
     ended(process)
     with pytest.raises(OSError, match="refused"):
         start(own_server, STAGE, ["--as-of", week.as_of])
