@@ -1,75 +1,24 @@
 """Stages as containers of a task: results, limits, and every way in which a container may end."""
 
 import json
-import os
 import shutil
-import subprocess
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from dags.conftest import PARAMS, Airflow, Week, wait_until
+from dags.conftest import PARAMS, Airflow, Week
+from dags.engine_runs import DAG_ID, EXTRACT, FEATURES, GIB, Run, docker, run_on
 from made_week import files_of
 from sodai_resources import resources_of
 
 pytestmark = pytest.mark.docker
 
-DAG_ID = "sodai_recommendation_pipeline"
-EXTRACT, FEATURES = "extract_and_validate_data", "create_features"
-# Neither root nor the user of the images.
-OWNER = 4321
-GIB = 2**30
-
-
-def docker(*arguments: str) -> str:
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-class Run:
-    """The containers of one run of the DAG on a volume."""
-
-    def __init__(self, airflow: Airflow, week: Week) -> None:
-        self.airflow, self.week = airflow, week
-        self.run_id = f"test__{uuid.uuid4()}"
-
-    def begin(self, stage: str, env: dict[str, str] | None = None, **more: Any) -> None:
-        """Start the task of a stage."""
-        environment = {"SODAI_RUNNER": "docker", "SODAI_VOLUME": str(self.week.root), **(env or {})}
-        arguments = {"as_of": self.week.as_of, "params": PARAMS, "run_id": self.run_id, **more}
-        self.airflow.begin("execute", environment, stage=stage, **arguments)
-
-    def execute(self, stage: str, **more: Any) -> dict[str, Any]:
-        """How the task of a stage ends."""
-        self.begin(stage, **more)
-        outcome: dict[str, Any] = self.airflow.answer()
-        return outcome
-
-    def begin_in_the_middle(self) -> str:
-        """The container of a create_features that is in the middle of its work."""
-        self.begin(FEATURES)
-        wait_until(lambda: self.week.being_written)
-        (container,) = self.containers()
-        return container
-
-    def containers(self) -> list[str]:
-        """Those there are, running or not."""
-        return docker("ps", "--all", "--quiet", "--filter", f"label=sodai.run={self.run_id}").split()
-
 
 @pytest.fixture
 def run(airflow: Airflow, week: Week) -> Iterator[Run]:
-    if os.getuid() == 0:
-        for path in [week.root, *week.root.rglob("*")]:
-            os.chown(path, OWNER, OWNER)
-    started = Run(airflow, week)
-    yield started
-    if left := started.containers():
-        docker("rm", "--force", *left)
+    with run_on(airflow, week, "docker") as started:
+        yield started
 
 
 def left_container(run: Run, stage: str, **labels: str) -> str:
@@ -101,7 +50,7 @@ def test_a_container_gives_its_result_and_its_files_to_the_owner_of_the_folder(r
     assert (outcome["result"]["status"], outcome["result"]["as_of"]) == ("done", run.week.as_of)
     assert {"customers.parquet", "products.parquet", "run.json"} <= set(files_of(written))
     assert owners(run.week.root) == before
-    assert run.containers() == []
+    assert run.left() == []
 
 
 def test_an_expected_failure_is_the_stages_own_line_and_leaves_no_container(run: Run) -> None:
@@ -115,7 +64,7 @@ def test_an_expected_failure_is_the_stages_own_line_and_leaves_no_container(run:
     assert "productos.parquet" in outcome["message"]
     assert "\n" not in outcome["message"]
     assert files_of(run.week.root) == before
-    assert run.containers() == []
+    assert run.left() == []
 
 
 def test_a_container_may_use_no_more_than_its_table_says(run: Run) -> None:
@@ -157,7 +106,7 @@ def test_a_container_killed_hard_is_tried_again_and_the_pipeline_goes_on(run: Ru
         "fails_at_once": False,
     }
     assert files_of(run.week.root / "weeks") == before
-    assert run.containers() == []
+    assert run.left() == []
 
     assert run.execute(FEATURES, try_number=2)["result"]["status"] == "done"
     assert list((run.week.root / ".attempts").iterdir()) == []
@@ -179,7 +128,7 @@ def test_the_end_of_a_task_ends_and_removes_the_container(run: Run) -> None:
 
     outcome = run.airflow.answer()
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
-    assert run.containers() == []
+    assert run.left() == []
     assert files_of(run.week.root / "weeks") == before
 
 
@@ -192,7 +141,7 @@ def test_a_stage_without_enough_memory_says_so_and_is_tried_again(run: Run) -> N
         "fails_at_once": False,
     }
     assert files_of(run.week.root / "weeks") == before
-    assert run.containers() == []
+    assert run.left() == []
 
 
 def test_the_try_after_one_without_enough_memory_gets_more_and_says_so(run: Run) -> None:
@@ -226,12 +175,12 @@ def test_the_container_of_an_earlier_try_is_removed_first_and_no_other(run: Run)
         left_container(run, FEATURES, **{"sodai.dag": "other"}),
         left_container(run, FEATURES, **{"sodai.map_index": "1"}),
     }
-    assert set(run.containers()) == {own, *others}
+    assert set(run.left()) == {own, *others}
 
     outcome = run.execute(FEATURES, params={**PARAMS, "horizon_days": 29}, try_number=2)
 
     assert outcome["message"] == f"{FEATURES}: refused its arguments; the log above says which"
-    assert set(run.containers()) == others
+    assert set(run.left()) == others
 
 
 def test_an_engine_that_does_not_answer_is_worth_another_try(run: Run) -> None:

@@ -1,0 +1,66 @@
+"""Runs of stages on a Docker engine: what the tests of both operators ask of one."""
+
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dags.conftest import PARAMS, Airflow, Week, wait_until
+
+DAG_ID = "sodai_recommendation_pipeline"
+EXTRACT, FEATURES = "extract_and_validate_data", "create_features"
+# Neither root nor the user of the images.
+OWNER = 4321
+GIB = 2**30
+
+
+def docker(*arguments: str) -> str:
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class Run:
+    """The stages of one run of the DAG on a volume, as containers or as services of a swarm."""
+
+    def __init__(self, airflow: Airflow, week: Week, runner: str) -> None:
+        self.airflow, self.week, self.runner = airflow, week, runner
+        self.run_id = f"test__{uuid.uuid4()}"
+
+    def begin(self, stage: str, env: dict[str, str] | None = None, **more: Any) -> None:
+        """Start the task of a stage."""
+        environment = {"SODAI_RUNNER": self.runner, "SODAI_VOLUME": str(self.week.root), **(env or {})}
+        arguments = {"as_of": self.week.as_of, "params": PARAMS, "run_id": self.run_id, **more}
+        self.airflow.begin("execute", environment, stage=stage, **arguments)
+
+    def execute(self, stage: str, **more: Any) -> dict[str, Any]:
+        """How the task of a stage ends."""
+        self.begin(stage, **more)
+        outcome: dict[str, Any] = self.airflow.answer()
+        return outcome
+
+    def begin_in_the_middle(self) -> str:
+        """The container or service of a create_features that is in the middle of its work."""
+        self.begin(FEATURES)
+        wait_until(lambda: self.week.being_written)
+        (found,) = self.left()
+        return found
+
+    def left(self) -> list[str]:
+        """The containers or services that there are, running or not."""
+        listing = ["service", "ls"] if self.runner == "swarm" else ["ps", "--all"]
+        return docker(*listing, "--quiet", "--filter", f"label=sodai.run={self.run_id}").split()
+
+
+@contextmanager
+def run_on(airflow: Airflow, week: Week, runner: str) -> Iterator[Run]:
+    """A run whose volume belongs to OWNER where that can be; nothing of it is left after the block."""
+    if os.getuid() == 0:
+        for path in [week.root, *week.root.rglob("*")]:
+            os.chown(path, OWNER, OWNER)
+    started = Run(airflow, week, runner)
+    yield started
+    if left := started.left():
+        docker(*(["service", "rm"] if runner == "swarm" else ["rm", "--force"]), *left)
