@@ -30,7 +30,7 @@ _UNPRUNED_TRIALS = 5
 def run_study(
     file: Path, key: str, n_trials: int, seed: int, n_folds: int, suggest: Suggest, score: Score
 ) -> optuna.Study:
-    """Run a study to `n_trials` trials, counting those that an earlier try left in `file`.
+    """The first `n_trials` trials of a study, with those of them that an earlier try left in `file`.
 
     The value of a trial is the mean over its folds, told fold by fold so that a poor one stops early.
     Trials enter the file in their order and ended, so an interrupted study goes on where it was.
@@ -62,7 +62,10 @@ def run_study(
         while (first := drafts.get(len(study.trials))) and first.ended:
             study.add_trial(first.ended)
             _tell(study, n_trials)
-    return study
+    # A longer search may have gone before: its first trials are those of a shorter one.
+    found = optuna.create_study(study_name=key, direction="maximize")
+    found.add_trials(study.trials[:n_trials])
+    return found
 
 
 class _Draft:

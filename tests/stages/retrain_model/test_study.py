@@ -124,7 +124,16 @@ def test_a_study_that_has_its_trials_runs_none(tmp_path: Path) -> None:
         raise AssertionError(f"{params} was scored on fold {fold}")
 
     assert len(run(file, 5, value=never).trials) == 5
-    assert len(run(file, 2, value=never).trials) == 5
+
+
+def test_a_search_after_a_longer_one_ends_like_one_that_nothing_went_before(
+    uninterrupted: optuna.Study, tmp_path: Path
+) -> None:
+    file = tmp_path / "study.journal"
+    run(file, 12)
+    shorter = run(file, 7)
+    assert outcomes(shorter) == outcomes(uninterrupted)[:7]
+    assert outcomes(run(file, N_TRIALS)) == outcomes(uninterrupted)
 
 
 def test_pruned_trials_count_and_the_best_is_a_completed_one(uninterrupted: optuna.Study) -> None:
