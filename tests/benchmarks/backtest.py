@@ -116,7 +116,9 @@ def _measure_period(
     before: dict[str, pd.DataFrame],
 ) -> dict[str, pd.DataFrame]:
     truth, dropped = contenders.truth_of(transactions, period), _dropped(volume, period)
-    history = History.of(transactions, period.as_of)
+    predictions = figures.predictions[-1]
+    # Whoever the pipeline lists gets a list of every rule and peer.
+    history = History.of(transactions, period.as_of, predictions["customer_id"].unique())
     seen = history.purchases[["customer", "product"]].drop_duplicates()
     seen = pd.DataFrame(
         {
@@ -124,7 +126,6 @@ def _measure_period(
             "product_id": history.products[seen["product"]],
         }
     )
-    predictions = figures.predictions[-1]
     lists = {OURS: predictions[[*PAIR, "rank"]], **contenders.rankings(history, tuned)}
     for model, ranked in lists.items():
         figures.add(period.as_of, model, scoring.list_figures(ranked, truth, seen))

@@ -1,6 +1,6 @@
 """Purchase histories as sparse weekly baskets, the input of every rule and peer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -23,21 +23,24 @@ class History:
     """Everything bought before `as_of`, one row a customer, product and week with a purchase.
 
     `purchases` has customer and product (positions in `customers` and `products`) and `age`, whole
-    weeks before `as_of`: 0 is the last seven days. A history equals itself alone.
+    weeks before `as_of`: 0 is the last seven days. `newcomers` are customers who have bought nothing yet
+    and get a list all the same. A history equals itself alone.
     """
 
     as_of: date
     customers: npt.NDArray[np.int64]
     products: npt.NDArray[np.int64]
     purchases: pd.DataFrame
+    newcomers: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, transactions: pd.DataFrame, as_of: date) -> "History":
+    def of(cls, transactions: pd.DataFrame, as_of: date, listed: Collection[int] = ()) -> "History":
         """The history that a recommender of the period starting on `as_of` may see.
 
         Args:
             transactions: customer_id, product_id, purchase_date; later rows are ignored.
             as_of: exclusive cutoff.
+            listed: customers who get a list, those with purchases among them or not.
         """
         day = pd.to_datetime(transactions["purchase_date"])
         seen = transactions[day < pd.Timestamp(as_of)]
@@ -46,7 +49,8 @@ class History:
         product, products = pd.factorize(seen["product_id"], sort=True)
         purchases = pd.DataFrame({"customer": customer, "product": product, "age": age.to_numpy()})
         purchases = purchases.drop_duplicates().sort_values(["customer", "age", "product"], ignore_index=True)
-        return cls(as_of, customers.to_numpy(), products.to_numpy(), purchases)
+        newcomers = np.setdiff1d(np.asarray(list(listed), dtype=np.int64), customers)
+        return cls(as_of, customers.to_numpy(), products.to_numpy(), purchases, newcomers)
 
     def matrix(self, weight: npt.NDArray[np.float64] | pd.Series) -> sparse.csr_array:
         """Sum of one weight a purchase, by customer and product: (n customers, n products)."""
@@ -65,6 +69,8 @@ class History:
     def top(self, scores: Scores, fill: npt.NDArray[np.float64], k: int) -> pd.DataFrame:
         """The k best products of each customer, filled with the globally best where the scores end.
 
+        Newcomers, who have no scores, get the globally best alone.
+
         Args:
             scores: of some customers by their positions: (n of them, n products), zero where there is
                 no score; asked for block by block, because all of them may not fit into memory.
@@ -81,12 +87,12 @@ class History:
         for start in range(0, len(self.customers), _BLOCK):
             block = scores(slice(start, min(start + _BLOCK, len(self.customers))))
             lists.extend(_best(columns, values, fallback, k) for columns, values in _rows(block))
-        best = np.vstack(lists)
+        best = np.vstack([*lists, np.tile(fallback[:k], (len(self.newcomers), 1))])
         return pd.DataFrame(
             {
-                "customer_id": np.repeat(self.customers, k),
+                "customer_id": np.repeat(np.concatenate([self.customers, self.newcomers]), k),
                 "product_id": self.products[best.ravel()],
-                "rank": np.tile(np.arange(1, k + 1), len(self.customers)),
+                "rank": np.tile(np.arange(1, k + 1), len(best)),
             }
         )
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from run_volume import ROOT
+from sodai.content_key import code_digest
 from sodai.datasets import DECISION, DRIFT, EVALUATION, HISTORY, LOAD, PREDICTION_SUMMARY, RETRAIN, STAGES
 from sodai.hashes import sha256_of
 from sodai.periods import DAYS_PER_WEEK, Period, parse_date
@@ -43,6 +45,7 @@ class Settings:
     """What decides the results of a replay; a replay with other settings is another one."""
 
     data_sha256: str
+    code_sha256: str
     trials: int
 
     @classmethod
@@ -55,7 +58,8 @@ class Settings:
         files = sorted(data.glob("*.parquet"))
         if not files:
             raise ReplayError(f"{data}: no parquet files, expected transactions, customers and products")
-        return cls("-".join(sha256_of(file)[:12] for file in files), trials)
+        data = "-".join(sha256_of(file)[:12] for file in files)
+        return cls(data, code_digest(ROOT / "shared" / "sodai", ROOT / "stages"), trials)
 
 
 def periods_of(text: str) -> list[Period]:
@@ -101,7 +105,7 @@ def replay(volume: Volume, periods: list[Period], settings: Settings) -> None:
     record = json.loads(state.read_text()) if state.exists() else {"settings": asdict(settings), "done": []}
     if record["settings"] != asdict(settings):
         raise ReplayError(
-            f"{volume.root}: holds a replay of other data or trials; remove it or give another OUT"
+            f"{volume.root}: holds a replay of other data, code or trials; remove it or give another OUT"
         )
     wanted = [[str(period.as_of), period.horizon_days] for period in periods]
     done = record["done"]

@@ -37,13 +37,16 @@ def decayed_frequency(history: History, k: int) -> pd.DataFrame:
 
 
 def decayed_frequency_with_momentum(history: History, k: int) -> pd.DataFrame:
-    """Decayed frequency times what a product sells now against its eight weeks, plus its share now."""
+    """Decayed frequency times what a product sells now against its eight weeks, plus its share now.
+
+    Filled with what sold most last week, which this rule knows.
+    """
     buyers = _buyers_by_week(history)
     last_week, mean = buyers[:, 0], buyers.mean(axis=1)
     momentum = ((last_week + 1) / (mean + 1)) ** MOMENTUM_POWER
     share = MOMENTUM_SHARE * last_week / max(last_week.sum(), 1.0)
     decayed = history.matrix(DECAY ** history.purchases["age"])
-    return history.top(lambda rows: decayed[rows].toarray() * momentum + share, popularity(history), k)
+    return history.top(lambda rows: decayed[rows].toarray() * momentum + share, last_week, k)
 
 
 def bought_last_week(history: History) -> pd.DataFrame:

@@ -49,6 +49,7 @@ def test_other_data_are_another_replay(tmp_path: Path) -> None:
         Settings.of(tmp_path, 3)
     (tmp_path / "transacciones.parquet").write_bytes(b"1")
     before = Settings.of(tmp_path, 3)
+    assert Settings.of(tmp_path, 3) == before
     (tmp_path / "transacciones.parquet").write_bytes(b"2")
     assert Settings.of(tmp_path, 3) != before
 

@@ -50,6 +50,21 @@ def test_lists_are_filled_with_what_sells_everywhere() -> None:
     assert first_choice(rules.personal_frequency(history, 3), 1) == [10, 20, 30]
 
 
+def test_who_has_bought_nothing_yet_gets_what_sells_most_and_changes_no_other_list() -> None:
+    bought = purchases((1, 10, 30), (2, 10, 30), (3, 10, 30), (1, 20, 1), (2, 20, 1), (3, 30, 1))
+    listed = History.of(bought, AS_OF, [1, 9])
+
+    for make in (rules.personal_frequency, rules.decayed_frequency):
+        assert first_choice(make(listed, 3), 9) == [10, 20, 30]
+    assert first_choice(rules.decayed_frequency_with_momentum(listed, 3), 9) == [20, 30, 10]
+    for name, peer in peers.PEERS.items():
+        setting = peers.GRIDS[name][0]
+        lists = peer(listed, 3, **setting)
+        assert first_choice(lists, 9) == [10, 20, 30]
+        alone = peer(History.of(bought, AS_OF), 3, **setting)
+        pd.testing.assert_frame_equal(lists[lists["customer_id"] != 9], alone)
+
+
 def test_momentum_lifts_a_product_that_sells_now() -> None:
     own = [(1, 10, 8), (1, 20, 8)]
     rising = [(customer, 20, 1) for customer in range(2, 9)]
