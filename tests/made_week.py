@@ -168,6 +168,8 @@ def write_verdict(volume: Volume, as_of: date, first: bool = True) -> None:
             "as_of": as_of.isoformat(),
             "evaluated_period": {"as_of": as_of.isoformat(), "horizon_days": 7},
             "models": {role: metrics_at(0.6)},
+            "seen": {role: False},
+            "n_customers": 24,
             "baselines": {
                 "bought_last_week": metrics_at(0.4),
                 "bought_3_of_8_weeks": metrics_at(0.5),
@@ -193,6 +195,7 @@ def write_verdict(volume: Volume, as_of: date, first: bool = True) -> None:
                 "best_trial": 1,
                 "best_value": 0.61,
                 "metric": "average_precision",
+                "finalists": [{"number": 1}],
                 "trials": [
                     {"number": 0, "state": "PRUNED", "value": None, "params": {}},
                     {"number": 1, "state": "COMPLETE", "value": 0.61, "params": {}},

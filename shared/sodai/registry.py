@@ -25,7 +25,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from sodai.errors import RegistryError
+from sodai.errors import ModelError, RegistryError
 from sodai.registry_state import CHAMPION, EXPERIMENT, MODEL_NAME, MOST_VERSIONS, RegistryState, identity_of
 from sodai.volume import Volume, explained
 
@@ -111,19 +111,26 @@ class Registry:
         """Put the model folder of a version, and its reference.parquet, into `folder`.
 
         Raises:
-            RegistryError: the version or one of its files is missing.
+            RegistryError: there is no such version, or MLflow does not answer.
+            ModelError: MLflow answers, and has not all of its files.
         """
         folder.mkdir(parents=True, exist_ok=True)
         with self.explained(f"version {version} of {MODEL_NAME}"), TemporaryDirectory() as scratch:
             run_id = str(self.client.get_model_version(MODEL_NAME, version).run_id)
-            registered = Path(
-                mlflow.artifacts.download_artifacts(
-                    artifact_uri=f"models:/{MODEL_NAME}/{version}", dst_path=scratch
-                )
-            )
-            shutil.copyfile(registered / "model.skops", folder / "model.skops")
-            for name in ("model.json", "reference.parquet"):
-                fetched = self.client.download_artifacts(run_id, f"pipeline/{name}", scratch)
+            stored = {
+                "model.skops": f"models:/{MODEL_NAME}/{version}",
+                "model.json": f"runs:/{run_id}/pipeline",
+                "reference.parquet": f"runs:/{run_id}/pipeline",
+            }
+            for name, place in stored.items():
+                there = mlflow.artifacts.list_artifacts(artifact_uri=place) or []
+                if name not in {Path(file.path).name for file in there}:
+                    raise ModelError(
+                        f"MLflow at {self.uri}: version {version} of {MODEL_NAME} has no {name} any more; "
+                        "run the pipeline with force_retrain"
+                    )
+                address = f"{place}/{name}"
+                fetched = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=scratch)
                 shutil.copyfile(fetched, folder / name)
 
     def promote(self, version: str) -> None:

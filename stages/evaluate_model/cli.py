@@ -73,8 +73,9 @@ def evaluate_model(
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
     registry = Registry(volume, tracking_uri)
     with volume.attempt(EVALUATE, period.as_of) as attempt:
-        folders = _folders(volume, period, registry, attempt.scratch("champion"))
+        folders, missing = _folders(volume, period, registry, attempt.scratch("champion"))
         models, unfit = records.loaded(folders)
+        unfit = missing or unfit
         closed = records.closed_period(volume, period)
         figures = {name: records.figures_of(model, closed, k) for name, model in models.items()}
         promotion = _promotion(period, models, unfit, figures, closed, seed)
@@ -90,6 +91,7 @@ def evaluate_model(
             "models": {name: each.metrics for name, each in figures.items()},
             "versions": {name: model.manifest["version"] for name, model in models.items()},
             "seen": {name: records.has_seen(model, closed.period) for name, model in models.items()},
+            "n_customers": closed.pairs["customer_id"].nunique(),
             "baselines": records.baselines_of(closed, k),
             "calibration": figures[role].calibration,
             "published": published,
@@ -144,13 +146,23 @@ def _promotion(
     return rules.compare(ndcg, figures[CHAMPION].ndcg, groups, np.random.default_rng(seed))
 
 
-def _folders(volume: "Volume", period: "Period", registry: "Registry", scratch: Path) -> dict[str, Path]:
-    """The model folders to evaluate: what the branch made, and the champion beside a challenger."""
+def _folders(
+    volume: "Volume", period: "Period", registry: "Registry", scratch: Path
+) -> tuple[dict[str, Path], str | None]:
+    """The model folders to evaluate: what the branch made, and the champion beside a challenger.
+
+    Beside them why that champion cannot be fetched, if MLflow has lost its files.
+    """
+    from sodai.errors import ModelError
+
     if volume.read_json(DECISION, period.as_of)["branch"] == LOAD:
-        return {CHAMPION: volume.existing(LOADED_MODEL, period.as_of)}
+        return {CHAMPION: volume.existing(LOADED_MODEL, period.as_of)}, None
     folders = {CHALLENGER: volume.existing(RETRAINED_MODEL, period.as_of)}
     champion = registry.champion()
-    if champion is not None:
+    if champion is None:
+        return folders, None
+    try:
         registry.download(champion.version, scratch)
-        folders[CHAMPION] = scratch
-    return folders
+    except ModelError as error:
+        return folders, str(error)
+    return {**folders, CHAMPION: scratch}, None

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def closed_period(volume: Volume, period: Period) -> ClosedPeriod:
     ).to_pandas()
     day = pd.to_datetime(purchases["purchase_date"])
     inside = day >= pd.Timestamp(closed.as_of)
-    customers = volume.read(CUSTOMERS, period.as_of).to_pandas()
+    customers = volume.read(CUSTOMERS, period.as_of).filter(pc.field("customer_id").isin(own)).to_pandas()
     return ClosedPeriod(
         closed,
         features_frame(rows),
@@ -126,8 +126,9 @@ def loaded(folders: Mapping[str, Path]) -> tuple[dict[str, TrainedModel], str | 
 
 
 def has_seen(model: TrainedModel, closed: Period) -> bool:
-    """Whether a model learnt from the closed period or from a later one."""
-    return max(map(date.fromisoformat, model.manifest["cutoffs"])) >= closed.as_of
+    """Whether a model learnt from a day of the closed period or from a later one."""
+    newest = max(map(date.fromisoformat, model.manifest["cutoffs"]))
+    return newest + timedelta(days=model.manifest["horizon_days"]) > closed.as_of
 
 
 def figures_of(model: TrainedModel, closed: ClosedPeriod, k: int) -> Figures:
@@ -144,7 +145,7 @@ def last_retraining(
     """What the training of the period before was worth: its challenger against its champion.
 
     The closed period is the first that neither of them was chosen on. None where that period's run
-    trained nothing or had no champion.
+    trained nothing or had no champion, or where one of them has seen the period since.
     """
     as_of = closed.period.as_of
     if not volume.exists(EVALUATION, as_of):
@@ -164,6 +165,8 @@ def last_retraining(
         for role, version in versions.items():
             registry.download(version, scratch / role)
             model = load_model(scratch / role, f"version {version}")
+            if has_seen(model, closed.period):
+                return None
             scored = core.score_frame(closed.pairs, model.log_odds(closed.X))
             ndcg[role] = core.by_customer(scored, closed.truth, core_promotion.LIST_LENGTH)
     except (ModelError, RegistryError) as error:

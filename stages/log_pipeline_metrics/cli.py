@@ -54,6 +54,7 @@ _PAGES = ((QUALITY_PAGE, "Quality of the input"), (DRIFT_PAGE, "Drift"), (SHAP_P
             EVALUATION,
             IMPORTANCE,
             PREDICTION_SUMMARY,
+            PREDICTIONS,
             RECOMMENDATIONS,
             CUSTOMERS,
             PRODUCTS,
@@ -101,8 +102,15 @@ def log_pipeline_metrics(
 
 
 def _examples(volume: "Volume", day: date) -> "list[Example]":
-    from log_pipeline_metrics.core_examples import choose_examples
+    from log_pipeline_metrics import records
+    from log_pipeline_metrics.core_examples import example_of, ordinary_customers, product_name
 
-    index = volume.read_json(RECOMMENDATIONS, day)["customers"]
-    customers = volume.read(CUSTOMERS, day, columns=["customer_id", "customer_type"]).to_pylist()
-    return choose_examples(index, customers, volume.read(PRODUCTS, day).to_pylist())
+    chosen = ordinary_customers(records.customers_with_lists(volume, day))
+    lists = records.lists_of(volume, day, [each.customer_id for each in chosen])
+    listed = {item["product_id"] for products in lists.values() for item in products}
+    named = {
+        product["product_id"]: product_name(product)
+        for product in volume.read(PRODUCTS, day).to_pylist()
+        if product["product_id"] in listed
+    }
+    return [example_of(each, lists[each.customer_id], named) for each in chosen]

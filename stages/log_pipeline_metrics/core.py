@@ -13,6 +13,8 @@ from sodai.metrics import ranking_metrics, set_metrics
 # A JSON record of a stage, or one row of a table by column.
 Record = Mapping[str, Any]
 
+LIST_LENGTH = 10
+
 
 @dataclass(frozen=True)
 class WeekRecords:
@@ -77,9 +79,17 @@ def history_row(records: WeekRecords) -> dict[str, Any]:
 
 
 def with_row(history: Sequence[Record], row: Record) -> list[Record]:
-    """The rows of HISTORY with `row` in place of any earlier row of the same period, in order of time."""
-    others = [earlier for earlier in history if earlier["as_of"] != row["as_of"]]
-    return sorted([*others, row], key=lambda row: row["as_of"])
+    """The rows of HISTORY with `row` in place of any earlier row of the same period, in order of time.
+
+    What its training was worth stays known where the same model is published again: only the run of
+    the period after it finds that out.
+    """
+    rows = {earlier["as_of"]: earlier for earlier in history}
+    before = rows.get(row["as_of"])
+    if before and all(before[name] == row[name] for name in ("branch", "model_version")):
+        row = {**row, "challenger_lead": before["challenger_lead"]}
+    rows[row["as_of"]] = row
+    return [rows[as_of] for as_of in sorted(rows)]
 
 
 def closed_periods(history: Sequence[Record], as_of: date) -> dict[date, date]:
@@ -92,17 +102,19 @@ def realised(predictions: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]
     """What published predictions came to.
 
     Args:
-        predictions: customer_id, product_id, rank, selected of one closed period.
+        predictions: customer_id, product_id, rank, selected of one closed period, at least those that
+            are selected or on a list of ten.
         truth: customer_id, product_id, the distinct pairs bought in it.
 
     Returns:
         realised_pairs, realised_set_f1, realised_recall_at_k (k = 10), as in HISTORY.
     """
     of_set = set_metrics(predictions[predictions["selected"]], truth)
+    of_lists = ranking_metrics(predictions, truth, ks=(LIST_LENGTH,))
     return {
         "realised_pairs": of_set["n_bought"],
         "realised_set_f1": of_set["set_f1"],
-        "realised_recall_at_k": ranking_metrics(predictions, truth, ks=(10,))["recall_at_10"],
+        "realised_recall_at_k": of_lists[f"recall_at_{LIST_LENGTH}"],
     }
 
 

@@ -4,48 +4,58 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 Record = Mapping[str, Any]
 
 N_PRODUCTS = 5
 
 
 @dataclass(frozen=True)
-class Example:
-    """The top of one customer's list; it stands for the `n_customers` of its type."""
+class Ordinary:
+    """The customer that stands for the `n_customers` of its type."""
 
     customer_type: str
     n_customers: int
     customer_id: int
+
+
+@dataclass(frozen=True)
+class Example:
+    """An ordinary customer and the top of its list."""
+
+    customer: Ordinary
     products: Sequence[Record]
 
 
-def choose_examples(
-    index: Mapping[str, Sequence[Record]], customers: Sequence[Record], products: Sequence[Record]
-) -> list[Example]:
+def ordinary_customers(customers: pd.DataFrame) -> list[Ordinary]:
     """The most ordinary customer of every type: the one with the median expected number of purchases.
 
     Args:
-        index: `customers` of RECOMMENDATIONS: text customer_id -> products with product_id,
-            probability, rank, selected, reasons.
-        customers: customer_id, customer_type (may be None).
-        products: the columns of PRODUCTS.
+        customers: customer_id, customer_type (may be null), expected (purchases on its list) of every
+            customer with a list.
 
     Returns:
-        One example a type, the most frequent type first.
+        One a type, the most frequent type first.
     """
-    names = {product["product_id"]: product_name(product) for product in products}
-    of_kind: dict[str, list[int]] = {}
-    for customer in customers:
-        if index.get(str(customer["customer_id"])):
-            kind = customer["customer_type"] or "type not known"
-            of_kind.setdefault(kind, []).append(customer["customer_id"])
-    examples = []
-    for kind, members in sorted(of_kind.items(), key=lambda item: (-len(item[1]), item[0])):
-        by_volume = sorted((_expected(index[str(member)]), member) for member in members)
-        chosen = by_volume[(len(by_volume) - 1) // 2][1]
-        shown = [{**item, "name": names.get(item["product_id"], "")} for item in index[str(chosen)]]
-        examples.append(Example(kind, len(members), chosen, shown[:N_PRODUCTS]))
-    return examples
+    kinds = customers.assign(kind=customers["customer_type"].astype(object).fillna("type not known"))
+    found = []
+    for kind, members in kinds.sort_values(["expected", "customer_id"]).groupby("kind"):
+        chosen = members["customer_id"].iloc[(len(members) - 1) // 2]
+        found.append(Ordinary(str(kind), len(members), int(chosen)))
+    return sorted(found, key=lambda each: (-each.n_customers, each.customer_type))
+
+
+def example_of(customer: Ordinary, products: Sequence[Record], named: Mapping[int, str]) -> Example:
+    """The example that a customer is.
+
+    Args:
+        customer: of `ordinary_customers`.
+        products: its list in RECOMMENDATIONS: product_id, probability, rank, selected, reasons.
+        named: what products are, by product_id; those that are missing have no name.
+    """
+    shown = [{**item, "name": named.get(item["product_id"], "")} for item in products[:N_PRODUCTS]]
+    return Example(customer, shown)
 
 
 def product_name(product: Record) -> str:
@@ -54,7 +64,3 @@ def product_name(product: Record) -> str:
     if product["size"] is not None:
         words.append(f"{product['size']:g} l")
     return ", ".join(words)
-
-
-def _expected(products: Sequence[Record]) -> float:
-    return sum(product["probability"] for product in products)

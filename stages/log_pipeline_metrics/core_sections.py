@@ -47,7 +47,7 @@ def tiles(records: WeekRecords) -> list[tuple[str, str, str, str]]:
         (
             "drifted columns",
             "–" if drift is None else f"{drift:.0%}",
-            "no champion to compare with yet" if drift is None else "of the tested columns",
+            "no champion to compare with" if drift is None else "of the tested columns",
             "",
         ),
         ("the run", duration(seconds), f"{memory:,.0f} MiB at most", ""),
@@ -134,6 +134,7 @@ def training(records: WeekRecords) -> Section | None:
     return {
         "n_trials": len(trials),
         "n_complete": len(done),
+        "n_finalists": len(records.trials["finalists"]),
         "metric": METRICS[records.trials["metric"]].lower(),
         "best_value": records.trials["best_value"],
         "best_trial": records.trials["best_trial"],
@@ -292,8 +293,8 @@ def importance(rows: Sequence[Record]) -> Section:
 def example(chosen: Example) -> Section:
     """One customer's list as bars of probability, and why the first product stands first."""
     return {
-        "title": f"{chosen.customer_type}, {chosen.n_customers:,} customers",
-        "customer_id": chosen.customer_id,
+        "title": f"{chosen.customer.customer_type}, {chosen.customer.n_customers:,} customers",
+        "customer_id": chosen.customer.customer_id,
         "bars": [
             Bar(
                 f"{item['name']} ({item['product_id']})" if item["name"] else str(item["product_id"]),

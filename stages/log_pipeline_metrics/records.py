@@ -1,10 +1,22 @@
 """Reads what the stages of one period left on the volume."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from datetime import date
 
-from log_pipeline_metrics.core import Record, WeekRecords, closed_periods, realised, together
+import pandas as pd
+import pyarrow.compute as pc
+
+from log_pipeline_metrics.core import (
+    LIST_LENGTH,
+    Record,
+    WeekRecords,
+    closed_periods,
+    realised,
+    together,
+)
 from sodai.datasets import (
+    CUSTOMERS,
     DECISION,
     DRIFT_TABLE,
     EVALUATION,
@@ -15,6 +27,7 @@ from sodai.datasets import (
     PREDICTION_SUMMARY,
     PREDICTIONS,
     QUALITY,
+    RECOMMENDATIONS,
     RETRAIN,
     STAGES,
     TRIALS,
@@ -74,8 +87,33 @@ def read_outcomes(volume: Volume, history: Sequence[Record], as_of: date) -> dic
     for start, end in closed_periods(history, as_of).items():
         if volume.exists(PREDICTIONS, start):
             names = ["customer_id", "product_id", "rank", "selected"]
-            predictions = volume.read(PREDICTIONS, start, columns=names).to_pandas()
+            told = (pc.field("rank") <= LIST_LENGTH) | pc.field("selected")
+            predictions = volume.read(PREDICTIONS, start, columns=names, where=told).to_pandas()
             bought = read_transactions(volume, before=end, since=start)
             pairs = bought.group_by(["customer_id", "product_id"]).aggregate([]).to_pandas()
             outcomes[start] = realised(predictions, pairs)
     return outcomes
+
+
+def customers_with_lists(volume: Volume, as_of: date) -> pd.DataFrame:
+    """customer_id, customer_type and expected (purchases on its list) of every customer with a list."""
+    k = volume.read_json(PREDICTION_SUMMARY, as_of)["k"]
+    listed = volume.read(
+        PREDICTIONS, as_of, columns=["customer_id", "probability"], where=pc.field("rank") <= k
+    )
+    expected = listed.group_by("customer_id").aggregate([("probability", "sum")])
+    types = volume.read(CUSTOMERS, as_of, columns=["customer_id", "customer_type"])
+    found = expected.join(types, "customer_id").rename_columns({"probability_sum": "expected"})
+    return found.to_pandas()
+
+
+def lists_of(volume: Volume, as_of: date, customers: Collection[int]) -> dict[int, list[Record]]:
+    """The lists of some customers in RECOMMENDATIONS, found line by line: all of them fill memory."""
+    wanted = {f'"{customer}"': customer for customer in customers}
+    found = {}
+    with volume.existing(RECOMMENDATIONS, as_of).open(encoding="utf-8") as lines:
+        for line in lines:
+            name, _, products = line.partition(": ")
+            if name in wanted:
+                found[wanted[name]] = json.loads(products.rstrip().rstrip(","))
+    return found

@@ -16,7 +16,7 @@ import pytest
 
 from retrain_model.registration import register
 from sodai.cli import ENV_TRACKING_URI
-from sodai.errors import RegistryError
+from sodai.errors import ModelError, RegistryError
 from sodai.model import TrainedModel, load_model
 from sodai.registry import CHALLENGER, CHAMPION, MODEL_NAME, Registry, Trial
 from sodai.volume import Volume
@@ -169,7 +169,9 @@ def test_a_version_that_is_not_there_is_one_line(registry: Registry, tmp_path: P
 def test_a_version_whose_file_is_gone_is_one_line(volume: Volume, tmp_path: Path, name: str) -> None:
     for file in (volume.root / "mlflow" / "artifacts").rglob(name):
         file.unlink()
-    with pytest.raises(RegistryError, match="version 1 of sodai_purchase_model not available") as error:
+    with pytest.raises(
+        ModelError, match=f"version 1 of sodai_purchase_model has no {name} any more"
+    ) as error:
         Registry(volume).download("1", tmp_path / "model")
     assert "\n" not in str(error.value)
 

@@ -235,6 +235,22 @@ def test_a_champion_of_other_features_gives_way_to_the_challenger(volume: Volume
     assert champion_version(volume) == "2"
 
 
+@pytest.mark.parametrize("name", ["model.skops", "model.json"])
+def test_a_champion_whose_files_are_gone_gives_way_to_the_challenger(
+    volume: Volume, week: MadeWeek, name: str
+) -> None:
+    register_again(volume, week)
+    (file,) = volume.root.glob(f"mlflow/artifacts/**/{name}")
+    file.unlink()
+
+    outcome = run_stage(EVALUATE, volume.root, week.as_of)
+
+    assert outcome.code == 0, outcome.log
+    assert f"the champion cannot be used any more: MLflow at {Registry(volume).uri}: " in outcome.log
+    assert f"has no {name} any more" in outcome.result["reason"]
+    assert champion_version(volume) == "2"
+
+
 def test_a_loaded_champion_is_published_and_stays_champion(volume: Volume, week: MadeWeek) -> None:
     write_record(volume, DECISION, week.as_of, {"branch": "load_existing_model"})
     assert run_stage(LOAD, volume.root, week.as_of).code == 0
@@ -257,8 +273,9 @@ def test_a_champion_that_learnt_from_the_closed_period_is_told(volume: Volume, w
     run_stage(LOAD, volume.root, week.as_of)
     manifest = volume.path(LOADED_MODEL, week.as_of) / "model.json"
     record = json.loads(manifest.read_text())
-    closed = str(week.as_of - timedelta(weeks=1))
-    manifest.write_text(json.dumps({**record, "cutoffs": [*record["cutoffs"], closed]}))
+    # Of seven days, one lies in the closed period.
+    overlapping = str(week.as_of - timedelta(days=13))
+    manifest.write_text(json.dumps({**record, "cutoffs": [*record["cutoffs"], overlapping]}))
     assert run_stage(EVALUATE, volume.root, week.as_of).code == 0
     assert volume.read_json(EVALUATION, week.as_of)["seen"] == {"champion": True}
 

@@ -1,5 +1,6 @@
 """What a training was worth: its challenger against its champion on the period after it."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -52,6 +53,18 @@ def test_a_version_that_is_gone_leaves_the_worth_of_its_training_unknown(
     assert training["difference"] is None
     assert "version 9 of sodai_purchase_model" in training["reason"]
     assert "stays unknown" in outcome.log
+
+
+def test_a_model_that_has_seen_the_closed_period_since_tells_nothing_of_a_training(
+    volume: Volume, week: MadeWeek
+) -> None:
+    register_again(volume, week)
+    last_week_trained(volume, week, challenger="2", champion="1")
+    (manifest,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
+    record = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**record, "cutoffs": [*record["cutoffs"], str(week.as_of)]}))
+    assert run_stage(EVALUATE, volume.root, week.as_of).code == 0
+    assert volume.read_json(EVALUATION, week.as_of)["last_retraining"] is None
 
 
 @pytest.mark.parametrize("versions", [{"champion": "1"}, {"challenger": "1", "champion": "1"}])

@@ -143,5 +143,5 @@ def test_a_missing_file_of_the_champion_is_one_line(volume: Volume, week: MadeWe
     outcome = run_stage(LOAD, volume.root, week.as_of)
 
     assert outcome.code == 1
-    assert "version 1 of sodai_purchase_model not available" in outcome.result["error"]
+    assert f"version 1 of sodai_purchase_model has no {name} any more" in outcome.result["error"]
     assert files_of(volume.root) == before

@@ -7,14 +7,15 @@ import pandas as pd
 import pytest
 
 from log_pipeline_metrics import core
-from log_pipeline_metrics.core_examples import choose_examples, product_name
+from log_pipeline_metrics.core_examples import Ordinary, example_of, ordinary_customers, product_name
 from log_pipeline_metrics.core_sections import trainings
 
 FIRST, SECOND = date(2024, 12, 30), date(2025, 1, 6)
 
 
 def row(as_of: date, **values: Any) -> dict[str, Any]:
-    return {"as_of": as_of, "horizon_days": 7, "set_f1": 0.5, "realised_pairs": None, **values}
+    model = {"branch": "retrain_model", "model_version": "1", "challenger_lead": None}
+    return {"as_of": as_of, "horizon_days": 7, "set_f1": 0.5, "realised_pairs": None, **model, **values}
 
 
 def test_the_shards_of_a_stage_count_with_it() -> None:
@@ -36,6 +37,17 @@ def test_a_rerun_replaces_its_row_and_touches_no_other() -> None:
     history = [row(FIRST, set_f1=0.4), row(SECOND, set_f1=0.5)]
     again = core.with_row(history, row(FIRST, set_f1=0.6))
     assert [(week["as_of"], week["set_f1"]) for week in again] == [(FIRST, 0.6), (SECOND, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("published", "lead"), [({}, 0.01), ({"model_version": "2"}, None), ({"branch": "load"}, None)]
+)
+def test_a_rerun_keeps_what_the_training_was_worth_unless_it_published_another_model(
+    published: dict[str, str], lead: float | None
+) -> None:
+    history = [row(FIRST, challenger_lead=0.01)]
+    (again,) = core.with_row(history, row(FIRST, **published))
+    assert again["challenger_lead"] == lead
 
 
 def test_rows_stand_in_order_of_time_whatever_the_order_of_the_runs() -> None:
@@ -107,28 +119,23 @@ def test_what_a_published_set_came_to() -> None:
     }
 
 
-def product(product_id: int, probability: float) -> dict[str, Any]:
-    found = {"product_id": product_id, "probability": probability, "rank": 1}
-    return {**found, "selected": True, "reasons": []}
+def test_the_ordinary_customer_of_a_type_is_the_one_with_the_median_volume() -> None:
+    customers = pd.DataFrame(
+        {
+            "customer_id": [1, 3, 2, 4],
+            "customer_type": ["KIOSCO", "KIOSCO", "KIOSCO", None],
+            "expected": [0.1, 0.3, 0.2, 0.4],
+        }
+    )
+    assert ordinary_customers(customers) == [Ordinary("KIOSCO", 3, 2), Ordinary("type not known", 1, 4)]
+    assert ordinary_customers(customers[:0]) == []
 
 
-PRODUCTS = [{"product_id": 10, "brand": "B", "sub_category": None, "package": "LATA", "size": 0.33}]
-
-
-def test_the_example_of_a_type_is_the_customer_with_the_median_volume() -> None:
-    index = {str(customer): [product(10, customer / 10)] for customer in (1, 2, 3, 4)}
-    customers = [{"customer_id": customer, "customer_type": "KIOSCO"} for customer in (1, 3, 2)]
-    customers.append({"customer_id": 4, "customer_type": None})
-    examples = choose_examples(index, customers, PRODUCTS)
-    assert [(each.customer_type, each.n_customers, each.customer_id) for each in examples] == [
-        ("KIOSCO", 3, 2),
-        ("type not known", 1, 4),
-    ]
-    assert examples[0].products[0]["name"] == "B, LATA, 0.33 l"
-
-
-def test_customers_without_a_list_are_no_examples() -> None:
-    assert choose_examples({"1": []}, [{"customer_id": 1, "customer_type": "KIOSCO"}], PRODUCTS) == []
+def test_an_example_shows_the_top_of_a_list_with_the_names_of_its_products() -> None:
+    products = [{"product_id": number, "probability": 0.5} for number in range(10, 20)]
+    shown = example_of(Ordinary("KIOSCO", 3, 2), products, {10: "B, LATA, 0.33 l"}).products
+    assert [item["product_id"] for item in shown] == [10, 11, 12, 13, 14]
+    assert [item["name"] for item in shown[:2]] == ["B, LATA, 0.33 l", ""]
 
 
 def test_a_product_without_attributes_has_no_name() -> None:
