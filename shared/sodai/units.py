@@ -7,6 +7,8 @@ hundred customers for tens of thousands of independent observations.
 import numpy as np
 import pandas as pd
 
+from sodai.metrics import PAIR
+
 CUSTOMER, PRODUCT = "customer", "product"
 # What the champion says of a row, in log-odds: tested beside the features.
 PREDICTION = "prediction"
@@ -22,10 +24,24 @@ def one_row_a_unit(candidates: pd.DataFrame, seed: int) -> pd.DataFrame:
     Returns:
         the columns of `candidates` and `unit`, customers before products, each in key order.
     """
-    ordered = candidates.sort_values(["customer_id", "product_id"], ignore_index=True)
-    shuffled = ordered.iloc[np.random.default_rng(seed).permutation(len(ordered))]
-    parts = [
-        shuffled.drop_duplicates(f"{unit}_id").sort_values(f"{unit}_id").assign(unit=unit)
-        for unit in (CUSTOMER, PRODUCT)
-    ]
+    drawn = draw_units(candidates[PAIR].sort_values(PAIR), seed)
+    return candidates.loc[drawn["row"]].reset_index(drop=True).assign(unit=drawn["unit"])
+
+
+def draw_units(pairs: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Which candidates are drawn, for tables that are larger than memory.
+
+    Args:
+        pairs: customer_id, product_id of every candidate, in key order, under a unique index.
+        seed: of the draw.
+
+    Returns:
+        row (index of the candidate) and unit, in the order of `one_row_a_unit`.
+    """
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    parts = []
+    for unit in (CUSTOMER, PRODUCT):
+        ids = pairs[f"{unit}_id"].to_numpy()[order]
+        _, first = np.unique(ids, return_index=True)
+        parts.append(pd.DataFrame({"row": pairs.index[order[first]], "unit": unit}))
     return pd.concat(parts, ignore_index=True)

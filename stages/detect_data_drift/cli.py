@@ -66,7 +66,7 @@ def detect_data_drift(
     with volume.attempt(DRIFT, period.as_of) as attempt:
         found = records.champion_of(registry, attempt.scratch("champion"), lenient=force_retrain)
         champion = found.champion if found else None
-        report = _report(volume, period, champion, seed) if champion else None
+        report = _report(volume, period, champion, seed, lenient=force_retrain) if champion else None
         version, share = found.version if found else None, report.share if report else None
         signals = [rules.champion_missing(version), rules.forced(force_retrain)]
         if champion and report:
@@ -94,25 +94,28 @@ def detect_data_drift(
     }
 
 
-def _report(volume: "Volume", period: "Period", champion: "Champion", seed: int) -> "DriftReport":
+def _report(
+    volume: "Volume", period: "Period", champion: "Champion", seed: int, lenient: bool
+) -> "DriftReport | None":
+    """This week beside the champion's reference; None where only a forced run gets past what is wrong."""
+    from detect_data_drift import records
     from detect_data_drift.core_columns import tested_columns
     from detect_data_drift.report import drift_report
     from sodai.errors import InputError
     from sodai.model import features_of
-    from sodai.units import PREDICTION, one_row_a_unit
+    from sodai.units import PREDICTION
 
-    scoring = volume.read(SCORING, period.as_of)
-    if not scoring.num_rows:
-        raise InputError(
-            f"{volume.path(SCORING, period.as_of)}: found no candidate, expected some to compare with the "
-            "champion's reference; check the input of this week, or train again with --force-retrain"
+    try:
+        current, reference = (
+            units.assign(**{PREDICTION: champion.model.log_odds(features_of(units))})
+            for units in (records.current_units(volume, period, seed), champion.reference.to_pandas())
         )
-    current = one_row_a_unit(scoring.to_pandas(), seed)
-    current, reference = (
-        units.assign(**{PREDICTION: champion.model.log_odds(features_of(units))})
-        for units in (current, champion.reference.to_pandas())
-    )
-    return drift_report(current, reference, tested_columns())
+        return drift_report(current, reference, tested_columns())
+    except InputError as error:
+        if not lenient:
+            raise
+        log.warning("no drift report: %s", error)
+        return None
 
 
 def _signals(
@@ -141,10 +144,11 @@ def _signals(
     ]
     return [
         rules.other_horizon(champion.model.manifest["horizon_days"], period.horizon_days),
+        rules.trained_later(champion.as_of, period.as_of),
         rules.feature_drift(report.share, cooling, thresholds),
         rules.prediction_drift(report.prediction_distance, cooling, thresholds),
         rules.volume_drift(newest, known, cooling, thresholds),
-        rules.returned_ratio(records.weekly_quality(volume, period), cooling, thresholds),
+        rules.returned_ratio(records.weekly_sales(volume, period), cooling, thresholds),
         *leads,
         rules.too_old(age, thresholds),
     ]

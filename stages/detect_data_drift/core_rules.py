@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
 
-NO_CHAMPION, FORCED, HORIZON = "no_champion", "forced", "horizon"
+NO_CHAMPION, FORCED, HORIZON, BACKFILL = "no_champion", "forced", "horizon", "backfill"
 DRIFT, AGE, NONE = "drift", "age", "none"
 RETRAIN, LOAD = "retrain_model", "load_existing_model"
 
@@ -80,6 +81,18 @@ def other_horizon(champion_days: int, horizon_days: int) -> Signal:
     differs = champion_days != horizon_days
     flip = f"a period {'of' if differs else 'of other than'} {champion_days} days"
     return Signal("horizon_days", HORIZON, float(horizon_days), float(champion_days), differs, flip)
+
+
+def trained_later(champion_as_of: date, as_of: date) -> Signal:
+    """The champion learnt from days that lie after this period's first.
+
+    Args:
+        champion_as_of: first day of the period that it was trained for.
+        as_of: first day of the period to predict.
+    """
+    later = champion_as_of > as_of
+    flip = f"a period of {champion_as_of} or later" if later else f"a period before {champion_as_of}"
+    return Signal("trained_for", BACKFILL, champion_as_of.isoformat(), None, later, flip)
 
 
 def feature_drift(share: float, cooling: bool, thresholds: Thresholds) -> Signal:
@@ -209,6 +222,7 @@ _REASONS = {
     "champion": "there is no champion yet",
     "force_retrain": "training was forced",
     "horizon_days": "the champion was trained for periods of {threshold:.0f} days, this one has {value:.0f}",
+    "trained_for": "the champion was trained for the later period of {value}, and has seen this one",
     "drift_share": "{value:.0%} of the tested columns drifted, {threshold:.0%} or more ask for training",
     "volume_deviation": (
         "the volume of the last week lies {value:.1f} robust deviations from the champion's weeks, "

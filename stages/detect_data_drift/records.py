@@ -3,24 +3,29 @@
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sodai.baselines import baselines, looked_back
 from sodai.datasets import DRIFT_TABLE, PREDICTIONS, QUALITY, REFERENCE, SCORING
-from sodai.errors import ContractError, ModelError
+from sodai.errors import ContractError, InputError, ModelError
 from sodai.metrics import PAIR, ranking_metrics, set_metrics
 from sodai.model import TrainedModel, load_model
+from sodai.ordered import read_in_order
 from sodai.pages import page
-from sodai.periods import DAYS_PER_WEEK, Period
+from sodai.periods import DAYS_PER_WEEK, Period, week_of
 from sodai.registry import Registry
+from sodai.units import draw_units
 from sodai.volume import Volume
 from sodai.warehouse import read_transactions
 
 LIST_LENGTH = 10
+# So many customers tell the NDCG of their lists to a thousandth.
+MOST_CUSTOMERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,14 @@ class Champion:
     model: TrainedModel
     reference: pa.Table
 
+    @property
+    def as_of(self) -> date:
+        """First day of the period that it was trained for."""
+        return date.fromisoformat(self.model.manifest["as_of"])
+
     def age_weeks(self, period: Period) -> float:
         """Weeks from the period that it was trained for to `period`."""
-        return (period.as_of - date.fromisoformat(self.model.manifest["as_of"])).days / DAYS_PER_WEEK
+        return (period.as_of - self.as_of).days / DAYS_PER_WEEK
 
 
 @dataclass(frozen=True)
@@ -59,14 +69,14 @@ def champion_of(registry: Registry, scratch: Path, lenient: bool) -> Found | Non
     """The champion with its reference; None if there is none.
 
     Raises:
-        ModelError: it was trained on other features than today's or is damaged, unless `lenient`.
+        ModelError: it was trained on other features than today's, is damaged or gone, unless `lenient`.
         ContractError: its reference has other columns than expected, unless `lenient`.
     """
     found = registry.champion()
     if found is None:
         return None
-    registry.download(found.version, scratch)
     try:
+        registry.download(found.version, scratch)
         model = load_model(scratch, "champion")
         reference = _reference(scratch / "reference.parquet", found.version)
     except (ModelError, ContractError):
@@ -89,6 +99,36 @@ def _reference(file: Path, version: str) -> pa.Table:
     return reference
 
 
+def current_units(volume: Volume, period: Period, seed: int) -> pd.DataFrame:
+    """A random candidate of every customer and of every product of this week, see `one_row_a_unit`.
+
+    Customers without a purchase so far are left out: the reference holds none, because closed periods
+    hold none. Of the others' features only the rows that are drawn are held, a row group at a time.
+
+    Raises:
+        InputError: no customer has bought anything.
+        ContractError: the table breaks its contract.
+    """
+    path = volume.path(SCORING, period.as_of)
+    keys = volume.read(SCORING, period.as_of, columns=[*PAIR, "customer_tenure_days"])
+    has_bought = pc.is_valid(keys["customer_tenure_days"]).to_numpy()
+    if not has_bought.any():
+        raise InputError(
+            f"{path}: found no candidate of a customer with purchases, expected some to compare with the "
+            "champion's reference; check the input of this week, or train again with --force-retrain"
+        )
+    pairs = pd.DataFrame({name: keys[name].to_numpy()[has_bought] for name in PAIR})
+    drawn = draw_units(pairs.set_index(np.flatnonzero(has_bought)), seed)
+    wanted = np.unique(drawn["row"])
+    held, begin = [], 0
+    for piece in read_in_order([path], SCORING.contract, SCORING.producer):
+        inside = wanted[(wanted >= begin) & (wanted < begin + piece.num_rows)] - begin
+        held.append(piece.take(inside))
+        begin += piece.num_rows
+    rows = pa.concat_tables(held).to_pandas().set_index(wanted)
+    return rows.loc[drawn["row"]].reset_index(drop=True).assign(unit=drawn["unit"])
+
+
 def volumes(volume: Volume, period: Period, reference: pa.Table) -> tuple[float, list[float]]:
     """Pairs bought in the last seven days before `period`, and before each period of the reference."""
     newest = volume.read(SCORING, period.as_of, columns=["market_pairs_1w"])
@@ -107,13 +147,20 @@ def last_published(volume: Volume, period: Period) -> Published | None:
     before = period.back(1)
     if not volume.exists(PREDICTIONS, before.as_of):
         return None
+    customers = _sample_of_customers(volume, before)
+    told = (pc.field("rank") <= LIST_LENGTH) | pc.field("selected")
+    if customers is not None:
+        told &= pc.field("customer_id").isin(customers)
     names = [*PAIR, "rank", "selected"]
-    predictions = volume.read(PREDICTIONS, before.as_of, columns=names).to_pandas()
+    predictions = volume.read(PREDICTIONS, before.as_of, columns=names, where=told).to_pandas()
     purchases = read_transactions(
-        volume, before.end, looked_back(before.as_of), columns=[*PAIR, "purchase_date"]
+        volume, before.end, looked_back(before.as_of), customers, columns=[*PAIR, "purchase_date"]
     ).to_pandas()
     inside = pd.to_datetime(purchases["purchase_date"]) >= pd.Timestamp(before.as_of)
-    truth = purchases.loc[inside, PAIR].drop_duplicates()
+    # A rule has no list for customers without a past, so that only the others can be compared.
+    known = purchases.loc[~inside, "customer_id"].unique()
+    predictions = predictions[predictions["customer_id"].isin(known)]
+    truth = purchases.loc[inside & purchases["customer_id"].isin(known), PAIR].drop_duplicates()
     return Published(
         _realised(predictions, predictions.loc[predictions["selected"], PAIR], truth),
         {
@@ -123,15 +170,32 @@ def last_published(volume: Volume, period: Period) -> Published | None:
     )
 
 
+def _sample_of_customers(volume: Volume, before: Period) -> pa.Array | None:
+    """As many of the customers with predictions as memory holds the purchases of; None for all."""
+    best = pc.field("rank") == 1
+    listed = volume.read(PREDICTIONS, before.as_of, columns=["customer_id"], where=best)["customer_id"]
+    if len(listed) <= MOST_CUSTOMERS:
+        return None
+    return pa.array(np.random.default_rng(0).choice(listed.to_numpy(), MOST_CUSTOMERS, replace=False))
+
+
 def _realised(ranked: pd.DataFrame, selected: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
     ndcg = ranking_metrics(ranked, truth, (LIST_LENGTH,))[f"ndcg_at_{LIST_LENGTH}"]
     return {"set_f1": set_metrics(selected, truth)["set_f1"], "ndcg": ndcg}
 
 
-def weekly_quality(volume: Volume, period: Period) -> list[dict[str, Any]]:
-    """The figures of every week before `period`, oldest first, from the quality record."""
-    weeks: list[dict[str, Any]] = volume.read_json(QUALITY, period.as_of)["weeks"]
-    return weeks
+def weekly_sales(volume: Volume, period: Period) -> list[dict[str, int]]:
+    """Purchases, and what was cancelled and returned, of every week before `period`, oldest first.
+
+    Where `period` begins in the middle of a week, that week's days before it count with the week before:
+    the newest week has seven days or more.
+    """
+    weeks = volume.read_json(QUALITY, period.as_of)["weeks"]
+    sales = [{name: week[name] for name in ("purchases", "cancelled", "returned")} for week in weeks]
+    if len(weeks) > 1 and date.fromisoformat(weeks[-1]["week"]) == week_of(period.as_of):
+        cut = sales.pop()
+        sales[-1] = {name: count + cut[name] for name, count in sales[-1].items()}
+    return sales
 
 
 def empty_table() -> pd.DataFrame:

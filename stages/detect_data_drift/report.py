@@ -12,7 +12,7 @@ from evidently import DataDefinition, Dataset, Report
 from evidently.metrics import ValueDrift
 
 from detect_data_drift.core_columns import TestedColumn, beyond_chance
-from sodai.errors import SodaiError
+from sodai.errors import InputError
 from sodai.units import PREDICTION
 
 _STYLE = "<style>.MuiPaper-root{overflow-x:auto!important}</style>"
@@ -51,7 +51,7 @@ def drift_report(current: pd.DataFrame, reference: pd.DataFrame, columns: list[T
         columns: what to test and how.
 
     Raises:
-        SodaiError: a column has no values on one side; a gate that cannot see must not decide.
+        InputError: a column has no values on one side; a gate that cannot see must not decide.
     """
     testable = [
         replace(column, threshold=beyond_chance(column.threshold, *counts))
@@ -85,7 +85,7 @@ def _counts(current: pd.DataFrame, reference: pd.DataFrame, column: TestedColumn
         int(side.loc[side["unit"] == column.unit, column.name].count()) for side in (current, reference)
     )
     if min(n_current, n_reference) == 0 < max(n_current, n_reference):
-        raise SodaiError(
+        raise InputError(
             f"drift of {column.name}: found {n_current} current and {n_reference} reference values, expected "
             "some on both sides; check the input of this week, or train again with force_retrain"
         )

@@ -73,6 +73,13 @@ def assert_is_one_line_and_no_decision(volume: Volume, outcome: Outcome, before:
     assert files_of(volume.root) == before
 
 
+def assert_force_gets_past(volume: Volume, week: MadeWeek) -> None:
+    forced = run_stage(DRIFT, volume.root, week.as_of, "--force-retrain")
+    assert forced.code == 0, forced.log
+    assert (forced.result["rule"], forced.result["drift_share"]) == ("forced", None)
+    assert volume.read_json(DECISION, week.as_of)["champion_version"] == "1"
+
+
 def test_without_a_champion_a_model_is_trained_and_the_page_says_that_there_is_no_report(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
@@ -105,6 +112,7 @@ def test_on_the_week_that_it_was_trained_for_the_champion_is_loaded(
         ("champion", False),
         ("force_retrain", False),
         ("horizon_days", False),
+        ("trained_for", False),
         ("drift_share", False),
         ("prediction_drift", False),
         ("volume_deviation", False),
@@ -182,12 +190,22 @@ def test_a_week_unlike_all_that_the_champion_knows_asks_for_training(volume: Vol
     assert table.loc[tested, "drifted"].all()
 
 
+def test_a_champion_of_a_later_period_is_not_loaded_for_this_one(volume: Volume, week: MadeWeek) -> None:
+    later = week.as_of + timedelta(weeks=3)
+    change_manifest(volume, as_of=str(later))
+    outcome = run_stage(DRIFT, volume.root, week.as_of)
+    assert outcome.code == 0, outcome.log
+    assert (outcome.result["branch"], outcome.result["rule"]) == ("retrain_model", "backfill")
+    assert f"trained for the later period of {later}" in outcome.result["reason"]
+
+
 def test_a_missing_reference_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
     artifact(volume, "reference.parquet").unlink()
     before = files_of(volume.root)
     outcome = run_stage(DRIFT, volume.root, week.as_of)
     assert_is_one_line_and_no_decision(volume, outcome, before)
-    assert "version 1 of sodai_purchase_model not available" in outcome.result["error"]
+    assert "version 1 of sodai_purchase_model has no reference.parquet any more" in outcome.result["error"]
+    assert_force_gets_past(volume, week)
 
 
 @pytest.mark.parametrize(
@@ -207,9 +225,7 @@ def test_a_damaged_file_of_the_champion_is_an_error_and_no_drift(
     outcome = run_stage(DRIFT, volume.root, week.as_of)
     assert_is_one_line_and_no_decision(volume, outcome, before)
     assert message in outcome.result["error"]
-
-    forced = run_stage(DRIFT, volume.root, week.as_of, "--force-retrain")
-    assert (forced.code, forced.result["rule"]) == (0, "forced")
+    assert_force_gets_past(volume, week)
 
 
 def test_a_reference_without_a_feature_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
@@ -228,6 +244,7 @@ def test_a_column_that_came_empty_this_week_is_an_error_and_no_drift(volume: Vol
     outcome = run_stage(DRIFT, volume.root, week.as_of)
     assert_is_one_line_and_no_decision(volume, outcome, before)
     assert "drift of customer_recency_days: found 0 current" in outcome.result["error"]
+    assert_force_gets_past(volume, week)
 
 
 def test_a_week_without_candidates_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
@@ -260,10 +277,7 @@ def test_a_champion_of_other_features_is_an_error_that_only_force_gets_past(
         in (outcome.result["error"])
     )
 
-    forced = run_stage(DRIFT, volume.root, week.as_of, "--force-retrain")
-    assert forced.code == 0, forced.log
-    assert (forced.result["rule"], forced.result["drift_share"]) == ("forced", None)
-    assert volume.read_json(DECISION, week.as_of)["champion_version"] == "1"
+    assert_force_gets_past(volume, week)
 
 
 def test_a_registry_that_does_not_answer_is_an_error_and_no_drift(

@@ -5,18 +5,30 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from sklearn.pipeline import Pipeline
 
-from detect_data_drift.records import Champion, Published, last_published, volumes, weekly_quality
+from detect_data_drift import records
+from detect_data_drift.records import (
+    Champion,
+    Published,
+    current_units,
+    last_published,
+    volumes,
+    weekly_sales,
+)
 from made_champion import MadeWeek, featured_week
+from made_week import write_record
 from sodai.baselines import baselines
-from sodai.datasets import PREDICTIONS, TRAINING
+from sodai.datasets import PREDICTIONS, QUALITY, SCORING, TRAINING
 from sodai.metrics import set_metrics
 from sodai.model import TrainedModel
 from sodai.periods import Period
+from sodai.units import one_row_a_unit
 from sodai.volume import Volume
-from sodai.warehouse import read_transactions
+from sodai.warehouse import read_transactions, transaction_partitions
 
 
 @pytest.fixture(scope="module")
@@ -115,10 +127,68 @@ def test_without_predictions_of_the_period_before_nothing_is_known(volume: Volum
     assert last_published(volume, Period(week.as_of, 7)) is None
 
 
+def test_who_first_buys_in_a_period_is_held_against_neither_lists_nor_rules(
+    volume: Volume, week: MadeWeek
+) -> None:
+    before = week.as_of - timedelta(weeks=1)
+    everyone = bought(volume, date.min, before)["customer_id"]
+    first_time = everyone.unique()[:3]
+    for part in transaction_partitions(volume, before).values():
+        rows = pq.read_table(part)
+        others = pc.invert(pc.is_in(rows["customer_id"], pa.array(first_time)))
+        pq.write_table(rows.filter(others), part)
+    truth = bought(volume, before, week.as_of)
+    assert set(first_time) <= set(truth["customer_id"])
+    publish(volume, before, truth)
+
+    found = published(volume, Period(week.as_of, 7))
+
+    assert found.figures == {"set_f1": 1.0, "ndcg": pytest.approx(1.0)}
+
+
+def test_of_more_customers_than_memory_holds_some_are_held_against_their_purchases(
+    volume: Volume, week: MadeWeek, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = week.as_of - timedelta(weeks=1)
+    publish(volume, before, bought(volume, before, week.as_of))
+    everyone = published(volume, Period(week.as_of, 7))
+    monkeypatch.setattr(records, "MOST_CUSTOMERS", 5)
+    some = published(volume, Period(week.as_of, 7))
+    assert some.figures == everyone.figures
+    assert some.of_rules("set_f1") != everyone.of_rules("set_f1")
+
+
+def test_this_week_is_one_row_a_customer_with_purchases_and_a_product(week: MadeWeek) -> None:
+    scoring = week.volume.read(SCORING, week.as_of).to_pandas()
+    with_past = scoring[scoring["customer_tenure_days"].notna()]
+    assert with_past["customer_id"].nunique() == scoring["customer_id"].nunique() - 1
+
+    units = current_units(week.volume, Period(week.as_of, 7), seed=3)
+
+    pd.testing.assert_frame_equal(units, one_row_a_unit(with_past, seed=3))
+
+
 def test_the_weeks_of_the_quality_record_end_with_the_newest(week: MadeWeek) -> None:
-    weeks = weekly_quality(week.volume, Period(week.as_of, 7))
-    assert weeks[-1]["week"] == str(week.as_of - timedelta(weeks=1))
-    assert all({"purchases", "cancelled", "returned"} <= set(each) for each in weeks)
+    weeks = week.volume.read_json(QUALITY, week.as_of)["weeks"]
+    names = ("purchases", "cancelled", "returned")
+    assert weekly_sales(week.volume, Period(week.as_of, 7)) == [
+        {name: each[name] for name in names} for each in weeks
+    ]
+
+
+def test_the_days_of_a_week_that_a_period_cuts_count_with_the_week_before(
+    volume: Volume, week: MadeWeek
+) -> None:
+    wednesday = week.as_of + timedelta(days=2)
+    sold = [
+        {"week": str(week.as_of + timedelta(weeks=back)), "purchases": n, "cancelled": 2 * n, "returned": 1}
+        for back, n in ((-2, 100), (-1, 90), (0, 7))
+    ]
+    write_record(volume, QUALITY, wednesday, {"weeks": sold})
+    assert weekly_sales(volume, Period(wednesday, 7)) == [
+        {"purchases": 100, "cancelled": 200, "returned": 1},
+        {"purchases": 97, "cancelled": 194, "returned": 2},
+    ]
 
 
 @pytest.mark.parametrize(("days", "weeks"), [(0, 0.0), (7, 1.0), (10, 10 / 7), (-7, -1.0)])

@@ -1,9 +1,12 @@
 """Each rule alone at its threshold, the order in which they are heard, and what a record says of them."""
 
+from datetime import date
+
 import pytest
 
 from detect_data_drift.core_rules import (
     AGE,
+    BACKFILL,
     DRIFT,
     FORCED,
     HORIZON,
@@ -24,6 +27,7 @@ from detect_data_drift.core_rules import (
     record,
     returned_ratio,
     too_old,
+    trained_later,
     volume_drift,
 )
 
@@ -36,6 +40,7 @@ LIMITS = Thresholds(
     max_age_weeks=8,
     cool_down_weeks=2,
 )
+AS_OF = date(2025, 1, 6)
 SET, LISTS = "realised_set_lead", "realised_list_lead"
 RULES = {"bought_last_week": 0.4, "decayed_frequency": 0.5}
 # Median 100, median distance from it 10: one robust deviation is 14.826 pairs.
@@ -55,6 +60,7 @@ def quiet() -> list[Signal]:
         champion_missing("3"),
         forced(False),
         other_horizon(7, 7),
+        trained_later(AS_OF, AS_OF),
         feature_drift(0.0, False, LIMITS),
         prediction_drift(0.0, False, LIMITS),
         volume_drift(100.0, KNOWN_WEEKS, False, LIMITS),
@@ -71,6 +77,7 @@ def loud() -> list[Signal]:
         champion_missing(None),
         forced(True),
         other_horizon(5, 7),
+        trained_later(date(2025, 1, 13), AS_OF),
         feature_drift(1.0, False, LIMITS),
         prediction_drift(1.5, False, LIMITS),
         volume_drift(1000.0, KNOWN_WEEKS, False, LIMITS),
@@ -92,37 +99,38 @@ def test_a_quiet_week_loads_the_champion() -> None:
         (0, NO_CHAMPION, "there is no champion yet"),
         (1, FORCED, "training was forced"),
         (2, HORIZON, "the champion was trained for periods of 5 days, this one has 7"),
-        (3, DRIFT, "100% of the tested columns drifted, 25% or more ask for training"),
+        (3, BACKFILL, "the champion was trained for the later period of 2025-01-13, and has seen this one"),
+        (4, DRIFT, "100% of the tested columns drifted, 25% or more ask for training"),
         (
-            4,
+            5,
             DRIFT,
             "the champion's answers lie 1.50 standard deviations from those on its reference, "
             "0.3 or more ask for training",
         ),
         (
-            5,
+            6,
             DRIFT,
             "the volume of the last week lies 60.7 robust deviations from the champion's weeks, "
             "4 or more ask for training",
         ),
         (
-            6,
+            7,
             DRIFT,
             "7.9 times the usual share of the last week's sales was taken back, "
             "3 times or more ask for training",
         ),
         (
-            7,
+            8,
             DRIFT,
             "the last published set had an F1 of -0.100 against the best rule, 0 or less asks for training",
         ),
         (
-            8,
+            9,
             DRIFT,
             "the last published lists had an NDCG@10 of -0.100 against the best rule, "
             "0 or less asks for training",
         ),
-        (9, AGE, "the champion is 9 weeks old, 8 or more ask for training"),
+        (10, AGE, "the champion is 9 weeks old, 8 or more ask for training"),
     ],
 )
 def test_each_rule_alone_asks_for_training_and_says_why(position: int, rule: str, reason: str) -> None:
@@ -135,7 +143,15 @@ def test_the_rules_are_heard_in_a_fixed_order() -> None:
     heard = []
     for first in range(len(loud())):
         heard.append(decide([*quiet()[:first], *loud()[first:]]).rule)
-    assert heard == [NO_CHAMPION, FORCED, HORIZON, *[DRIFT] * 6, AGE]
+    assert heard == [NO_CHAMPION, FORCED, HORIZON, BACKFILL, *[DRIFT] * 6, AGE]
+
+
+def test_only_a_champion_of_a_later_period_has_seen_this_one() -> None:
+    later = trained_later(date(2025, 1, 7), AS_OF)
+    assert (later.fired, later.value) == (True, "2025-01-07")
+    assert later.would_flip == "a period of 2025-01-07 or later"
+    own = trained_later(AS_OF, AS_OF)
+    assert (own.fired, own.would_flip) == (False, "a period before 2025-01-06")
 
 
 @pytest.mark.parametrize(("share", "fired"), [(0.249999, False), (0.25, True), (0.250001, True)])
