@@ -211,16 +211,16 @@ DRIFT_TABLE = _weekly(
     Contract(
         (
             Column("column", "string", "feature tested, or prediction: the champion's log-odds"),
-            Column("unit", "string", "what one row of the sample is: customer, product or pair"),
-            Column("method", "string", "distance or test"),
-            Column("threshold", "float64", "above (distances) or below (p-values) is drift"),
-            Column("score", "float64", "distance or p-value", nullable=True),
+            Column("unit", "string", "what one row of the sample is: customer or product"),
+            Column("method", "string", "distance, as Evidently calls it"),
+            Column("threshold", "float64", "a distance of it or more is drift"),
+            Column("score", "float64", "distance"),
             Column("drifted", "bool", "whether the column drifted"),
         ),
         key=("column", "unit"),
     ),
 )
-DRIFT_REPORT = _weekly(DRIFT, "drift.json", "one record: Evidently's own figures")
+DRIFT_REPORT = _weekly(DRIFT, "drift.json", "one record: the share that drifted, and DRIFT_TABLE")
 DRIFT_PAGE = _page(DRIFT, "drift.html")
 
 # A model is a folder with model.skops (the estimator, no pickle) and model.json (its manifest).

@@ -77,28 +77,6 @@ class Volume:
             dataset.contract.check(table, str(path))
         return table
 
-    def read_batches(self, dataset: Dataset, as_of: date | None, n_rows: int) -> Iterator[pa.Table]:
-        """A table of the volume in pieces of at most `n_rows`, each checked against its contract.
-
-        For tables that may be larger than memory; the key is checked within a piece only.
-
-        Raises:
-            VolumeError: the table is not there or is not parquet.
-            ContractError: a piece breaks its contract.
-        """
-        path = self.existing(dataset, as_of)
-        with readable(path, f"{dataset.producer} again"):
-            files = [pq.ParquetFile(part) for part in _parts(path)]
-        batches = (batch for file in files for batch in file.iter_batches(batch_size=n_rows))
-        while True:
-            with readable(path, f"{dataset.producer} again"):
-                batch = next(batches, None)
-            if batch is None:
-                return
-            piece = pa.Table.from_batches([batch])
-            dataset.contract.check(piece, str(path))
-            yield piece
-
     def read_json(self, dataset: Dataset, as_of: date | None = None) -> dict[str, Any]:
         """A JSON record of the volume.
 

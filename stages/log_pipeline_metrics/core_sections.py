@@ -153,7 +153,7 @@ def drift(records: WeekRecords) -> Section | None:
         return None
     tested = [row for row in records.drift if row["column"] != PREDICTION]
     by_ratio = sorted(
-        ((row["score"] / row["threshold"], row) for row in tested if row["score"] is not None),
+        ((row["score"] / row["threshold"], row) for row in tested),
         key=lambda item: (-item[0], item[1]["column"]),
     )
     bars = [

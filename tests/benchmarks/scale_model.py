@@ -4,6 +4,8 @@ import time
 from datetime import date
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sodai.datasets import PUBLISHED_MODEL, SCORING, TRAINING
 from sodai.features import FEATURE_NAMES
@@ -18,7 +20,8 @@ _ROWS = 200_000
 
 def publish_model(volume: Volume, as_of: date) -> None:
     """Put a model where evaluate_model puts the week's, learnt from some of its training rows."""
-    rows = next(volume.read_batches(TRAINING, as_of, _ROWS))
+    first = min(volume.path(TRAINING, as_of).glob("*.parquet"))
+    rows = pa.Table.from_batches([next(pq.ParquetFile(first).iter_batches(_ROWS))])
     X, y = features_frame(rows), rows["target"].to_numpy()
     manifest = {
         "version": "1",
@@ -39,8 +42,8 @@ def bare_prediction(volume: Volume, as_of: date) -> tuple[int, float, float]:
     model = load_model(volume.path(PUBLISHED_MODEL, as_of))
     booster = model.blend.estimators_["classifier"].booster_
     n_rows, seconds, cpu_seconds = 0, 0.0, 0.0
-    for piece in volume.read_batches(SCORING, as_of, _ROWS):
-        encoded = model.encoded(piece).to_numpy()
+    for piece in pq.ParquetFile(volume.path(SCORING, as_of)).iter_batches(_ROWS):
+        encoded = model.encoded(pa.Table.from_batches([piece])).to_numpy()
         started, cpu = time.perf_counter(), time.process_time()
         booster.predict(encoded, raw_score=True, num_threads=available_cpus())
         seconds += time.perf_counter() - started

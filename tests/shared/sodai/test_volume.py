@@ -51,13 +51,12 @@ def test_the_same_table_gives_the_same_bytes(volume: Volume) -> None:
     assert files_of(volume.root) == before
 
 
-def test_a_table_in_batches_is_stored_and_read_in_batches(volume: Volume) -> None:
+def test_a_table_in_batches_is_stored_as_one(volume: Volume) -> None:
     with volume.attempt("made", AS_OF) as attempt:
         n_rows = attempt.write_batches(ORDERS, orders(1, 2, 3, 4, 5).to_batches(max_chunksize=2))
 
     assert n_rows == 5
-    pieces = [piece["n_units"].to_pylist() for piece in volume.read_batches(ORDERS, AS_OF, n_rows=3)]
-    assert pieces == [[1.0, 2.0, 3.0], [4.0, 5.0]]
+    assert volume.read(ORDERS, AS_OF).equals(orders(1, 2, 3, 4, 5))
 
 
 def test_a_table_may_be_a_folder_of_files_that_are_read_in_order_of_their_names(volume: Volume) -> None:
@@ -69,8 +68,6 @@ def test_a_table_may_be_a_folder_of_files_that_are_read_in_order_of_their_names(
     assert volume.read(ORDERS, AS_OF).equals(table)
     assert volume.read(ORDERS, AS_OF, columns=["n_units"]).equals(table.select(["n_units"]))
     assert volume.read(ORDERS, AS_OF, where=pc.field("order_id") > 2).equals(table.slice(3))
-    pieces = [piece["n_units"].to_pylist() for piece in volume.read_batches(ORDERS, AS_OF, n_rows=2)]
-    assert pieces == [[1.0, 2.0], [3.0], [4.0, 5.0]]
 
 
 def test_a_folder_without_a_file_is_no_table(volume: Volume) -> None:
@@ -156,8 +153,6 @@ def test_a_broken_contract_stops_a_table_in_both_directions(
     pq.write_table(table, volume.path(ORDERS, AS_OF))
     with pytest.raises(ContractError, match=f"made/orders.parquet: {fault}"):
         volume.read(ORDERS, AS_OF)
-    with pytest.raises(ContractError, match=f"made/orders.parquet: {fault}"):
-        list(volume.read_batches(ORDERS, AS_OF, n_rows=10))
 
 
 def test_a_wrong_schema_is_found_even_if_other_columns_are_asked_for(volume: Volume) -> None:
@@ -201,8 +196,6 @@ def test_a_table_cut_off_or_with_a_damaged_page_is_one_line(volume: Volume) -> N
             volume.read(ORDERS, AS_OF)
         assert str(error.value).endswith("run made again")
         assert "\n" not in str(error.value)
-        with pytest.raises(VolumeError, match="not readable as parquet"):
-            list(volume.read_batches(ORDERS, AS_OF, n_rows=10))
 
 
 def test_a_record_cut_off_is_one_line(volume: Volume) -> None:
