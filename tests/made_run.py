@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from made_data import make_raw
 from made_week import files_of
-from run_volume import ROOT
+from run_volume import ROOT, run_volume
 from sodai_processes import stage_server
 from sodai_settings import settings_from
+from staged_run import StageEnd, run_stages
 
 # Every week beyond the twelfth is one more period to learn from, which each run makes features of.
 N_CUSTOMERS, N_PRODUCTS, N_WEEKS, N_TRIALS = 30, 16, 14, 3
@@ -108,6 +110,37 @@ def run_pipeline(
     process = start_pipeline(data, root, *options, runner=runner, env=env)
     stdout, stderr = process.communicate()
     return Run(process.returncode, stdout, stderr)
+
+
+@dataclass(frozen=True)
+class StagedRun:
+    """How the stages of a run ended, in their order."""
+
+    ends: list[StageEnd]
+
+    @property
+    def ran(self) -> list[str]:
+        """The stages that had something to do."""
+        return [end.stage for end in self.ends if not end.result.get("skipped")]
+
+    @property
+    def skipped(self) -> list[str]:
+        """The stages for which nothing had changed."""
+        return [end.stage for end in self.ends if end.result.get("skipped")]
+
+    @property
+    def error(self) -> str:
+        """Stage and line of the failure, empty without one."""
+        last = self.ends[-1]
+        return f"{last.stage}: {last.result['error']}" if last.code else ""
+
+
+def run_without_airflow(data: Path, root: Path, as_of: str = "auto", **params: Any) -> StagedRun:
+    """The stages that `run_pipeline` would run, for tests of what they do: Airflow takes longer than they."""
+    run_volume(str(root)).prepare(data)
+    asked = {"SODAI_RUNNER": PROCESS, "SODAI_VOLUME": str(root), "SODAI_STAGE_SERVER": session_server()}
+    usual = {"horizon_days": 7, "trials": N_TRIALS, "k": 10, "force_retrain": False, "force": False}
+    return StagedRun(list(run_stages(settings_from(asked), as_of, {**usual, **params})))
 
 
 def start_pipeline(

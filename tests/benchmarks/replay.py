@@ -3,27 +3,24 @@
 import json
 import os
 import re
-import shutil
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from run_volume import ROOT
 from sodai.content_key import code_digest
-from sodai.datasets import DECISION, DRIFT, EVALUATION, HISTORY, LOAD, PREDICTION_SUMMARY, RETRAIN, STAGES
+from sodai.datasets import DECISION, EVALUATION, HISTORY, PREDICTION_SUMMARY, RETRAIN
 from sodai.hashes import sha256_of
 from sodai.periods import DAYS_PER_WEEK, Period, parse_date
 from sodai.volume import Volume
-from sodai_arguments import branch_of, rendered_arguments
-from sodai_processes import stage_server, start
+from sodai_processes import stage_server
 from sodai_settings import PROCESS, settings_from
 from sodai_settings import Settings as RunnerSettings
+from staged_run import run_stages
 
 SIGNALS = (
     "drift_share",
@@ -167,27 +164,10 @@ def _run(volume: Volume, period: Period, settings: Settings, runner: RunnerSetti
         "force_retrain": False,
         "force": False,
     }
-    skipped = ""
-    for stage in STAGES:
-        if stage == skipped:
-            continue
-        result = _stage(volume, stage, period.as_of, params, runner)
-        if stage == DRIFT:
-            skipped = {RETRAIN: LOAD, LOAD: RETRAIN}[branch_of(result)]
-
-
-def _stage(
-    volume: Volume, stage: str, as_of: date, params: Mapping[str, Any], runner: RunnerSettings
-) -> dict[str, Any]:
-    log = volume.root / "logs" / f"{as_of}-{stage}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    process = start(runner, stage, rendered_arguments(stage, str(as_of), params))
-    assert process.stderr is not None
-    assert process.stdout is not None
-    with process.stderr as told, process.stdout as stdout, log.open("w", encoding="utf-8") as written:
-        shutil.copyfileobj(told, written)
-        lines = stdout.read().splitlines()
-    result: dict[str, Any] = json.loads(lines[-1]) if lines else {}
-    if process.wait():
-        raise ReplayError(f"{stage} for {as_of}: {result.get('error', f'failed, see {log}')}")
-    return result
+    for end in run_stages(runner, str(period.as_of), params):
+        log = volume.root / "logs" / f"{period.as_of}-{end.stage}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(end.log, encoding="utf-8")
+        if end.code:
+            why = end.result.get("error", f"failed, see {log}")
+            raise ReplayError(f"{end.stage} for {period.as_of}: {why}")

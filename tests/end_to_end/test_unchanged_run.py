@@ -5,10 +5,11 @@ import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from made_run import N_TRIALS, Run, TwoWeeks, aliases, run_pipeline
+from made_run import N_TRIALS, StagedRun, TwoWeeks, aliases, run_without_airflow
 from made_week import start_stage
 from sodai.cli import ENV_TRACKING_URI
 from sodai.datasets import (
@@ -51,16 +52,11 @@ class NewestWeek:
         other = {RETRAIN: LOAD, LOAD: RETRAIN}[self.volume.read_json(DECISION, self.as_of)["branch"]]
         return [stage for stage in STAGES if stage != other]
 
-    def run(self, *options: str) -> Run:
+    def run(self, **params: Any) -> StagedRun:
         """The run of the newest week once more."""
-        done = run_pipeline(self.data, self.volume.root, *options)
-        assert done.code == 0, done.stderr
+        done = run_without_airflow(self.data, self.volume.root, **params)
+        assert done.error == ""
         return done
-
-    def ran(self, *options: str) -> list[str]:
-        """The stages that ran in it."""
-        done = self.run(*options)
-        return [task for task in done.tasks if task in STAGES and task not in done.skipped]
 
 
 @pytest.fixture
@@ -84,7 +80,7 @@ def test_the_run_of_a_week_again_skips_every_stage_and_changes_nothing(two_weeks
 
 def test_a_copy_of_the_volume_skips_too_and_force_runs_every_stage(week: NewestWeek) -> None:
     assert week.run().skipped == week.stages
-    assert week.ran("--force") == week.stages
+    assert week.run(force=True).ran == week.stages
 
 
 def test_a_damaged_output_is_made_again_and_what_reports_on_it(week: NewestWeek) -> None:
@@ -92,13 +88,13 @@ def test_a_damaged_output_is_made_again_and_what_reports_on_it(week: NewestWeek)
     whole = predictions.read_bytes()
     predictions.write_bytes(whole[:-1] + b"?")
 
-    assert week.ran() == [PREDICT, METRICS]
+    assert week.run().ran == [PREDICT, METRICS]
     assert predictions.read_bytes() == whole
-    assert week.ran() == []
+    assert week.run().ran == []
 
 
 def test_another_setting_runs_the_stages_that_take_it(week: NewestWeek) -> None:
-    assert week.ran("--k", "4") == [EVALUATE, INTERPRET, PREDICT, METRICS]
+    assert week.run(k=4).ran == [EVALUATE, INTERPRET, PREDICT, METRICS]
 
 
 def test_another_customer_table_runs_what_is_made_of_it(week: NewestWeek) -> None:
@@ -110,7 +106,7 @@ def test_another_customer_table_runs_what_is_made_of_it(week: NewestWeek) -> Non
     moved = NewestWeek(week.volume, data, week.as_of)
 
     # The same rows under the other name: only the quality record, which names the file, is another one.
-    assert moved.ran() == [EXTRACT, DRIFT, METRICS]
+    assert moved.run().ran == [EXTRACT, DRIFT, METRICS]
 
 
 def test_a_champion_moved_by_hand_runs_what_reads_the_champion(week: NewestWeek) -> None:
@@ -121,8 +117,9 @@ def test_a_champion_moved_by_hand_runs_what_reads_the_champion(week: NewestWeek)
 
     assert set(done.skipped) >= {EXTRACT, FEATURES_STAGE}
     assert not set(done.skipped) & {DRIFT, EVALUATE}
-    assert f"runs again: the champion was {number}, is {other}" in newest_log(week.volume.root)
-    assert week.ran() == []
+    (drift,) = (end for end in done.ends if end.stage == DRIFT)
+    assert f"runs again: the champion was {number}, is {other}" in drift.log
+    assert week.run().ran == []
 
 
 def move_champion(volume: Volume) -> str:
@@ -134,10 +131,6 @@ def move_champion(volume: Volume) -> str:
     # MLflow leaves the address of the registry there, where the next stage would find it.
     os.environ.pop(ENV_TRACKING_URI, None)
     return str(other.version)
-
-
-def newest_log(root: Path) -> str:
-    return max((root / "logs").iterdir()).read_text()
 
 
 def only_inputs(volume: Volume, stage: str, as_of: date, root: Path) -> None:
