@@ -25,6 +25,8 @@ UV_VERSION := 0.13.9
 UV := .cache/uv/bin/uv
 STAGES := $(notdir $(patsubst %/,%,$(dir $(wildcard stages/*/pyproject.toml))))
 ENGINE_ANSWERS = docker version >/dev/null 2>&1
+# One name each: dash looks at the first alone.
+HAS_BROWSER = command -v chromium >/dev/null && command -v chromedriver >/dev/null
 
 # uv takes the Python it is given and fetches none; Airflow, Evidently and MLflow stay silent.
 export UV_PYTHON_DOWNLOADS := never
@@ -91,15 +93,15 @@ test: env browser ## Run the tests; those in containers only if a Docker engine 
 	    echo "test: no Docker engine answers, tests that need one are left out; make engine starts one"; \
 	    left_out="not docker and not compose"; \
 	fi; \
-	if ! command -v chromium chromedriver >/dev/null; then \
-	    echo "test: no chromium, tests that need it are left out; apt-get install chromium chromium-driver"; \
+	if ! { $(HAS_BROWSER); }; then \
+	    echo "test: no chromium or no chromedriver, tests that need them are left out; apt-get install chromium chromium-driver"; \
 	    left_out="$${left_out:+$$left_out and }not browser"; \
 	fi; \
 	.venv/bin/python -m pytest --durations 15 -m "$$left_out" $(TESTS)
 
 .PHONY: browser
 browser: ## Install the browser that tests drive, on Debian and as root
-	@command -v chromium chromedriver >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	@{ $(HAS_BROWSER); } || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
 	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	        chromium chromium-driver fonts-dejavu-core; } >/dev/null
 
