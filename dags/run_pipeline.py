@@ -105,7 +105,7 @@ def _run(volume: RunVolume, runner: str, params: dict[str, Any]) -> int:
         result, error = _show(lines)
         code = process.wait()
     seconds = time.monotonic() - started
-    if code or error or result is None:
+    if code or result is None:
         print(f"run: failed after {seconds:.0f} s: {error or f'see {log}'}", file=sys.stderr)
         print(f"run: full log in {log}", file=sys.stderr)
         return 1
@@ -129,27 +129,29 @@ def _copied(process: "subprocess.Popen[str]", written: Any) -> Iterator[str]:
 
 
 def _show(lines: Iterator[str]) -> tuple[str | None, str | None]:
-    """Print a line for each task; gives the period that was published and the first error."""
+    """Print a line for each try of a task; gives the period, and the error of a task that failed for good."""
     begun: dict[str, float] = {}
-    as_of = error = None
-    note = ""
+    errors: dict[str, str] = {}
+    as_of, task, note = None, "", ""
     for line in lines:
         if state := _STATE.search(line):
             what, name, index = state.groups()
             task = name if index == "-1" else f"{name} {index}"
             if what == "starting":
                 begun[task] = time.monotonic()
+                errors.pop(task, None)
             else:
                 seconds = time.monotonic() - begun.get(task, time.monotonic())
+                note = "  failed" if task in errors else note
                 print(f"  {task:<28} {seconds:6.1f} s{note}", flush=True)
             note = ""
         if _SKIPPED.search(line):
             note = "  skipped, nothing changed"
         if found := re.search(r"\b(?:StageFailed|StageLost|StageOutOfMemory): (.*)", line):
-            error = error or found.group(1)
+            errors[task] = found.group(1)
         if found := re.search(r"period to predict: (\d{4}-\d{2}-\d{2})", line):
             as_of = found.group(1)
-    return as_of, error
+    return as_of, next(iter(errors.values()), None)
 
 
 def _summarize(volume: RunVolume, as_of: str, seconds: float, log: Path) -> None:

@@ -183,6 +183,13 @@ def kill_hard(process: "subprocess.Popen[str]") -> None:
     process.communicate()
 
 
+def kill_stage(process: "subprocess.Popen[str]") -> None:
+    """End the stage that a run has at work, and nothing else of the run."""
+    *_, stage = (pid for pid in _family(process.pid) if os.getpgid(pid) == pid)
+    assert stage != process.pid
+    os.killpg(stage, signal.SIGKILL)
+
+
 def wait_for(pattern: str, root: Path, process: "subprocess.Popen[str]") -> None:
     """Wait until a file below `root` matches while the run goes on."""
     end = time.monotonic() + 300

@@ -1,6 +1,7 @@
 """Stages as local processes: two weeks in a row, purchases from the future, a hard kill."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from made_run import (
     N_CUSTOMERS,
     N_PRODUCTS,
     OWN_SERVER,
+    History,
     TwoWeeks,
     aliases,
     kill_hard,
+    kill_stage,
     results_of,
     run_pipeline,
     start_pipeline,
@@ -267,6 +270,23 @@ def test_a_run_that_is_killed_while_it_trains_is_made_good_by_the_next(
     assert without_names(results_of(root)) == without_names(two_weeks.after_first)
     assert differences(root, two_weeks) == []
     assert pq.read_table(root / "history/runs.parquet").num_rows == 1
+
+
+def test_a_stage_that_is_killed_alone_is_tried_again_and_the_run_is_told_as_published(
+    history: History, tmp_path: Path
+) -> None:
+    root = tmp_path / "volume"
+    running = start_pipeline(history.before, root, env=OWN_SERVER)
+    try:
+        wait_for(".attempts/create_features-*/*", root, running)
+        kill_stage(running)
+        stdout, stderr = running.communicate()
+    finally:
+        kill_hard(running)
+
+    assert (running.returncode, stderr) == (0, "")
+    assert re.findall(r"^  create_features +[\d.]+ s(.*)$", stdout, re.MULTILINE) == ["  failed", ""]
+    assert f"run: week of {history.as_of} published" in stdout
 
 
 def without_names(files: dict[str, bytes]) -> set[str]:

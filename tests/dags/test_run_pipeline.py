@@ -1,0 +1,52 @@
+"""What `make run` tells of a run, from what Airflow logs of it."""
+
+import pytest
+
+from run_pipeline import _show
+
+PERIOD = "period to predict: 2018-01-01, result: {'as_of': '2018-01-01'}"
+
+
+def one_try(task: str, *said: str, map_index: int = -1) -> list[str]:
+    """What `airflow dags test` logs of a try of a task."""
+    told = f"task_id={task} map_index={map_index} [airflow.sdk.definitions.dag]"
+    return [
+        f"[DAG TEST] starting {told} loc=dag.py:1501",
+        *said,
+        f"[DAG TEST] end task {told} loc=dag.py:1563",
+    ]
+
+
+def test_a_task_that_was_lost_and_done_again_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    lost = (
+        "sodai_results.StageLost: create_features: killed without a result; the log above has its last words"
+    )
+    lines = [*one_try("create_features", lost), *one_try("create_features", PERIOD)]
+
+    assert _show(iter(lines)) == ("2018-01-01", None)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith(" s  failed")
+    assert second.endswith(" s")
+
+
+def test_the_error_is_that_of_the_task_whose_last_try_failed() -> None:
+    lines = [
+        *one_try("score_candidates", "sodai_results.StageLost: generate_predictions: killed", map_index=0),
+        *one_try(
+            "score_candidates", "sodai_results.StageFailed: generate_predictions: no model", map_index=1
+        ),
+        *one_try("score_candidates", PERIOD, map_index=0),
+    ]
+
+    assert _show(iter(lines)) == ("2018-01-01", "generate_predictions: no model")
+
+
+def test_of_an_error_with_its_cause_the_error_is_told() -> None:
+    cause = "sodai_results.StageOutOfMemory: retrain_model: killed for its memory"
+    error = (
+        "sodai_results.StageFailed: retrain_model: killed for its memory; it had 16 GiB, its max_memory_gib"
+    )
+
+    _, told = _show(iter(one_try("retrain_model", cause, error)))
+
+    assert told == "retrain_model: killed for its memory; it had 16 GiB, its max_memory_gib"
