@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ for sys.argv in json.loads(sys.argv[1]):
     main()
 """
 DAG_ID = "sodai_recommendation_pipeline"
+# Holds the version of Airflow that the database beside it is of.
+_MIGRATED = "migrated"
 _STATE = re.compile(r"\[DAG TEST\] (starting|end task) task_id=(\w+) map_index=(-?\d+)")
 _SKIPPED = re.compile(r"period to predict: .*'skipped': True")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -80,10 +83,8 @@ def airflow_environment(home: Path, volume: str, runner: str) -> dict[str, str]:
 def _run(volume: RunVolume, runner: str, params: dict[str, Any]) -> int:
     home = volume.home / ".airflow"
     home.mkdir(parents=True, exist_ok=True)
-    migrated = home / "migrated"
-    commands = [["airflow", "dags", "test", DAG_ID, "--conf", json.dumps(params)]]
-    if not migrated.exists():
-        commands.insert(0, ["airflow", "db", "migrate"])
+    airflow = version("apache-airflow-core")
+    commands = [*_migration(home, airflow), ["airflow", "dags", "test", DAG_ID, "--conf", json.dumps(params)]]
     environment = airflow_environment(home, volume.name, runner)
     try:
         server = _stage_server(environment)
@@ -109,9 +110,17 @@ def _run(volume: RunVolume, runner: str, params: dict[str, Any]) -> int:
         print(f"run: failed after {seconds:.0f} s: {error or f'see {log}'}", file=sys.stderr)
         print(f"run: full log in {log}", file=sys.stderr)
         return 1
-    migrated.touch()
+    (home / _MIGRATED).write_text(airflow, encoding="utf-8")
     _summarize(volume, result, seconds, log)
     return 0
+
+
+def _migration(home: Path, airflow: str) -> list[list[str]]:
+    """What brings the database in `home` to a version of Airflow; nothing after a good run of it."""
+    migrated = home / _MIGRATED
+    if migrated.exists() and migrated.read_text(encoding="utf-8") == airflow:
+        return []
+    return [["airflow", "db", "migrate"]]
 
 
 def _stage_server(environment: Mapping[str, str]) -> AbstractContextManager[str]:

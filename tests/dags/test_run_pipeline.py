@@ -1,8 +1,10 @@
-"""What `make run` tells of a run, from what Airflow logs of it."""
+"""What `make run` asks of Airflow, and what it tells of a run from what Airflow logs."""
+
+from pathlib import Path
 
 import pytest
 
-from run_pipeline import _show
+from run_pipeline import _migration, _show
 
 PERIOD = "period to predict: 2018-01-01, result: {'as_of': '2018-01-01'}"
 
@@ -50,3 +52,17 @@ def test_of_an_error_with_its_cause_the_error_is_told() -> None:
     _, told = _show(iter(one_try("retrain_model", cause, error)))
 
     assert told == "retrain_model: killed for its memory; it had 16 GiB, its max_memory_gib"
+
+
+@pytest.mark.parametrize("stamp", [None, "", "3.2.0"])
+def test_a_database_of_another_airflow_is_migrated(tmp_path: Path, stamp: str | None) -> None:
+    if stamp is not None:
+        (tmp_path / "migrated").write_text(stamp)
+
+    assert _migration(tmp_path, "3.3.2") == [["airflow", "db", "migrate"]]
+
+
+def test_a_database_of_the_same_airflow_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "migrated").write_text("3.3.2")
+
+    assert _migration(tmp_path, "3.3.2") == []

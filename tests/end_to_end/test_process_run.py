@@ -25,6 +25,7 @@ from made_run import (
     task_states,
     wait_for,
 )
+from run_volume import ROOT
 from sodai.datasets import (
     ALL_DATASETS,
     DECISION,
@@ -94,6 +95,14 @@ def test_the_first_run_leaves_every_data_set(two_weeks: TwoWeeks, volume: Volume
     ]
     # Nothing in the made data is unusable, and the champion was not there to be loaded.
     assert missing == [QUARANTINE.name, LOADED_MODEL.name]
+
+
+def test_a_run_leaves_the_version_of_the_airflow_that_its_database_is_of(
+    two_weeks: TwoWeeks, volume: Volume
+) -> None:
+    (metadata,) = (ROOT / ".venv-airflow").glob("lib/python3*/site-packages/apache_airflow_core-*.dist-info")
+    stamp = (two_weeks.root / ".airflow/migrated").read_text()
+    assert metadata.name == f"apache_airflow_core-{stamp}.dist-info"
 
 
 def test_every_customer_has_ten_recommendations_that_the_predictions_hold(
