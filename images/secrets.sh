@@ -16,7 +16,11 @@ random() { # random BYTES, in the alphabet that a Fernet key and a URL both take
 }
 
 socket_group() { # as a container sees it: the engine may run in a machine of its own
-    docker run --rm --volume /var/run/docker.sock:/socket sodai/base stat -c %g /socket
+    # Only the project's own image meets the socket, none that a registry has under its name.
+    docker run --rm --pull never --volume /var/run/docker.sock:/socket sodai/base stat -c %g /socket 2>/dev/null || {
+        echo "secrets: sodai/base cannot read the group of Docker's socket, expected an engine that has it; run make images" >&2
+        return 1
+    }
 }
 
 add AIRFLOW_DB_PASSWORD "$(random 24)"
@@ -25,4 +29,7 @@ add AIRFLOW_FERNET_KEY "$(random 32)"
 add AIRFLOW_API_SECRET_KEY "$(random 32)"
 add AIRFLOW_JWT_SECRET "$(random 48)"
 add AIRFLOW_ADMIN_PASSWORD "$(random 15)"
-add DOCKER_GID "$(socket_group)"
+grep -q "^DOCKER_GID=." .env || {
+    group=$(socket_group)
+    add DOCKER_GID "$group"
+}

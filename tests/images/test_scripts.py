@@ -1,5 +1,6 @@
 """The scripts behind make engine, make images and make up, and what the Makefile asks of a machine."""
 
+import os
 import shutil
 import stat
 import subprocess
@@ -38,6 +39,42 @@ def test_the_archive_is_read_from_either_form_of_apt_sources(tmp_path: Path, fil
     command = ["sh", "-c", f'. {IMAGES}/debian.sh && debian_archive "$1"', "sh", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     assert done.stdout == "http://mirror.example/debian\n"
+
+
+def complete_env(folder: Path, docker: str, holds: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run secrets.sh on an .env, with a script for the command docker."""
+    (folder / "images").mkdir()
+    script = shutil.copy(IMAGES / "secrets.sh", folder / "images")
+    (folder / ".env").write_text(holds)
+    put_command(folder, "docker", docker)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [script], env={"PATH": path}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_only_an_image_of_this_machine_meets_the_socket(tmp_path: Path) -> None:
+    done = complete_env(tmp_path, f'echo "$@" >>{tmp_path}/asked; echo 999')
+    assert (done.returncode, done.stderr) == (0, "")
+    (asked,) = (tmp_path / "asked").read_text().splitlines()
+    assert asked.startswith("run --rm --pull never ")
+    assert "DOCKER_GID=999" in (tmp_path / ".env").read_text().splitlines()
+
+
+def test_without_the_image_the_group_of_the_socket_is_asked_for_in_one_line(tmp_path: Path) -> None:
+    done = complete_env(tmp_path, "echo No such image: sodai/base:latest >&2; exit 125")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "secrets: sodai/base cannot read the group of Docker's socket, expected an engine that has it; "
+        "run make images\n"
+    )
+    assert "DOCKER_GID" not in (tmp_path / ".env").read_text()
+
+
+def test_a_group_of_the_socket_that_is_known_is_not_asked_for(tmp_path: Path) -> None:
+    done = complete_env(tmp_path, f"touch {tmp_path}/asked; exit 125", "DOCKER_GID=7\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "asked").exists()
 
 
 @pytest.mark.docker
