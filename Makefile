@@ -4,8 +4,9 @@
 .SUFFIXES:
 SHELL := /bin/sh
 
-# What a user may set: the data to read, the first day to predict, the days to predict, how tasks run,
-# where results go, how many trials training gets, whether stages run that nothing changed for.
+# What a user may set: the data to read (what raw/ holds if none, the example data if that is nothing), the
+# first day to predict, the days to predict, how tasks run, where results go, how many trials training gets,
+# whether stages run that nothing changed for.
 DATA ?=
 AS_OF ?=
 HORIZON ?= 7

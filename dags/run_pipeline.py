@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from run_volume import ROOT, RunVolume, run_volume
+from run_volume import ROOT, RunVolume, bring, run_volume
 from sodai_processes import stage_server
 from sodai_settings import DOCKER, PROCESS, settings_from
 
@@ -42,11 +42,12 @@ def main(arguments: Sequence[str]) -> int:
     options = _parse(arguments)
     try:
         volume = run_volume(options.out)
-        volume.prepare(options.data)
+        brought = bring(volume, options.data)
     except OSError as error:
         print(f"run: {options.data or 'example data'}: {error}", file=sys.stderr)
         return 1
     how = "containers" if options.runner == DOCKER else "local processes"
+    print(f"run: input is {brought}")
     print(f"run: stages as {how}, volume {volume.name}")
     if options.runner == PROCESS and not _engine_answers():
         print("run: no Docker engine answers, so stages run as local processes; make engine starts one")
@@ -177,7 +178,7 @@ def _summarize(volume: RunVolume, as_of: str, seconds: float, log: Path) -> None
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, help="folder laid out like raw/; example data if not given")
+    parser.add_argument("--data", type=Path, help="folder laid out like raw/; none for what raw/ holds")
     parser.add_argument("--as-of", type=_date, help="first day to predict; the day after the newest purchase")
     parser.add_argument("--horizon", type=int, default=7, help="days to predict")
     parser.add_argument("--runner", choices=[DOCKER, PROCESS], required=True)

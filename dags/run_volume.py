@@ -5,14 +5,40 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 _OBJECT_STORE = "s3://"
+# How the transaction files of the example data begin, wherever they lie.
+_EXAMPLE = "transacciones_example"
 
 
-class RunVolume(Protocol):
+class Volume(Protocol):
+    """Where raw/ is; `emptied` says what to do for a volume that holds nothing."""
+
+    emptied: str
+
+    def raw_names(self) -> list[str]:
+        """The names of the parquet files in raw/.
+
+        Raises:
+            OSError: it cannot be reached; the message is one line.
+        """
+
+    def add(self, source: Path) -> None:
+        """Add the parquet files of a folder to raw/; one of the same name is replaced, each whole.
+
+        Raises:
+            OSError: they cannot be read or brought there; the message is one line.
+        """
+
+    def place(self, path: str) -> str:
+        """How people name a path below the root."""
+
+
+class RunVolume(Volume, Protocol):
     """A folder of this machine, or a volume on an object store.
 
     `name` is what SODAI_VOLUME takes; `home` a folder of this machine for Airflow's database and logs.
@@ -21,18 +47,8 @@ class RunVolume(Protocol):
     name: str
     home: Path
 
-    def prepare(self, source: Path | None) -> None:
-        """Bring the parquet files of `source`, or the example data if None, into raw/; nothing is deleted.
-
-        Raises:
-            OSError: they cannot be read or brought there; the message is one line.
-        """
-
     def read_json(self, path: str) -> dict[str, Any]:
         """A published record by its path below the root."""
-
-    def place(self, path: str) -> str:
-        """How people name a path below the root."""
 
 
 def run_volume(out: str) -> RunVolume:
@@ -41,11 +57,57 @@ def run_volume(out: str) -> RunVolume:
     Raises:
         OSError: it is on an object store, and MLFLOW_TRACKING_URI names no server for models.
     """
-    if not out.startswith(_OBJECT_STORE):
+    if not is_object_store(out):
         return FolderVolume(Path(out))
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         raise OSError(f"MLFLOW_TRACKING_URI: not set, expected an MLflow server: {out} is an object store")
     return StoreVolume(out)
+
+
+def is_object_store(name: str) -> bool:
+    """Whether a volume of that name is on an object store."""
+    return name.startswith(_OBJECT_STORE)
+
+
+def bring(volume: Volume, source: Path | None) -> str:
+    """Bring the parquet files of `source` into raw/, or the example data if None; nothing is deleted.
+
+    The example data come only where raw/ holds no parquet file, and none of other data beside them.
+
+    Returns:
+        what a run reads then, in words.
+
+    Raises:
+        OSError: they cannot be read or brought there, or are not to be mixed with what raw/ holds; the
+            message is one line.
+    """
+    held = volume.raw_names()
+    if source is None:
+        if held:
+            return f"the {len(held)} files that {volume.place('raw')} holds"
+        with tempfile.TemporaryDirectory() as folder:
+            _stages_python("-m", "example_data", folder)
+            volume.add(Path(folder))
+        return f"the example data, in {volume.place('raw')}"
+    new = parquet_names(source)
+    if held and _are_example(held) != _are_example(new):
+        kinds = "the example data", "files of your own"
+        here, there = kinds if _are_example(held) else reversed(kinds)
+        raise OSError(f"{volume.place('raw')} holds {here}, expected none beside {there}; {volume.emptied}")
+    volume.add(source)
+    return f"{len(new)} files of {source}, in {volume.place('raw')}"
+
+
+def parquet_names(folder: Path) -> list[str]:
+    """The names of the parquet files of a folder laid out like raw/, in order.
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
+    names = _parquet_names(folder)
+    if not names:
+        raise FileNotFoundError("no parquet files, expected transactions, customers and products")
+    return names
 
 
 class FolderVolume:
@@ -54,19 +116,21 @@ class FolderVolume:
     def __init__(self, root: Path) -> None:
         self.home = root.resolve()
         self.name = str(self.home)
+        self.emptied = f"give another OUT, or remove {self.name}"
 
-    def prepare(self, source: Path | None) -> None:
+    def raw_names(self) -> list[str]:
+        """List the folder; there may be none."""
+        return _parquet_names(self.home / "raw")
+
+    def add(self, source: Path) -> None:
         """Copy new and changed files under a private name and rename them."""
         raw = self.home / "raw"
         raw.mkdir(parents=True, exist_ok=True)
-        if source is None:
-            _write_example_data(raw)
-            return
-        for file in _parquet_files(source):
-            target = raw / file.name
+        for name in parquet_names(source):
+            file, target = source / name, raw / name
             if file.resolve() == target.resolve() or (target.exists() and _same(file, target)):
                 continue
-            private = raw / f".{file.name}.part"
+            private = raw / f".{name}.part"
             shutil.copyfile(file, private)
             os.replace(private, target)
 
@@ -85,19 +149,22 @@ class StoreVolume:
     What belongs to this machine lies below SODAI_CACHE where that is a folder, else below the project.
     """
 
+    emptied = "give another OUT"
+
     def __init__(self, url: str) -> None:
         self.name = url.rstrip("/")
         cache = Path(os.environ.get("SODAI_CACHE", ""))
         below = cache if cache.is_absolute() else ROOT / ".cache"
         self.home = below / "runs" / self.name.removeprefix(_OBJECT_STORE)
 
-    def prepare(self, source: Path | None) -> None:
+    def raw_names(self) -> list[str]:
+        """Read the manifest."""
+        listed = _stages_python("-m", "sodai.storage", "list", self.name, "raw/*.parquet")
+        return [path.removeprefix("raw/") for path in listed.splitlines()]
+
+    def add(self, source: Path) -> None:
         """Upload the files."""
-        if source is None:
-            source = self.home / "example"
-            source.mkdir(parents=True, exist_ok=True)
-            _write_example_data(source)
-        _parquet_files(source)
+        parquet_names(source)
         _stages_python("-m", "sodai.storage", "load", str(source), self.name)
 
     def read_json(self, path: str) -> dict[str, Any]:
@@ -111,12 +178,12 @@ class StoreVolume:
         return f"{self.name}/{path}"
 
 
-def _write_example_data(folder: Path) -> None:
-    _stages_python("-m", "example_data", str(folder))
+def _are_example(names: Collection[str]) -> bool:
+    return any(name.startswith(_EXAMPLE) for name in names)
 
 
-def _stages_python(*arguments: str) -> None:
-    """Run Python in the environment of the stages, which Airflow's is not.
+def _stages_python(*arguments: str) -> str:
+    """What Python prints in the environment of the stages, which Airflow's is not.
 
     Raises:
         OSError: it failed; the message is the last line that it said.
@@ -124,19 +191,17 @@ def _stages_python(*arguments: str) -> None:
     done = subprocess.run(
         [ROOT / ".venv/bin/python", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT / "shared")},
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
         raise OSError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
+    return done.stdout
 
 
-def _parquet_files(folder: Path) -> list[Path]:
-    files = sorted(folder.glob("*.parquet"))
-    if not files:
-        raise FileNotFoundError("no parquet files, expected transactions, customers and products")
-    return files
+def _parquet_names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.glob("[!.]*.parquet"))
 
 
 def _read_json(file: Path) -> dict[str, Any]:

@@ -19,6 +19,9 @@ CATEGORIES = (
 # The package's weeks begin on Monday at 05:00 in winter and 04:00 in summer: its times are UTC.
 _TIME_ZONE = "America/New_York"
 
+# Every transaction file of the example data says so by its name: no other data join them on a volume.
+TRANSACTIONS = "transacciones_example"
+
 YEAR_END = date(2018, 1, 1)  # exclusive, a Monday
 N_DROPS = 4
 
@@ -134,7 +137,7 @@ def productos(products: pd.DataFrame) -> pd.DataFrame:
 def _drops(lines: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     mondays = [YEAR_END - timedelta(weeks=back) for back in range(N_DROPS, -1, -1)]
     starts = [pd.Timestamp(monday) for monday in mondays]
-    yield "transacciones.parquet", lines[lines["purchase_date"] < starts[0]]
+    yield f"{TRANSACTIONS}.parquet", lines[lines["purchase_date"] < starts[0]]
     for monday, start, end in zip(mondays, starts, starts[1:], strict=False):
         in_week = lines["purchase_date"].between(start, end, inclusive="left")
-        yield f"transacciones_{monday}.parquet", lines[in_week]
+        yield f"{TRANSACTIONS}_{monday}.parquet", lines[in_week]

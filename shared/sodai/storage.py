@@ -74,6 +74,18 @@ def get(
                 shutil.copyfile(source, target)
 
 
+@app.command("list")
+@_told
+def list_published(
+    url: Url,
+    pattern: Annotated[str, typer.Argument(help="Of paths below the root, predictions/*/* for example.")],
+) -> None:
+    """Print the paths of the published files that match, one a line."""
+    with working_copy(url) as copy:
+        for path in copy.contents.matching(pattern):
+            print(path.relative_to(copy.root))
+
+
 @app.command()
 @_told
 def prune(

@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 from benchmarks import backtest_page, contenders, scoring
 from benchmarks.histories import History
 from benchmarks.replay import ReplayError, Settings, decisions, periods_of, replay
-from run_volume import FolderVolume
+from run_volume import FolderVolume, bring
 from sodai.datasets import CUSTOMERS, LEDGER, LINES, PREDICTIONS
 from sodai.errors import SodaiError
 from sodai.metrics import PAIR, calibration_table
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         periods = periods_of(options.weeks)
         settings = Settings.of(options.data, options.trials)
         volume = Volume(folder / "volume")
-        FolderVolume(volume.root).prepare(options.data)
+        bring(FolderVolume(volume.root), options.data)
         measured = [period for period in periods if period.as_of >= (options.since or date.min)]
         if not measured:
             raise ReplayError(f"SINCE: found {options.since}, expected a day up to {periods[-1].as_of}")

@@ -72,7 +72,7 @@ class Volumes:
 @pytest.fixture(scope="module")
 def volumes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Volumes]:
     ours, theirs = (Volume(tmp_path_factory.mktemp(engine)) for engine in ("duckdb", "spark"))
-    newest = ours.root / "raw" / "transacciones_2017-12-25.parquet"
+    newest = ours.root / "raw" / "transacciones_example_2017-12-25.parquet"
     write_raw(newest.parent)
     write_broken(newest.parent, pd.read_parquet(newest))
     write_damaged(ours.root / "damaged" / "raw", newest.parent)
@@ -113,9 +113,9 @@ def write_broken(raw: Path, lines: pd.DataFrame) -> None:
 def write_damaged(raw: Path, source: Path) -> None:
     """Files of which one has a footer that can be read and nothing else."""
     raw.mkdir(parents=True)
-    for name in ("clientes", "productos", "transacciones_2017-12-04"):
+    for name in ("clientes", "productos", "transacciones_example_2017-12-04"):
         shutil.copy(source / f"{name}.parquet", raw)
-    with (raw / "transacciones_2017-12-04.parquet").open("r+b") as file:
+    with (raw / "transacciones_example_2017-12-04.parquet").open("r+b") as file:
         file.seek(4)
         file.write(b"\xff" * 36)
 
@@ -146,7 +146,8 @@ def test_the_warehouse_with_its_quarantine_is_equal_to_the_last_byte(volumes: Vo
 
 def test_damage_that_only_the_cluster_can_find_is_one_line(volumes: Volumes) -> None:
     assert re.match(
-        r"/data/damaged/raw/transacciones_2017-12-04\.parquet: damaged \(.*\), expected a whole parquet file",
+        r"/data/damaged/raw/transacciones_example_2017-12-04\.parquet: damaged \(.*\), "
+        "expected a whole parquet file",
         volumes.refused,
     )
 

@@ -59,8 +59,8 @@ def test_the_files_are_three_and_a_drop_a_week(written: Written) -> None:
     assert sorted(file.name for file in written.folder.iterdir()) == [
         "clientes.parquet",
         "productos.parquet",
-        "transacciones.parquet",
-        *(f"transacciones_{monday}.parquet" for monday in DROPS),
+        "transacciones_example.parquet",
+        *(f"transacciones_example_{monday}.parquet" for monday in DROPS),
     ]
 
 
@@ -105,11 +105,11 @@ def test_no_line_is_lost_or_doubled_between_the_year_and_its_drops(written: Writ
 
 def test_each_drop_holds_its_own_week_and_the_year_file_what_is_older(written: Written) -> None:
     for monday in DROPS:
-        days = written.read(f"transacciones_{monday}")["purchase_date"]
+        days = written.read(f"transacciones_example_{monday}")["purchase_date"]
         # Nobody bought anything on Christmas Day.
         open_days = pd.date_range(monday, periods=7).drop("2017-12-25", errors="ignore")
         assert set(days) == set(open_days)
-    days = written.read("transacciones")["purchase_date"]
+    days = written.read("transacciones_example")["purchase_date"]
     assert days.min().date() == date(2017, 1, 1)
     assert days.max().date() == date(2017, 12, 3)
 
