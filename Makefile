@@ -67,7 +67,7 @@ bench-data: env ## Make sales of any size as input: ROWS=10_000_000 [OUT=data]
 .PHONY: up
 up: env images ## Start the full stack and load [DATA=folder]; SPARK=1 with a Spark cluster: Airflow on port 8080, MLflow on 5000
 	@$(if $(SPARK),images/build.sh spark)
-	@$(if $(SPARK),COMPOSE_PROFILES=spark) images/up.sh $(if $(DATA),"$(DATA)")
+	@$(if $(SPARK),COMPOSE_PROFILES=spark) .venv/bin/python dags/run_stack.py $(if $(DATA),--data "$(DATA)")
 
 .PHONY: down
 down: ## Stop the full stack; VOLUMES=1 removes its data too

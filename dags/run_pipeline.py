@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         volume = run_volume(options.out)
         brought = bring(volume, options.data)
     except OSError as error:
-        print(f"run: {options.data or 'example data'}: {error}", file=sys.stderr)
+        print(f"run: {error}", file=sys.stderr)
         return 1
     how = "containers" if options.runner == DOCKER else "local processes"
     print(f"run: input is {brought}")

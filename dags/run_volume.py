@@ -1,4 +1,4 @@
-"""The volume of a run that `make run` starts: how files come to it, and where its results are read."""
+"""The volume of a run or of the stack: how files come to it, and where the results of a run are read."""
 
 import json
 import os
@@ -13,6 +13,18 @@ ROOT = Path(__file__).resolve().parent.parent
 _OBJECT_STORE = "s3://"
 # How the transaction files of the example data begin, wherever they lie.
 _EXAMPLE = "transacciones_example"
+# In a container that sees the volume at /data. A file comes into raw/ whole, under its name, or not at all.
+_LIST = '[ ! -d /data/raw ] || find /data/raw -maxdepth 1 -name "[!.]*.parquet" -printf "%f\\n"'
+_UNPACK = """
+set -e
+mkdir -p /data/raw
+private=$(mktemp -d /data/.drop-XXXXXX)
+trap 'rm -rf "$private"' EXIT
+tar --extract --no-same-owner --no-same-permissions --directory "$private"
+cd "$private"
+ls -- "$@" >/dev/null
+mv -f -- "$@" /data/raw/
+"""
 
 
 class Volume(Protocol):
@@ -106,7 +118,7 @@ def parquet_names(folder: Path) -> list[str]:
     """
     names = _parquet_names(folder)
     if not names:
-        raise FileNotFoundError("no parquet files, expected transactions, customers and products")
+        raise FileNotFoundError(f"{folder}: no parquet files, expected transactions, customers and products")
     return names
 
 
@@ -176,6 +188,49 @@ class StoreVolume:
     def place(self, path: str) -> str:
         """Its URL."""
         return f"{self.name}/{path}"
+
+
+class DockerVolume:
+    """A volume of the Docker engine, or a folder of its machine, as a container of a stage sees it.
+
+    Files go there as a stream, so that it works with an engine on another machine too and they belong to
+    the user of the stages.
+
+    Args:
+        name: of the volume, or the absolute path of the folder.
+        image: of a stage, which knows that user.
+    """
+
+    emptied = "make down VOLUMES=1 removes the volume of the stack, SODAI_VOLUME names another"
+
+    def __init__(self, name: str, image: str) -> None:
+        self.name = name
+        kind = "bind" if name.startswith("/") else "volume"
+        mount = f"type={kind},source={name},target=/data"
+        run = "docker run --rm --interactive --pull never --network none --entrypoint sh --mount"
+        self._run = [*run.split(), mount, image, "-c"]
+
+    def raw_names(self) -> list[str]:
+        """List the folder inside."""
+        return sorted(self._inside(subprocess.DEVNULL, _LIST).splitlines())
+
+    def add(self, source: Path) -> None:
+        """Unpack the files under a private name and rename them."""
+        names = parquet_names(source)
+        pack = ["tar", "--create", "--dereference", "--directory", str(source), "--", *names]
+        with subprocess.Popen(pack, stdout=subprocess.PIPE) as packing:
+            self._inside(packing.stdout, _UNPACK, "unpack", *names)
+
+    def place(self, path: str) -> str:
+        """Its path in the volume."""
+        return f"{self.name}:{path}"
+
+    def _inside(self, stdin: Any, *script: str) -> str:
+        done = subprocess.run([*self._run, *script], stdin=stdin, capture_output=True, text=True, check=False)
+        if done.returncode:
+            told = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            raise OSError(f"{self.name}: {told[0]}")
+        return done.stdout
 
 
 def _are_example(names: Collection[str]) -> bool:

@@ -76,7 +76,7 @@ class Stack:
 
 def start(raw: Path) -> Stack:
     """Bring the stack up with the files of `raw`, or load them into one that is up."""
-    run("images/up.sh", str(raw))
+    run(".venv/bin/python", "dags/run_stack.py", "--data", str(raw))
     secrets = dict(line.split("=", 1) for line in (ROOT / ".env").read_text().splitlines())
     login = {"username": "admin", "password": secrets["AIRFLOW_ADMIN_PASSWORD"]}
     request = urllib.request.Request(

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from run_stack import Stack
+
 ROOT = Path(__file__).parents[2]
 SECRETS = (
     "AIRFLOW_DB_PASSWORD",
@@ -76,6 +78,25 @@ def test_containers_that_compose_does_not_start_find_volume_and_network_by_name(
     assert settings["SODAI_VOLUME"] in {volume["name"] for volume in stack["volumes"].values()}
     assert settings["SODAI_NETWORK"] in {network["name"] for network in stack["networks"].values()}
     assert settings["SODAI_NETWORK"] in stack["services"]["mlflow"]["networks"]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({}, ("sodai_data", "latest", "8080", "5000")),
+        ({"SODAI_STACK": "mine", "MLFLOW_PORT": "15000"}, ("mine_data", "latest", "8080", "15000")),
+        (
+            {"SODAI_VOLUME": "/srv/sodai", "SODAI_IMAGE_TAG": "two", "AIRFLOW_PORT": "18080"},
+            ("/srv/sodai", "two", "18080", "5000"),
+        ),
+    ],
+)
+def test_input_goes_where_the_env_file_sends_the_tasks(
+    tmp_path: Path, settings: dict[str, str], told: dict[str, str], expected: tuple[str, str, str, str]
+) -> None:
+    found = Stack.of(json.loads(compose_config(tmp_path, settings | told).stdout))
+    volume, tag, *ports = expected
+    assert found == Stack(volume, f"sodai/extract_and_validate_data:{tag}", *ports)
 
 
 def test_the_database_is_on_no_network_that_stages_join(stack: dict[str, Any]) -> None:
