@@ -18,7 +18,7 @@ from typing import Any
 
 from made_data import make_raw
 from made_week import files_of
-from run_volume import ROOT, run_volume
+from run_volume import ROOT, bring, run_volume
 from sodai_processes import stage_server
 from sodai_settings import settings_from
 from staged_run import StageEnd, run_stages
@@ -137,7 +137,7 @@ class StagedRun:
 
 def run_without_airflow(data: Path, root: Path, as_of: str = "auto", **params: Any) -> StagedRun:
     """The stages that `run_pipeline` would run, for tests of what they do: Airflow takes longer than they."""
-    run_volume(str(root)).prepare(data)
+    bring(run_volume(str(root)), data)
     asked = {"SODAI_RUNNER": PROCESS, "SODAI_VOLUME": str(root), "SODAI_STAGE_SERVER": session_server()}
     usual = {"horizon_days": 7, "trials": N_TRIALS, "k": 10, "force_retrain": False, "force": False}
     return StagedRun(list(run_stages(settings_from(asked), as_of, {**usual, **params})))
