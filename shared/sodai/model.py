@@ -113,15 +113,19 @@ class TrainedModel:
 
     def raw_score(self, X: pd.DataFrame | pa.Table) -> Floats:
         """The blended score before calibration: (n,), log-odds where the classifier stands alone."""
-        return np.asarray(self.blend.decision_function(self.encoded(X)), dtype=np.float64)
+        return self._raw_score_of(self.encoded(X))
 
     def log_odds(self, X: pd.DataFrame | pa.Table) -> Floats:
         """Calibrated log-odds of at least one purchase in a period of usual volume: (n,).
 
         The calibration is a line through the log-odds (Platt, 1999).
         """
+        return self.log_odds_of(self.encoded(X))
+
+    def log_odds_of(self, encoded: pd.DataFrame) -> Floats:
+        """The same of features as `encoded` gives them."""
         calibration = self.manifest["calibration"]
-        odds = calibration["slope"] * self.raw_score(X) + calibration["intercept"]
+        odds = calibration["slope"] * self._raw_score_of(encoded) + calibration["intercept"]
         return np.asarray(np.clip(odds, -_LARGEST_ODDS, _LARGEST_ODDS), dtype=np.float64)
 
     def contributions(self, X: pd.DataFrame | pa.Table) -> Floats:
@@ -154,6 +158,9 @@ class TrainedModel:
             values = _codes(X[name], codes[name]) if name in codes else X[name]
             columns[:, place] = values.to_numpy()
         return pd.DataFrame(columns, columns=_ENCODED_ORDER, copy=False)
+
+    def _raw_score_of(self, encoded: pd.DataFrame) -> Floats:
+        return np.asarray(self.blend.decision_function(encoded), dtype=np.float64)
 
     @property
     def blend(self) -> BlendedClassifier:

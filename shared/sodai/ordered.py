@@ -1,9 +1,11 @@
 """Tables in key order: read and written in pieces that hold whole customers, all of them or one shard."""
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,8 @@ from sodai.contracts import Contract
 from sodai.errors import ContractError
 from sodai.selection import starts_of
 from sodai.volume import readable
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,16 @@ def whole_customers(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Tabl
             held, n_held = [rows.slice(end)], n_held - end
     if n_held:
         yield pa.concat_tables(held)
+
+
+def one_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The same items: while one is worked on, a thread makes the next."""
+    following = iter(items)
+    with ThreadPoolExecutor(1) as thread:
+        item = thread.submit(next, following, None)
+        while (found := item.result()) is not None:
+            item = thread.submit(next, following, None)
+            yield found
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pyarrow as pa
 from sodai.datasets import SCORING
 from sodai.errors import InputError
 from sodai.model import TrainedModel
-from sodai.ordered import Shard, read_in_order, whole_customers
+from sodai.ordered import Shard, one_ahead, read_in_order, whole_customers
 from sodai.selection import rank_within_customer
 from sodai.volume import Volume
 
@@ -37,6 +37,8 @@ def score_candidates(
 ) -> Iterator[Scored]:
     """Every candidate of a shard of SCORING, read and scored about `batch_rows` at a time.
 
+    While some are scored, on all cores but for what only one can do, the next ones are read.
+
     Raises:
         InputError: there is no candidate in the whole table.
         ContractError: it breaks its contract, or is not in key order.
@@ -46,8 +48,9 @@ def score_candidates(
     path = volume.path(SCORING, as_of)
     rows = shard.rows_of(path, SCORING.producer)
     pieces = read_in_order([path], SCORING.contract, SCORING.producer, rows)
-    for candidates in whole_customers(pieces, batch_rows):
-        log_odds = model.log_odds(candidates)
+    ready = ((rows, model.encoded(rows)) for rows in whole_customers(pieces, batch_rows))
+    for candidates, encoded in one_ahead(ready):
+        log_odds = model.log_odds_of(encoded)
         customer_id, product_id = (candidates[name].to_numpy() for name in ("customer_id", "product_id"))
         yield Scored(candidates, log_odds, rank_within_customer(customer_id, product_id, log_odds))
 

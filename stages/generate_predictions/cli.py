@@ -2,6 +2,7 @@
 
 import logging
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -162,7 +163,7 @@ def _publish(
 
     from generate_predictions import core
     from generate_predictions.lists import adding_lists, reasons_of
-    from sodai.ordered import adding_rows
+    from sodai.ordered import adding_rows, one_ahead
     from sodai.warehouse import customers_with_history
 
     outlook = core.Outlook.of(scores.log_odds, expected.candidate_pairs, expected.missing_pairs)
@@ -173,8 +174,8 @@ def _publish(
         adding_rows(attempt.path(PREDICTIONS), PREDICTIONS.contract) as add_predictions,
         adding_lists(*index) as add_lists,
     ):
-        for table in scores.tables():
-            predictions = outlook.predictions(table, day, header["model_version"])
+        of_scores = partial(outlook.predictions, week=day, model_version=header["model_version"])
+        for predictions in one_ahead(map(of_scores, scores.tables())):
             add_predictions(predictions)
             add_lists(core.recommend(predictions, header["k"]))
             tally.add(predictions)

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from sodai.contracts import Column, Contract
 from sodai.errors import ContractError, VolumeError
-from sodai.ordered import InStep, Shard, adding_rows, pieces_of, read_in_order, whole_customers
+from sodai.ordered import (
+    InStep,
+    Shard,
+    adding_rows,
+    one_ahead,
+    pieces_of,
+    read_in_order,
+    whole_customers,
+)
 
 CONTRACT = Contract(
     (
@@ -161,3 +169,30 @@ def test_only_some_columns_are_read_where_no_more_are_asked_for(file: Path) -> N
     assert [piece.to_pydict() for piece in pieces] == [
         {"product_id": [1, 2]}, {"product_id": [1, 2]}, {"product_id": [3, 1]}
     ]  # fmt: skip
+
+
+def test_items_that_are_made_ahead_are_the_same_and_no_more_than_one_waits() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(5):
+            made.append(number)
+            yield number
+
+    taken = []
+    for number in one_ahead(items()):
+        taken.append(number)
+        assert len(made) <= number + 2
+    assert taken == made == [0, 1, 2, 3, 4]
+    assert list(one_ahead([])) == []
+
+
+def test_an_error_in_what_is_made_ahead_comes_after_the_items_before_it() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ContractError("not in order")
+
+    ahead = one_ahead(items())
+    assert next(ahead) == 1
+    with pytest.raises(ContractError, match="not in order"):
+        next(ahead)
