@@ -11,17 +11,26 @@ from made_week import files_of
 from sodai_resources import resources_of
 
 pytestmark = pytest.mark.docker
+BRIDGE = "docker_gwbridge"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def swarm() -> Iterator[None]:
-    """A swarm of this engine alone, unless it is in one already."""
+    """A swarm of this engine alone, unless it is in one already; the engine is as before afterwards."""
     if docker("info", "--format", "{{.Swarm.LocalNodeState}}").strip() == "active":
         yield
         return
+    before = networks()
     docker("swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1:2377")
     yield
     docker("swarm", "leave", "--force")
+    # Leaving takes the network of the services along, but not the bridge that joined them to this host.
+    if BRIDGE in networks() - before:
+        docker("network", "rm", BRIDGE)
+
+
+def networks() -> set[str]:
+    return set(docker("network", "ls", "--format", "{{.Name}}").split())
 
 
 @pytest.fixture
@@ -32,14 +41,19 @@ def run(airflow: Airflow, week: Week) -> Iterator[Run]:
 
 def container_of(service: str) -> str:
     """The container that runs a service."""
-    (found,) = docker("ps", "--quiet", "--filter", f"label=com.docker.swarm.service.id={service}").split()
+    whole = docker("service", "inspect", "--format", "{{.ID}}", service).strip()
+    (found,) = docker("ps", "--quiet", "--filter", f"label=com.docker.swarm.service.id={whole}").split()
     return found
 
 
 def test_a_service_gives_its_result_and_its_log_and_is_gone(run: Run) -> None:
-    outcome = run.execute(EXTRACT, params={**PARAMS, "force": True})
+    earlier = run.airflow.log.read_text()
+    outcome = run.execute(FEATURES)
+    log = run.airflow.log.read_text().removeprefix(earlier)
+
     assert (outcome["result"]["status"], outcome["result"]["as_of"]) == ("done", run.week.as_of)
-    assert f"{EXTRACT}: done" in run.airflow.log.read_text()
+    assert f"{FEATURES} INFO training period " in log
+    assert f"period to predict: {run.week.as_of}, result: {outcome['result']}" in log
     assert run.left() == []
 
 
