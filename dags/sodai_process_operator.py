@@ -33,9 +33,9 @@ class ProcessStageOperator(BaseOperator):
         try:
             process = self._process = start(self.settings, self.stage, self.arguments)
         except OSError as error:
-            raise StageLost(
-                f"{self.stage}: not started, no stage server at {self.settings.stage_server}: {error}"
-            ) from error
+            server = self.settings.stage_server
+            why = f"no stage server at {server}" if server else f"SODAI_PYTHON is {self.settings.python}"
+            raise StageLost(f"{self.stage}: not started, {why}: {error}") from error
         if process.stderr is None or process.stdout is None:
             raise StageLost(f"{self.stage}: started without pipes")
         with process.stderr as log, process.stdout as stdout:

@@ -9,7 +9,8 @@ connection before kills it, so that nothing outlives the runner that wanted it. 
 stdin. Linux only, as the pidfds are.
 
 A stage's content key is made of the code and packages that are there when it starts. Where they are not
-those that the server began with, its fork becomes a new process, which imports them itself.
+those that the server began with, its fork becomes a new process, which imports them itself. What cannot
+be imported is left to the stage, which tries again and tells.
 """
 
 import ast
@@ -36,6 +37,8 @@ from sodai.content_key import code_digest, packages_digest
 
 # Of a request: the environment of a process is the most of it.
 _MOST_BYTES = 1 << 20
+# What ends one import must not end the server, and with it a stage at work: code may raise anything.
+_OF_AN_IMPORT = (Exception, SystemExit)
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,7 @@ class _Server:
     def import_next(self) -> bool:
         """Import one module more; false if there is none."""
         for name in self.modules:
-            # A package that this environment lacks is for the stage to miss, if it comes to need it.
-            with suppress(ImportError):
+            with suppress(*_OF_AN_IMPORT):
                 importlib.import_module(name)
             return True
         gc.freeze()
@@ -109,8 +111,10 @@ class _Server:
             return None
         request = json.loads(message)
         pid = os.fork()
-        # Both sides see to it, so that neither can be too early for the other.
-        os.setpgid(pid, pid)
+        # Both sides see to it, so that neither can be too early for the other; a fork that is a new program
+        # already has done so.
+        with suppress(PermissionError):
+            os.setpgid(pid, pid)
         if not pid:
             connection.close()
             self.leave()
@@ -187,13 +191,17 @@ def _code_and_packages() -> str:
 
 
 def _needed(stages: Sequence[str]) -> Iterator[str]:
-    """The modules of stages, each followed by those that only its functions import."""
+    """The modules of stages, each followed by those that only its functions import.
+
+    Of a stage that cannot be read to its end, as far as that goes.
+    """
     for stage in stages:
-        for module in pkgutil.iter_modules(importlib.import_module(stage).__path__, f"{stage}."):
-            if not module.name.endswith(".__main__"):
-                yield module.name
-                if imported := sys.modules.get(module.name):
-                    yield from _imported_in_functions(imported)
+        with suppress(*_OF_AN_IMPORT):
+            for module in pkgutil.iter_modules(importlib.import_module(stage).__path__, f"{stage}."):
+                if not module.name.endswith(".__main__"):
+                    yield module.name
+                    if imported := sys.modules.get(module.name):
+                        yield from _imported_in_functions(imported)
 
 
 def _imported_in_functions(module: ModuleType) -> Iterator[str]:

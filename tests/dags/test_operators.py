@@ -155,6 +155,17 @@ def test_a_stage_server_that_is_not_there_is_one_line(airflow: Airflow, week: We
     assert outcome["message"].startswith(told)
 
 
+def test_an_interpreter_that_is_not_there_is_one_line(airflow: Airflow, week: Week) -> None:
+    alone = environment(week.root, "/nowhere/python")
+    outcome = airflow.ask("execute", alone, stage=STAGE, as_of=week.as_of, params=PARAMS)
+    assert outcome == {
+        "error": "StageLost",
+        "message": "create_features: not started, SODAI_PYTHON is /nowhere/python: [Errno 2] No such file "
+        "or directory: '/nowhere/python'",
+        "fails_at_once": False,
+    }
+
+
 @pytest.mark.parametrize(
     ("branch", "skipped"),
     [("retrain_model", "load_existing_model"), ("load_existing_model", "retrain_model")],

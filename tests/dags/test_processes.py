@@ -107,11 +107,57 @@ def test_a_fork_has_the_environment_and_the_folder_of_its_runner(
     assert result(working)["status"] == "done"
 
 
-def test_code_that_changed_since_the_server_began_is_what_runs(week: Week, tmp_path: Path) -> None:
-    """Its content key is made when it starts, of the code that is there then."""
-    code = tmp_path / "code"
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """A copy of all code that a test may change."""
+    copy = tmp_path / "code"
     for folder in ("shared", "stages"):
-        shutil.copytree(ROOT / folder, code / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def wait_for_the_last_imports(server: int) -> None:
+    wait_until(lambda: "lib_lightgbm" in Path(f"/proc/{server}/maps").read_text())
+
+
+def test_stages_that_cannot_be_imported_tell_and_the_others_go_on(week: Week, code: Path) -> None:
+    broken = {
+        "create_features/__init__": ("def half(", "SyntaxError: "),
+        "detect_data_drift/cli": ("().missing", "AttributeError: "),
+        "evaluate_model/cli": ("raise SystemExit('enough')", "enough"),
+    }
+    for module, (text, _) in broken.items():
+        (code / f"stages/{module}.py").write_text(text)
+    settings = replace(settings_of(week), code=code)
+    with stage_server(settings) as address:
+        forking = replace(settings, stage_server=address)
+        other = start(forking, "extract_and_validate_data", ["--as-of", week.as_of])
+        server = parent_of(other.pid)
+        assert result(other)["as_of"] == week.as_of
+        wait_for_the_last_imports(server)
+
+        for module, (_, said) in broken.items():
+            found, _, log = ended(start(forking, Path(module).parent.name, ["--as-of", week.as_of]))
+            assert (found, log.splitlines()[-1][: len(said)]) == (1, said)
+        assert ended(start(forking, "retrain_model", ["--help"]))[0] == 0
+
+
+def test_a_fork_that_is_a_new_program_before_the_server_looks_leaves_the_server(
+    week: Week, code: Path
+) -> None:
+    late = "import os, time\nos.register_at_fork(after_in_parent=lambda: time.sleep(1))\n"
+    (code / "shared/sitecustomize.py").write_text(late)
+    settings = replace(settings_of(week), code=code)
+    with stage_server(settings) as address:
+        forking = replace(settings, stage_server=address)
+        assert ended(start(forking, STAGE, ["--help"]))[0] == 0
+        (code / "stages" / STAGE / "more.py").touch()
+        assert ended(start(forking, STAGE, ["--help"]))[0] == 0
+        assert ended(start(forking, STAGE, ["--help"]))[0] == 0
+
+
+def test_code_that_changed_since_the_server_began_is_what_runs(week: Week, code: Path) -> None:
+    """Its content key is made when it starts, of the code that is there then."""
     settings = replace(settings_of(week), code=code)
     with stage_server(settings) as address:
         forking = replace(settings, stage_server=address)
@@ -119,7 +165,7 @@ def test_code_that_changed_since_the_server_began_is_what_runs(week: Week, tmp_p
         server = parent_of(before.pid)
         assert "Told by another." not in ended(before)[1]
         # What a later stage needs is there, and so the stage's own code is.
-        wait_until(lambda: "lib_lightgbm" in Path(f"/proc/{server}/maps").read_text())
+        wait_for_the_last_imports(server)
         program = code / "stages" / STAGE / "cli.py"
         program.write_text(program.read_text() + '\ncreate_features.__doc__ = "Told by another."\n')
         assert "Told by another." in ended(start(forking, STAGE, ["--help"]))[1]
