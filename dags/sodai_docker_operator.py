@@ -124,6 +124,8 @@ class DockerStageOperator(DockerOperator):
         finally:
             with suppress(NotFound):
                 self.cli.remove_container(identifier, force=True)
+            # Airflow calls on_kill after a timeout too, which would stop what is gone and fail instead of it.
+            self.container = None  # type: ignore[assignment]  # as the provider begins with
 
     def _follow(self, stream: Any) -> str:
         """Log stderr line by line, and give all of stdout."""

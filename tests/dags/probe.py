@@ -18,7 +18,13 @@ from airflow.exceptions import DownstreamTasksSkipped
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.definitions.mappedoperator import MappedOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, ParamValidationError
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowTaskTimeout,
+    ParamValidationError,
+)
+from airflow.sdk.execution_time.timeout import timeout
 from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.encoders import encode_timetable
 from airflow.timetables.base import TimeRestriction
@@ -154,7 +160,7 @@ def execute(
     limits: Mapping[str, Any] | None = None,
     shard: int = -1,
 ) -> dict[str, Any]:
-    """Run the task of a stage as a worker does: templates rendered, ended by SIGTERM.
+    """Run the task of a stage as a worker does: templates rendered, ended by SIGTERM, timed out by SIGALRM.
 
     Args:
         limits: of the container, in place of the stage's own.
@@ -170,7 +176,11 @@ def execute(
     task.render_template_fields(context)
     signal.signal(signal.SIGTERM, lambda *_: task.on_kill())
     try:
-        return _outcome(lambda: task.execute(context))
+        with timeout(task.execution_timeout.total_seconds()):
+            return _outcome(lambda: task.execute(context))
+    except AirflowTaskTimeout as timed_out:
+        task.on_kill()
+        return {"error": type(timed_out).__name__}
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,6 +120,13 @@ def test_a_container_that_somebody_removes_is_lost(run: Run) -> None:
     outcome = run.airflow.answer()
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
     assert outcome["message"].startswith(f"{FEATURES}: ")
+
+
+def test_a_container_that_reaches_its_timeout_is_removed_and_fails_as_that(run: Run) -> None:
+    run.begin_in_the_middle()
+    run.airflow.process.send_signal(signal.SIGALRM)  # as the clock does
+    assert run.airflow.answer() == {"error": "AirflowTaskTimeout"}
+    assert run.left() == []
 
 
 def test_the_end_of_a_task_ends_and_removes_the_container(run: Run) -> None:

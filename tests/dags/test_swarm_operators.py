@@ -1,6 +1,7 @@
 """Stages as services of a swarm: results, limits, and every way in which a service may end."""
 
 import json
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -106,6 +107,13 @@ def test_a_service_whose_container_is_killed_hard_is_tried_again(run: Run) -> No
     assert files_of(run.week.root / "weeks") == before
     assert run.left() == []
     assert run.execute(FEATURES, try_number=2)["result"]["status"] == "done"
+
+
+def test_a_service_that_reaches_its_timeout_is_removed_and_fails_as_that(run: Run) -> None:
+    run.begin_in_the_middle()
+    run.airflow.process.send_signal(signal.SIGALRM)  # as the clock does
+    assert run.airflow.answer() == {"error": "AirflowTaskTimeout"}
+    assert run.left() == []
 
 
 def test_the_end_of_a_task_ends_and_removes_the_service(run: Run) -> None:
