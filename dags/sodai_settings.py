@@ -23,7 +23,7 @@ OBJECT_STORE_NAMES = (
 # Tasks that are containers: the stages, and the scoring of shards.
 TASKS = (*STAGES, "score_candidates")
 _OBJECT_STORE = "s3://"
-_ADDRESSES = ("tcp://", "ssh://", "unix://")
+_ADDRESSES = ("tcp://", "unix://")
 # What the stage takes too.
 MOST_SHARDS = 1000
 DUCKDB, SPARK = "duckdb", "spark"

@@ -83,7 +83,7 @@ def test_every_setting_of_the_code_is_in_the_readme_and_the_other_way_round() ->
         ROOT / "Makefile",
         ROOT / "docker-compose.yml",
     ]
-    pattern = r"\b(?:SODAI_[A-Z_]+|MLFLOW_TRACKING_URI|(?:AIRFLOW|MLFLOW)_PORT)\b"
+    pattern = r"\b(?:SODAI_[A-Z_]+|MLFLOW_TRACKING_URI|DOCKER_CERT_PATH|(?:AIRFLOW|MLFLOW)_PORT)\b"
     used = set().union(*(re.findall(pattern, file.read_text()) for file in files))
     assert {name for row in table("Settings") for name in in_code(row[0])} == used
 

@@ -99,6 +99,35 @@ def test_input_goes_where_the_env_file_sends_the_tasks(
     assert found == Stack(volume, f"sodai/extract_and_validate_data:{tag}", *ports)
 
 
+def test_the_scheduler_alone_sees_the_certificates_of_other_engines_read_only(
+    stack: dict[str, Any], tmp_path: Path, settings: dict[str, str]
+) -> None:
+    assert not stack["services"]["airflow-scheduler"]["environment"]["DOCKER_CERT_PATH"]
+    given = compose_config(tmp_path, {**settings, "DOCKER_CERT_PATH": "/etc/engines"})
+    services = json.loads(given.stdout)["services"]
+    mounts = {
+        name: (volume["target"], volume["read_only"])
+        for name, service in services.items()
+        for volume in service.get("volumes", [])
+        if volume["source"] == "/etc/engines"
+    }
+    assert mounts == {"airflow-scheduler": ("/certificates", True)}
+    # Of every service that reads the DAG.
+    for name in ("airflow-scheduler", "airflow-dag-processor"):
+        assert services[name]["environment"]["DOCKER_CERT_PATH"] == "/certificates"
+
+
+def test_stages_may_have_another_network_and_mlflow_than_those_of_the_stack(
+    stack: dict[str, Any], tmp_path: Path, settings: dict[str, str]
+) -> None:
+    own = {"SODAI_NETWORK": "sodai", "MLFLOW_TRACKING_URI": "http://mlflow:5000"}
+    others = {"SODAI_NETWORK": "bridge", "MLFLOW_TRACKING_URI": "http://models:5000"}
+    given = json.loads(compose_config(tmp_path, {**settings, **others}).stdout)
+    for config, expected in ((stack, own), (given, others)):
+        environment = config["services"]["airflow-scheduler"]["environment"]
+        assert {name: environment[name] for name in expected} == expected
+
+
 def test_the_database_is_on_no_network_that_stages_join(stack: dict[str, Any]) -> None:
     assert set(stack["services"]["postgres"]["networks"]) == {"backend"}
 

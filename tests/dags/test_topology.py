@@ -261,7 +261,7 @@ def test_in_a_swarm_every_stage_is_a_service_and_the_gate_still_branches(airflow
 
 
 def test_a_task_runs_on_the_engine_that_is_named_for_it() -> None:
-    engines = "retrain_model=tcp://big:2376, score_candidates=ssh://user@small"
+    engines = "retrain_model=tcp://big:2376, score_candidates=unix:///run/small.sock"
     settings = settings_from({"SODAI_DOCKER_HOSTS": engines, "DOCKER_CERT_PATH": "/certs"})
     assert settings.engine_options("retrain_model") == {
         "docker_url": "tcp://big:2376",
@@ -269,14 +269,17 @@ def test_a_task_runs_on_the_engine_that_is_named_for_it() -> None:
         "tls_client_cert": "/certs/cert.pem",
         "tls_client_key": "/certs/key.pem",
     }
-    assert settings.engine_options("score_candidates") == {"docker_url": "ssh://user@small"}
+    assert settings.engine_options("score_candidates") == {"docker_url": "unix:///run/small.sock"}
     assert settings.engine_options("create_features") == {}
 
 
-@pytest.mark.parametrize("entry", ["retrain=tcp://big:2376", "retrain_model=big:2376", "retrain_model"])
+@pytest.mark.parametrize(
+    "entry",
+    ["retrain=tcp://big:2376", "retrain_model=big:2376", "retrain_model", "retrain_model=ssh://user@big"],
+)
 def test_an_engine_without_a_task_or_an_address_is_refused(entry: str) -> None:
     with pytest.raises(
-        ValueError, match=f"SODAI_DOCKER_HOSTS: found '{entry}', expected task=address, .*tcp://"
+        ValueError, match=f"SODAI_DOCKER_HOSTS: found '{entry}', expected task=address, .*tcp:// or unix://,"
     ):
         settings_from({"SODAI_DOCKER_HOSTS": entry})
 
