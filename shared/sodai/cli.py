@@ -88,7 +88,8 @@ def stage_command(stage: str, inputs: Inputs) -> Callable[[StageFunction], Calla
     The function takes at least `as_of` (text) and `data` (folder) and returns the figures of its
     result; `as_of` in the result wins over the argument, for the stage that finds it out. Wall
     time, CPU time and peak memory go into `weeks/<as_of>/<stage>/run.json` with the content key, those of
-    a `shard` to its scores.
+    a `shard` to its scores. Peak memory is all that the process, or a child of it, held at once: in a fork
+    of the stage server with what that had imported for all stages.
 
     The command has one more option, `--force`. Without it, where inputs, settings, code and packages are
     those of an earlier run and what that run wrote is as it left it, the function is not called: the
@@ -217,7 +218,8 @@ def _run(
 
 
 def _own_peak_kib() -> int:
-    # ru_maxrss begins at the size of whoever started this process, Airflow for example.
+    # ru_maxrss begins at the size of whoever started this process, Airflow for example; VmHWM of a new
+    # program at nothing, of a fork at the server's size, of which nothing tells what the stage would need.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
