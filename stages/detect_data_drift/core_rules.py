@@ -29,7 +29,7 @@ class Thresholds:
     was .004. Of the breaks, that of July moved .32 of the columns, Christmas the volume by 7.7 deviations.
     """
 
-    drift_share: float = 0.28
+    drift_share: float = 0.29
     prediction_drift: float = 0.3
     volume_deviation: float = 6.0
     returned_ratio: float = 3.0
