@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
+
+from sodai.replacing import replacing
 
 # Linux stamps changes by a clock that ticks every 1 to 10 ms.
 _TICK_NS = 20_000_000
@@ -131,10 +132,8 @@ class FileHashes:
         if not self._is_new:
             return
         known = {name: entry for name, entry in self._known.items() if (self.root / name).exists()}
-        part = self._file.with_name(f"{_REMEMBERED}.{os.getpid()}")
-        with suppress(OSError):
+        with suppress(OSError), replacing(self._file) as part:
             part.write_text(json.dumps(known), encoding="utf-8")
-            os.replace(part, self._file)
 
 
 def _stamp(file: Path) -> list[object]:

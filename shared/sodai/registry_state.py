@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from sodai.replacing import replacing
 
 EXPERIMENT = "sodai_recommendation_pipeline"
 MODEL_NAME = "sodai_purchase_model"
@@ -67,10 +68,8 @@ def _asked_and_remembered(root: Path) -> RegistryState:
     state = _asked(root, None)
     digest = _store_digest(root)
     if digest == before:  # else somebody wrote meanwhile, or MLflow made the store just now
-        part = root / f"{_REMEMBERED}.{os.getpid()}"
-        with suppress(OSError):
+        with suppress(OSError), replacing(root / _REMEMBERED) as part:
             part.write_text(json.dumps({"store": digest, **asdict(state)}), encoding="utf-8")
-            os.replace(part, root / _REMEMBERED)
     return state
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -25,12 +26,14 @@ from sodai.content_key import code_digest
 from sodai.datasets import EXTRACT, TRAINING_PARTS
 from sodai.hashes import sha256_of
 from sodai.periods import DAYS_PER_WEEK, Period
+from sodai.replacing import replacing
 from sodai.volume import Volume, explained, readable
 
 log = logging.getLogger("sodai")
 
 _PACKAGES = ("ibis-framework", "pyarrow")
 _DIGITS = 20
+_DAY_SECONDS = 86_400
 
 
 class Parts:
@@ -59,19 +62,19 @@ class Parts:
         """Keep the part that was written at `source` for later runs."""
         part = self._named(cutoff, key, source)
         part.parent.mkdir(parents=True, exist_ok=True)
-        private = part.with_name(f".{os.getpid()}-{part.name}")
-        with explained(part.parent):
+        with explained(part.parent), replacing(part) as private:
             shutil.copyfile(source, private)
             with private.open("rb") as written:
                 os.fsync(written.fileno())
-            os.replace(private, part)
         self._used.add(part)
 
     def prune(self) -> None:
-        """Remove what was neither copied nor kept."""
+        """Remove what was neither copied nor kept; what another run may be writing only after a day."""
         for file in self._folder.glob("*/*"):
-            if file not in self._used:
-                file.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                is_private = file.name.startswith(".")
+                if file not in self._used and not (is_private and _age_seconds(file) < _DAY_SECONDS):
+                    file.unlink()
         for folder in self._folder.glob("*/"):
             # Another run may keep a part there.
             with suppress(OSError):
@@ -147,6 +150,10 @@ def _content(monday: date, file: Path, period: Period) -> str:
     with readable(file, f"{EXTRACT} --reload"):
         rows = pq.read_table(file, partitioning=None, filters=before_end)
     return _hash(rows)
+
+
+def _age_seconds(file: Path) -> float:
+    return time.time() - file.stat().st_mtime
 
 
 def _hash(rows: pa.Table) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sodai.replacing import private_beside
+
 # Rows of a row group: about 50 MB of lines, whatever the size of a partition.
 _GROUP_ROWS = 1_000_000
 _NAME_DIGITS = 20
@@ -76,7 +78,7 @@ class _PartitionWriter:
         self._folder = folder
         self._partition = folder / f"{label}={value}"
         self._partition.mkdir(parents=True, exist_ok=True)
-        self._path = self._partition / f"unfinished-{os.getpid()}"
+        self._path = private_beside(self._partition / "unfinished")
         self._writer = pq.ParquetWriter(self._path, schema, compression="zstd")
         self._waiting: list[pa.Table] = []
 

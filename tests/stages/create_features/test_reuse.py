@@ -1,6 +1,8 @@
 """Rows of closed periods are taken from earlier runs where nothing changed, and nowhere else."""
 
+import os
 import shutil
+import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -264,3 +266,22 @@ def test_week_after_week_with_late_lines_and_new_customers_equals_a_run_from_not
         made_customers(n_customers).to_parquet(raw / "clientes.parquet", index=False)
         _make(volume, monday + WEEK)
     assert _bytes(volume, AS_OF) == _from_nothing(volume, AS_OF, tmp_path / "fresh")
+
+
+def test_what_another_run_is_writing_stays_and_what_a_killed_one_left_goes_after_a_day(
+    tmp_path: Path,
+) -> None:
+    kept = parts.Parts(Volume(tmp_path), horizon_days=7)
+    source = tmp_path / "source"
+    source.write_text("rows")
+    kept.keep(AS_OF, "key", source)
+    (part,) = kept._folder.glob("*/*")
+    others = {name: part.with_name(name) for name in (".written", ".left", "replaced.parquet")}
+    for other in others.values():
+        other.touch()
+    yesterday = time.time() - 90_000
+    os.utime(others[".left"], (yesterday, yesterday))
+
+    kept.prune()
+
+    assert set(part.parent.iterdir()) == {part, others[".written"]}
