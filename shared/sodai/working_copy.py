@@ -17,6 +17,7 @@ from sodai.errors import SodaiError, VolumeError
 from sodai.hashes import FileHashes, files_below, sha256_of
 from sodai.manifest import Manifest, Stored
 from sodai.object_store import ObjectStore
+from sodai.replacing import replacing
 
 log = logging.getLogger("sodai")
 
@@ -59,7 +60,7 @@ class WorkingCopy:
         self._manifest, self._tag = self._read()
         self._opened = self._manifest
         self._lasting: Collection[str] = ()
-        self.contents = Published(store, root, self._manifest)
+        self.contents = Published(root, self._manifest, self._bring)
         self.written = _Written(root)
 
     def bring(self, paths: Iterable[Path], lasting: Collection[str]) -> None:
@@ -75,8 +76,6 @@ class WorkingCopy:
             for name, stored in self._opened.below(str(path.relative_to(self.root))).items()
             if not (self.root / name).exists()
         }
-        for name in wanted:
-            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             fetched = list(pool.map(lambda item: self._bring(*item), wanted.items()))
         log.info(
@@ -199,16 +198,18 @@ class WorkingCopy:
         return stored
 
     def _bring(self, name: str, stored: Stored) -> int:
-        """Bring a file; the bytes that came from the store."""
+        """Bring a file, whole or not at all; the bytes that came from the store."""
         file = self.root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
         if self._cache.give(stored.sha256, file):
             return 0
-        found = self._store.download(stored.object, file)
-        if found != stored.sha256:
-            raise VolumeError(
-                f"{self.name}/{name}: object {stored.object} has the SHA-256 {found[:12]}, expected "
-                f"{stored.sha256[:12]}: it is damaged; run the stage that writes it with --force"
-            )
+        with replacing(file) as private:
+            found = self._store.download(stored.object, private)
+            if found != stored.sha256:
+                raise VolumeError(
+                    f"{self.name}/{name}: object {stored.object} has the SHA-256 {found[:12]}, expected "
+                    f"{stored.sha256[:12]}: it is damaged; run the stage that writes it with --force"
+                )
         self._cache.keep(file, stored.sha256)
         return stored.size
 
@@ -220,9 +221,9 @@ class WorkingCopy:
 class Published:
     """What a manifest holds, for content keys: hashes without a download, and the text of small records."""
 
-    def __init__(self, store: ObjectStore, root: Path, manifest: Manifest) -> None:
+    def __init__(self, root: Path, manifest: Manifest, bring: Callable[[str, Stored], int]) -> None:
         self.root = root
-        self._store, self._manifest = store, manifest
+        self._manifest, self._bring = manifest, bring
 
     def of_all(self, paths: Iterable[Path]) -> dict[str, str]:
         """Path below the root -> SHA-256 of every file of some files and folders; see FileHashes."""
@@ -244,15 +245,14 @@ class Published:
 
         Raises:
             OSError: it is not there.
-            VolumeError: the store does not answer as it should.
+            VolumeError: its object is damaged or missing, or the store does not answer as it should.
         """
         name = str(path.relative_to(self.root))
         stored = self._manifest.files.get(name)
         if stored is None:
             raise FileNotFoundError(name)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._store.download(stored.object, path)
+            self._bring(name, stored)
         return path.read_text(encoding="utf-8")
 
     def remember(self) -> None:
@@ -300,11 +300,9 @@ class Cache:
 
     def keep(self, file: Path, digest: str) -> None:
         """Share a file that nobody changes in place any more; one that has no second name is not shared."""
-        private = self._objects / f".{uuid.uuid4().hex}"
-        with suppress(OSError):
+        with suppress(OSError), replacing(self._objects / digest) as private:
             file.chmod(0o444)
             os.link(file, private)
-            os.replace(private, self._objects / digest)
 
     def give(self, digest: str, file: Path) -> bool:
         """Put the content of that hash at `file`; whether it was there, whole."""

@@ -1,5 +1,6 @@
 """A stage on an object store: what is published whole, what is refused, and what a killed one leaves."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -182,9 +183,35 @@ def test_a_damaged_object_is_told_in_one_line(
     ):
         published(url)
 
+    with (
+        working_copy(url) as copy,
+        pytest.raises(VolumeError, match=r"reports/one.html: object .* has the SHA-256 .* damaged;"),
+    ):
+        copy.contents.text(copy.root / REPORTS[0])
+
     object_store.client().delete_object(Bucket=bucket, Key=f"{prefix}/{key}")
     with pytest.raises(VolumeError, match=f"^{url}: an object is missing that the manifest names .* again"):
         published(url)
+
+
+def test_of_a_file_that_the_disk_has_no_room_for_nothing_is_left_to_be_read(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SODAI_CACHE", str(tmp_path / "another machine"))
+    with working_copy(url) as copy:
+        page = copy.root / REPORTS[0]
+
+        def half(_: str, file: Path) -> str:
+            file.write_text("fir")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as full:
+            full.setattr(copy._store, "download", half)
+            with pytest.raises(OSError, match="No space left"):
+                copy.contents.text(page)
+        assert list(page.parent.iterdir()) == []
+
+        assert copy.contents.text(page) == "first"
 
 
 def test_a_file_that_is_damaged_on_this_machine_is_brought_again(url: str, tmp_path: Path) -> None:
