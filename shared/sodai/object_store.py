@@ -154,12 +154,21 @@ class ObjectStore:
         """Remove objects; those that are gone already count as removed.
 
         Raises:
-            VolumeError: see `read_pointer`.
+            VolumeError: some are there still, or see `read_pointer`.
         """
+        left = []
         with self._explained():
             for start in range(0, len(names), _MOST_AT_ONCE):
                 keys = [{"Key": self._key(name)} for name in names[start : start + _MOST_AT_ONCE]]
-                self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True})
+                wanted = {"Objects": keys, "Quiet": True}
+                # Answered with 200 whatever became of each of them.
+                left += self._client.delete_objects(Bucket=self._bucket, Delete=wanted).get("Errors", [])
+        if left:
+            why = " ".join(str(left[0].get(name, "")) for name in ("Key", "Code", "Message"))
+            raise VolumeError(
+                f"{self.url}: {len(left)} of {len(names)} objects were not removed ({_first_line(why)}), "
+                "expected a key that may delete there; check AWS_ACCESS_KEY_ID, then prune again"
+            )
 
     def _key(self, name: str) -> str:
         return f"{self._prefix}/{name}" if self._prefix else name

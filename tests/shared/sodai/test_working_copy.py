@@ -17,6 +17,7 @@ import pytest
 from made_bucket import ObjectStoreServer, environment_with, keys_of
 from sodai import working_copy as module
 from sodai.errors import VolumeError
+from sodai.object_store import ObjectStore
 from sodai.working_copy import WorkingCopy, working_copy
 
 ROOT = Path(__file__).parents[3]
@@ -235,11 +236,21 @@ def test_a_missing_bucket_and_missing_credentials_are_told_in_one_line(
 
 
 class _Denying(BaseHTTPRequestHandler):
-    """Answers like a bucket that the key may not read."""
+    """Answers like a bucket that the key may not read, nor delete from."""
+
+    denied = (
+        b"<Error><Key>volume/objects/a</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+    )
 
     def do_GET(self) -> None:
-        body = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-        self.send_response(403)
+        self.answer(403, self.denied)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(200, b"<DeleteResult>" + self.denied + b"</DeleteResult>")
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -271,3 +282,16 @@ def test_a_denied_key_and_a_silent_endpoint_are_told_in_one_line(
     # The port is closed by now.
     with pytest.raises(VolumeError, match=f"^{url}: nobody answers .*{endpoint}.* check that it runs"):
         published(url)
+
+
+def test_objects_that_the_key_may_not_delete_are_told_in_one_line(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with denying() as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        with pytest.raises(
+            VolumeError,
+            match=rf"^{url}: 1 of 2 objects were not removed \(volume/objects/a AccessDenied Access Denied\)"
+            ", expected a key that may delete there; ",
+        ):
+            ObjectStore(url).delete(["objects/a", "objects/b"])
