@@ -178,10 +178,13 @@ class Loader:
             for counts in map(core_net.counts_by_file, (pooled, lines, core_net.purchases(nets)))
         )
         figures = {row.pop("week"): row for row in rows_of(self.engine, core_net.week_figures(nets))}
+        n_before = _duplicates_before(ledger, figures)
         fates: dict[date, dict[int, dict[str, int]]] = {week: {} for week in figures}
-        for (week, key), n in sorted(n_in.items()):
-            distinct, kept = n_distinct.get((week, key), 0), n_kept.get((week, key), 0)
-            before = _duplicates_before(ledger, week, key)
+        # A file whose lines of a week all count for others has none in the partition.
+        for week, key in sorted({*n_in, *n_before}):
+            n, distinct, kept, before = (
+                counts.get((week, key), 0) for counts in (n_in, n_distinct, n_kept, n_before)
+            )
             fates[week][key] = {"kept": kept, "netted": distinct - kept, "duplicates": before + n - distinct}
         return {
             week.isoformat(): WeekRecord(_figures_record(figures[week], fates[week]), fates[week])
@@ -214,9 +217,14 @@ def _lines_in(ledger: Ledger, week: date) -> int:
     return record.figures["lines"] if record else 0
 
 
-def _duplicates_before(ledger: Ledger, week: date, key: int) -> int:
-    record = ledger.weeks.get(week.isoformat())
-    return record.fates[key]["duplicates"] if record and key in record.fates else 0
+def _duplicates_before(ledger: Ledger, weeks: Iterable[date]) -> dict[tuple[date, int], int]:
+    """Duplicates that the ledger tells of some weeks, by week and file key."""
+    records = {week: ledger.weeks[week.isoformat()] for week in weeks if week.isoformat() in ledger.weeks}
+    return {
+        (week, key): fate["duplicates"]
+        for week, record in records.items()
+        for key, fate in record.fates.items()
+    }
 
 
 def _figures_record(figures: Mapping[str, Any], fates: Mapping[int, Mapping[str, int]]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from .volumes import (
     quarantined,
     raw_volume,
     rewrite,
+    state,
 )
 
 AS_OF = "2024-03-06"
@@ -291,6 +292,21 @@ class TestRows:
         result = loaded(volume)
         assert (result["rows_new"], result["kept"], result["duplicates"]) == (5, 6, 3)
         assert len(purchases(volume)) == 6
+
+    def test_a_file_that_only_repeats_others_stays_accounted_for(self, tmp_path: Path) -> None:
+        drops = {
+            "transacciones_2.parquet": HISTORY.head(3),
+            "transacciones_3.parquet": lines((0, 3, 13, "2024-02-28", 2)),
+        }
+        volume, at_once = raw_volume(tmp_path / "in_turn"), raw_volume(tmp_path / "at_once")
+        for name, drop in drops.items():
+            loaded(volume)
+            add_drop(volume, name, drop)
+            add_drop(at_once, name, drop)
+        result = loaded(volume)
+        assert (result["kept"], result["netted"], result["duplicates"]) == (5, 0, 3)
+        loaded(at_once)
+        assert state(volume) == state(at_once)
 
     def test_cancellations_are_taken_off_also_when_they_come_later(self, volume: Volume) -> None:
         cancelled = lines(
