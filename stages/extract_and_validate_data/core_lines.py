@@ -53,13 +53,13 @@ def coerced(raw: ir.Table, names: Mapping[str, str]) -> ir.Table:
     """
     ids = {name: _whole(raw[names[name]]) for name in ("customer_id", "product_id", "order_id")}
     items = raw[names["items"]].cast("float64")
-    # Zero has a sign too, by which engines group or not.
-    items = ibis.ifelse(items == 0, 0, items)
+    items = ibis.ifelse(_is_finite(items) & (items.abs() <= MOST_ITEMS), items, ibis.null("float64"))
     return raw.select(
         row=raw["row_number"].cast("int64"),
         **ids,
         purchase_date=_day(raw[names["purchase_date"]]),
-        items=ibis.ifelse(items.abs() <= MOST_ITEMS, items, ibis.null("float64")),
+        # Zero has a sign too, by which engines group or not.
+        items=ibis.ifelse(items == 0, 0, items),
         found=ibis.struct({name: raw[name] for name in names.values()}),
     )
 
@@ -201,7 +201,14 @@ def _text(values: ir.Column) -> ir.Column:
     size = values.abs()
     plain = text.try_cast("decimal(38, 20)").cast("string").re_replace(r"\.?0*$", "")
     other = text.lower().replace("infinity", "inf").re_replace(r"(\.0)?e\+?", "e")
-    return ibis.ifelse(size.between(_SMALLEST_PLAIN, _LARGEST_PLAIN) | (size == 0), plain, other)
+    is_plain = _is_finite(values) & (size.between(_SMALLEST_PLAIN, _LARGEST_PLAIN) | (size == 0))
+    return ibis.ifelse(is_plain, plain, other)
+
+
+def _is_finite(values: ir.Column) -> ir.Column:
+    # DuckDB answers comparisons, isnan too, by the least and largest value that a file states of itself.
+    # NaN is left out of them; a difference is computed.
+    return values - values == 0
 
 
 def _fits(items: ir.Column) -> ir.Column:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -107,7 +108,11 @@ def write_broken(raw: Path, lines: pd.DataFrame) -> None:
     numbers.loc[1, "purchase_date"] = pd.Timestamp("2031-01-01 12:34:56.5")
     numbers.to_parquet(raw / "transacciones_numbers.parquet", index=False)
     texts = lines.head(len(DAYS)).assign(purchase_date=DAYS).astype({"items": "float32"})
-    texts.to_parquet(raw / "transacciones_texts.parquet", index=False)
+    table = pa.Table.from_pandas(texts, preserve_index=False)
+    # pandas would write null in its place; the least and largest value that the file states leave it out.
+    items = pa.array([np.nan, *texts["items"].iloc[1:]], "float32")
+    table = table.set_column(texts.columns.get_loc("items"), "items", items)
+    pq.write_table(table, raw / "transacciones_texts.parquet")
 
 
 def write_damaged(raw: Path, source: Path) -> None:

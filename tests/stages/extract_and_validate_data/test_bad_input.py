@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from made_data import (
@@ -171,6 +173,24 @@ class TestRows:
         result = loaded(volume)
         assert quarantined(volume) == [("transacciones_2.parquet", 1, f"no usable {column}")]
         assert (result["rows_new"], result["kept"], result["quarantined"]) == (3, 6, 1)
+
+    @pytest.mark.parametrize("kind", ["float64", "float32"])
+    @pytest.mark.parametrize("column", ["customer_id", "product_id", "order_id", "items"])
+    def test_rows_with_a_nan_that_no_statistics_show_go_to_quarantine(
+        self, volume: Volume, column: str, kind: str
+    ) -> None:
+        drop = pd.concat([DROP.head(1), DROP]).assign(order_id=[20, 21, 22])
+        table = pa.Table.from_pandas(drop, preserve_index=False)
+        # pandas would write null in its place.
+        values = pa.array([drop[column].iloc[0], np.nan, drop[column].iloc[2]], kind)
+        place = drop.columns.get_loc(column)
+        path = volume.root / "raw" / "transacciones_2.parquet"
+        pq.write_table(table.set_column(place, column, values), path)
+        result = loaded(volume)
+        assert quarantined(volume) == [("transacciones_2.parquet", 1, f"no usable {column}")]
+        assert (result["rows_new"], result["kept"], result["quarantined"]) == (3, 6, 1)
+        (example,) = quality(volume, result["as_of"])["quarantine_examples"]
+        assert f"{column}=nan" in example["found"]
 
     def test_a_fraction_is_no_key(self, volume: Volume) -> None:
         self.drop_with(volume, customer_id=FIRST_CUSTOMER + 0.5)
