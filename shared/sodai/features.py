@@ -95,7 +95,7 @@ FEATURES: tuple[Feature, ...] = (
         "customer",
         "products",
         "products bought in weeks with an order, newer weeks worth more (.9 a week)",
-        "never ordered",
+        "no order in 218 weeks",
     ),
     Feature("customer_units_8w", "customer", "units", "units bought in the last eight weeks"),
     Feature(
@@ -274,7 +274,11 @@ FEATURES: tuple[Feature, ...] = (
         "never ordered",
     ),
     Feature(
-        "pair_share_of_activity", "pair", "ratio", "pair_weight_90 over customer_activity", "never ordered"
+        "pair_share_of_activity",
+        "pair",
+        "ratio",
+        "pair_weight_90 over customer_activity",
+        "no order in 218 weeks",
     ),
     Feature(
         "pair_share_since_first",

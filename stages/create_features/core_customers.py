@@ -75,7 +75,7 @@ def _weeks(days: Table) -> Table:
         customer_activity=decayed(_.week, DECAY),
         bought=decayed(_.week, DECAY, _.n_products),
     )
-    return sums.mutate(customer_basket=_.bought / _.customer_activity).drop("bought")
+    return sums.mutate(customer_basket=_.bought / _.customer_activity.nullif(0)).drop("bought")
 
 
 def _products(pairs: Table) -> Table:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from made_data import make_raw
@@ -26,6 +27,7 @@ SILENCE = timedelta(weeks=10)
 BACK_IN_TRADE = timedelta(weeks=12)
 PAIR = ["customer_id", "product_id"]
 FAMILY, BRAND_SIZE = ["brand", "sub_category", "segment", "package", "size"], ["brand", "size"]
+NUMBERS = [feature for feature in FEATURES if not feature.categorical]
 OF_A_KIND = {"product_family_share_1w": FAMILY, "product_brand_size_share_1w": BRAND_SIZE}
 
 
@@ -36,6 +38,7 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> tuple[Volume, date]:
     _blank(made.folder / "clientes.parquet", ["customer_type", "Y", "X", "num_deliver_per_week"])
     _make_alike(made.folder / "productos.parquet")
     _blank(made.folder / "productos.parquet", [*FAMILY, "category"])
+    _add_customer_of_old(made.folder, made.as_of - timedelta(weeks=300))
     as_of = made.as_of + SILENCE
     root = made.folder.parent
     for day, horizon_days in ((as_of - BACK_IN_TRADE, 7), (as_of, 28)):
@@ -52,6 +55,16 @@ def _make_alike(file: Path) -> None:
     for row, names in ((10, FAMILY), (9, BRAND_SIZE)):
         table.loc[row, names] = table.loc[0, names]
     table.to_parquet(file, index=False)
+
+
+def _add_customer_of_old(folder: Path, day: date) -> None:
+    """Add a customer whose only order is so old that its weight is 0."""
+    lines = pd.read_parquet(folder / "transacciones.parquet").head(1)
+    customers = pd.read_parquet(folder / "clientes.parquet")
+    added = customers.tail(1).assign(customer_id=customers["customer_id"].max() + 1)
+    pd.concat([customers, added]).to_parquet(folder / "clientes.parquet", index=False)
+    line = lines.assign(customer_id=added["customer_id"].item(), order_id=1, purchase_date=pd.Timestamp(day))
+    line.to_parquet(folder / "transacciones_old.parquet", index=False)
 
 
 def _blank(file: Path, names: list[str]) -> None:
@@ -81,11 +94,12 @@ def _with_facts(rows: pd.DataFrame, purchases: pd.DataFrame) -> pd.DataFrame:
     days = before[[*PAIR, "purchase_date"]].drop_duplicates()
     order_days = days.drop(columns="product_id").drop_duplicates()["customer_id"].value_counts()
     pair_days = days.groupby(PAIR).size()
-    recent = {weeks: before[age <= 7 * weeks] for weeks in (1, 4, 8)}
+    recent = {weeks: before[age <= 7 * weeks] for weeks in (1, 4, 8, 218)}
     return rows.assign(
         n_order_days=rows["customer_id"].map(order_days).fillna(0),
         n_pair_days=pair_days.reindex(pd.MultiIndex.from_frame(rows[PAIR]), fill_value=0).to_numpy(),
         bought_in_8w=rows["customer_id"].isin(recent[8]["customer_id"]),
+        bought_in_218w=rows["customer_id"].isin(recent[218]["customer_id"]),
         sold_in_4w=rows["product_id"].isin(recent[4]["product_id"]),
         sold_in_2nd_week=rows["product_id"].isin(before[age.between(8, 14)]["product_id"]),
         market_in_1w=len(recent[1]) > 0,
@@ -97,6 +111,8 @@ NULL_WHERE: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "never ordered": lambda rows: rows["n_order_days"] == 0,
     "fewer than two order days": lambda rows: rows["n_order_days"] < 2,
     "nothing bought in eight weeks": lambda rows: ~rows["bought_in_8w"],
+    # Where the weight of an order, .9 a week, is less than half of its unit.
+    "no order in 218 weeks": lambda rows: ~rows["bought_in_218w"],
     "never bought it": lambda rows: rows["n_pair_days"] == 0,
     "bought on fewer than two days": lambda rows: rows["n_pair_days"] < 2,
     "nobody bought it in the last four weeks": lambda rows: ~rows["sold_in_4w"],
@@ -224,9 +240,18 @@ def test_an_attribute_is_the_one_of_the_customer_or_product_and_null_where_that_
         assert list(found.dropna()) == list(expected.dropna().astype("float32"))
 
 
+def test_a_number_that_is_not_there_is_null_and_never_nan(week: tuple[Volume, date]) -> None:
+    volume, as_of = week
+    for dataset in (SCORING, TRAINING):
+        table = volume.read(dataset, as_of)
+        n_nan = {feature.name: pc.sum(pc.is_nan(table[feature.name])).as_py() for feature in NUMBERS}
+        assert {name: n for name, n in n_nan.items() if n} == {}
+
+
 def test_every_number_is_finite_and_only_a_balance_is_negative(rows: pd.DataFrame) -> None:
-    numbers = [feature.name for feature in FEATURES if not feature.categorical]
-    values = rows[numbers].drop(columns=["customer_latitude", "customer_longitude"])
+    values = rows[[feature.name for feature in NUMBERS]].drop(
+        columns=["customer_latitude", "customer_longitude"]
+    )
     assert values.max().max() < float("inf")
     assert [name for name in values if values[name].min() < 0] == ["pair_overdue_days"]
 
