@@ -1,5 +1,6 @@
 """Where Ibis definitions are computed: DuckDB in the stage's own process, or a Spark cluster."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
@@ -18,6 +19,11 @@ def damaged(file: Path, found: str) -> InputError:
     return InputError(
         f"{file}: damaged ({found.splitlines()[0]}), expected a whole parquet file; send it again"
     )
+
+
+def is_full(message: str) -> bool:
+    """Whether an engine's error says that a disk is full, or the part of it that this user may fill."""
+    return re.search("no space left|quota exceeded", message, re.IGNORECASE) is not None
 
 
 class EngineName(StrEnum):

@@ -1,6 +1,5 @@
 """Ibis on DuckDB within the memory that a stage may use, spilling to the volume."""
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from sodai.engines import damaged
+from sodai.engines import damaged, is_full
 from sodai.errors import InputError, VolumeError
 from sodai.resources import available_cpus
 
@@ -68,7 +67,7 @@ class DuckDBEngine:
             raise
         except duckdb.Error as error:
             # Damage shows as many kinds of error, down to the plain one.
-            if "No space left" in str(error):
+            if is_full(str(error)):
                 raise
             raise damaged(file, str(error)) from None
 
@@ -134,7 +133,7 @@ def explained_engine(memory_mib: int, volume_root: Path) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         message = str(error).splitlines()[0]
-        if re.search("No space left|Quota exceeded|max_temp_directory_size", str(error)):
+        if is_full(str(error)) or "max_temp_directory_size" in str(error):
             raise VolumeError(f"{volume_root}: is full ({message}); give it space and run again") from None
         if isinstance(error, duckdb.OutOfMemoryException):
             raise InputError(

@@ -10,6 +10,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.connect.client.core import DefaultChannelBuilder
 
+from sodai.engines import is_full
 from sodai.errors import InputError, VolumeError
 
 # How long a cluster may take to answer, and then to run a job of one row.
@@ -43,7 +44,7 @@ def spark_session(remote: str, volume_root: Path) -> Iterator[SparkSession]:
     try:
         yield session
     except PySparkException as error:
-        if "No space left" in str(error) or "Quota exceeded" in str(error):
+        if is_full(str(error)):
             raise VolumeError(f"{volume_root}: is full; give it space and run again") from None
         raise
     finally:

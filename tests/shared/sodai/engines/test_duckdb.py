@@ -1,11 +1,14 @@
 """The engine holds no more than it may, and what the machine refuses is told in one line."""
 
+import errno
+import os
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from sodai.engines.duckdb import connect, explained_engine
+from sodai.engines import is_full
+from sodai.engines.duckdb import DuckDBEngine, connect, explained_engine
 from sodai.errors import InputError, VolumeError
 
 MUCH = "CREATE TEMP TABLE much AS SELECT hash(range) AS number FROM range(8_000_000)"
@@ -37,3 +40,20 @@ def test_a_full_disk_is_one_line_that_names_the_volume(tmp_path: Path) -> None:
 def test_any_other_error_of_the_engine_is_a_bug_and_passes(tmp_path: Path) -> None:
     with pytest.raises(duckdb.CatalogException, match="nowhere"), explained_engine(64, tmp_path):
         connect(64, tmp_path / "spill").raw_sql("FROM nowhere")
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> DuckDBEngine:
+    return DuckDBEngine(connect(64, tmp_path / "spill"), tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT], ids=errno.errorcode.get)
+def test_a_disk_on_which_nothing_more_may_be_written_is_full_and_no_file_damaged(
+    tmp_path: Path, engine: DuckDBEngine, number: int
+) -> None:
+    refusal = duckdb.IOException(f'Could not write file "part": {os.strerror(number)}')
+    assert is_full(str(refusal))
+    raw = tmp_path / "raw.parquet"
+    line = rf"^{tmp_path}: is full "
+    with pytest.raises(VolumeError, match=line), explained_engine(64, tmp_path), engine.reading_raw(raw):
+        raise refusal
