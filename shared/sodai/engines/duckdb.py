@@ -17,6 +17,10 @@ from sodai.resources import available_cpus
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
+# What DuckDB says before it has read one row. A conversion that it refuses can be damage: a moment in
+# milliseconds that it cannot hold.
+_WRONG_QUERY = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+
 
 def connect(memory_mib: int, spill: Path) -> "Backend":
     """A DuckDB in memory that holds at most `memory_mib` and spills what is more into `spill`."""
@@ -63,7 +67,7 @@ class DuckDBEngine:
         """Tell damage inside a raw file in one line, see `Engine.reading_raw`."""
         try:
             yield
-        except duckdb.OutOfMemoryException:
+        except (duckdb.OutOfMemoryException, *_WRONG_QUERY):
             raise
         except duckdb.Error as error:
             # Damage shows as many kinds of error, down to the plain one.

@@ -57,3 +57,8 @@ def test_a_disk_on_which_nothing_more_may_be_written_is_full_and_no_file_damaged
     line = rf"^{tmp_path}: is full "
     with pytest.raises(VolumeError, match=line), explained_engine(64, tmp_path), engine.reading_raw(raw):
         raise refusal
+
+
+def test_a_query_that_is_wrong_is_no_damage_of_the_file(tmp_path: Path, engine: DuckDBEngine) -> None:
+    with pytest.raises(duckdb.BinderException, match="nobody"), engine.reading_raw(tmp_path / "raw.parquet"):
+        engine.rows("SELECT nobody FROM range(3)")
