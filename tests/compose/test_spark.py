@@ -106,7 +106,8 @@ def write_broken(raw: Path, lines: pd.DataFrame) -> None:
         numbers.loc[place * len(NUMBERS) : (place + 1) * len(NUMBERS) - 1, column] = NUMBERS
     numbers.loc[0, "purchase_date"] = pd.NaT
     numbers.loc[1, "purchase_date"] = pd.Timestamp("2031-01-01 12:34:56.5")
-    numbers.to_parquet(raw / "transacciones_numbers.parquet", index=False)
+    # A name that is a pattern for others.
+    numbers.to_parquet(raw / "transacciones_{numbers}[1].parquet", index=False)
     texts = lines.head(len(DAYS)).assign(purchase_date=DAYS).astype({"items": "float32"})
     table = pa.Table.from_pandas(texts, preserve_index=False)
     # pandas would write null in its place; the least and largest value that the file states leave it out.

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 from ibis.expr.types import Table
+from ibis.util import gen_name
 
 from sodai.engines import damaged, is_full
 from sodai.errors import InputError, VolumeError
@@ -55,12 +58,21 @@ class DuckDBEngine:
 
     def read(self, files: Sequence[Path]) -> Table:
         """The rows of parquet files."""
-        return self._backend.read_parquet([str(file) for file in files], hive_partitioning=False)
+        return self._backend.read_parquet([escape(str(file)) for file in files], hive_partitioning=False)
 
     def read_raw(self, file: Path, columns: Sequence[str]) -> Table:
         """Some columns of a parquet file of any origin, and `row_number`."""
-        rows = self._backend.read_parquet(file, file_row_number=True, hive_partitioning=False)
-        return rows.select(*columns, row_number=rows["file_row_number"])
+        names = pq.read_schema(file).names
+        # By their places: DuckDB counts rows in a column that one of the file with its name would hide.
+        places = ", ".join(f"c{place}" for place in range(len(names)))
+        chosen = ", ".join(f'c{names.index(name)} AS "{name}"' for name in columns)
+        pattern = escape(str(file)).replace("'", "''")
+        view = gen_name("raw")
+        self._backend.raw_sql(
+            f'CREATE TEMP VIEW "{view}" AS SELECT {chosen}, file_row_number AS row_number '
+            f"FROM read_parquet('{pattern}', hive_partitioning = false) AS lines({places})"
+        )
+        return self.table(view)
 
     @contextmanager
     def reading_raw(self, file: Path) -> Iterator[None]:

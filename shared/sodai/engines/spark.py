@@ -56,11 +56,11 @@ class SparkEngine:
 
     def read(self, files: Sequence[Path]) -> Table:
         """The rows of parquet files."""
-        return self._named_anew(self._session.read.parquet(*map(_url, files)))
+        return self._named_anew(self._session.read.parquet(*map(_pattern, files)))
 
     def read_raw(self, file: Path, columns: Sequence[str]) -> Table:
         """Some columns of a parquet file of any origin, and `row_number`."""
-        rows = self._session.read.parquet(_url(file))
+        rows = self._session.read.parquet(_pattern(file))
         is_number = {column.name: column.dataType == LongType() for column in rows.schema}
         is_time = {field.name: pa.types.is_timestamp(field.type) for field in pq.read_schema(file)}
         chosen = [_moment(name) if is_time[name] and is_number[name] else col(name) for name in columns]
@@ -94,7 +94,7 @@ class SparkEngine:
         rows = self._session.sql(query)
         rows.write.parquet(_url(folder))
         # With the schema given, Spark starts no job to find it.
-        self._session.read.schema(rows.schema).parquet(_url(folder)).createOrReplaceTempView(name)
+        self._session.read.schema(rows.schema).parquet(_pattern(folder)).createOrReplaceTempView(name)
         if before is not None:
             shutil.rmtree(before)
 
@@ -144,6 +144,11 @@ def _moment(name: str) -> Column:
     """The moments that a column of nanoseconds stands for, without what is less than a microsecond."""
     microseconds = f"(`{name}` - pmod(`{name}`, 1000)) div 1000"
     return expr(f"timestamp_micros({microseconds})").cast("timestamp_ntz").alias(name)
+
+
+def _pattern(path: Path) -> str:
+    """What Spark reads of all paths as this one alone."""
+    return re.sub(r"[\\{}\[\]*?]", r"\\\g<0>", _url(path))
 
 
 def _url(path: Path) -> str:

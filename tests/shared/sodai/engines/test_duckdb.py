@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sodai.engines import is_full
@@ -62,3 +64,39 @@ def test_a_disk_on_which_nothing_more_may_be_written_is_full_and_no_file_damaged
 def test_a_query_that_is_wrong_is_no_damage_of_the_file(tmp_path: Path, engine: DuckDBEngine) -> None:
     with pytest.raises(duckdb.BinderException, match="nobody"), engine.reading_raw(tmp_path / "raw.parquet"):
         engine.rows("SELECT nobody FROM range(3)")
+
+
+@pytest.mark.parametrize("folder", ["run", "run[1]", "r*n"])
+@pytest.mark.parametrize(
+    ("name", "alike"),
+    [
+        ("lines[1]", "lines1"),
+        ("lines*", "lines1"),
+        ("lines?", "lines1"),
+        ("lines{1,2}", "lines1"),
+        ("o'n", "on"),
+    ],
+)
+def test_a_file_is_read_by_its_name_and_no_other_that_is_alike(
+    tmp_path: Path, engine: DuckDBEngine, folder: str, name: str, alike: str
+) -> None:
+    for place in (folder, "run1"):
+        (tmp_path / place).mkdir()
+        for number, file in enumerate((name, alike)):
+            pq.write_table(pa.table({"number": [number]}), tmp_path / place / f"{file}.parquet")
+    file = tmp_path / folder / f"{name}.parquet"
+    assert engine.rows(engine.compile(engine.read([file]))).to_pylist() == [{"number": 0}]
+    raw = engine.compile(engine.read_raw(file, ["number"]))
+    assert engine.rows(raw).to_pylist() == [{"number": 0, "row_number": 0}]
+
+
+def test_rows_are_numbered_as_they_stand_whatever_a_column_is_called(
+    tmp_path: Path, engine: DuckDBEngine
+) -> None:
+    columns = {"File_Row_Number": [7, 8, 9], "items": [1.0, 2.0, 3.0], "row_number": [4, 5, 6]}
+    pq.write_table(pa.table(columns), tmp_path / "raw.parquet", row_group_size=2)
+    rows = engine.read_raw(tmp_path / "raw.parquet", ["items"]).order_by("row_number")
+    assert engine.rows(engine.compile(rows)).to_pydict() == {
+        "items": [1.0, 2.0, 3.0],
+        "row_number": [0, 1, 2],
+    }
