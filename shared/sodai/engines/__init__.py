@@ -95,7 +95,7 @@ class Engine(Protocol):
         ...
 
     def batches(self, query: str, n_rows: int) -> "Iterator[pa.RecordBatch]":
-        """The rows of a query in its order, about `n_rows` at a time; at least one batch, which may be empty.
+        """The rows of a query in its order, about `n_rows` at a time.
 
         Nothing else is asked of the engine before the last of them.
         """

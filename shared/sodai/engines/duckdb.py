@@ -121,9 +121,7 @@ class DuckDBEngine:
     def batches(self, query: str, n_rows: int) -> Iterator[pa.RecordBatch]:
         """The rows of a query in its order, about `n_rows` at a time."""
         # Ibis 12 asks DuckDB for batches by a name that DuckDB 2.0 has dropped.
-        reader = self._backend.con.sql(query).to_arrow_reader(n_rows)
-        yield next(reader, pa.RecordBatch.from_pylist([], reader.schema))
-        yield from reader
+        yield from self._backend.con.sql(query).to_arrow_reader(n_rows)
 
 
 @contextmanager
