@@ -25,7 +25,8 @@ class Dataset:
     """A file or folder of the volume.
 
     `unit` is the file or folder that is replaced as a whole when the data set is published: the
-    stage's folder for what belongs together, the file itself where `unit` is left empty.
+    stage's folder for what belongs together, the file itself where `unit` is left empty. `anew` is how
+    the producer is called to make it anew where it is damaged.
     """
 
     name: str
@@ -34,6 +35,12 @@ class Dataset:
     grain: str
     contract: Contract = Contract(())
     unit: str = ""
+    anew: str = "again"
+
+    @property
+    def remedy(self) -> str:
+        """What to run where it is damaged, after the word `run`."""
+        return f"{self.producer} {self.anew}"
 
     def relative_path(self, as_of: date | None) -> PurePosixPath:
         """Its path below the root of the volume for the period that starts on `as_of`."""
@@ -61,7 +68,14 @@ FEATURE_COLUMNS = tuple(feature.column for feature in FEATURES)
 # A folder laid out like this is what DATA= of `make run` takes.
 RAW = Dataset("raw", "raw", "the business", "one file that the business dropped")
 
-LEDGER = Dataset("ledger", "warehouse/ledger.json", EXTRACT, "one record: files read, partitions in force")
+# Another run of the stage begins with what the ledger tells.
+LEDGER = Dataset(
+    "ledger",
+    "warehouse/ledger.json",
+    EXTRACT,
+    "one record: files read, partitions in force",
+    anew="--reload",
+)
 
 TRANSACTIONS = Dataset(
     "transactions",

@@ -64,7 +64,7 @@ class Volume:
             ContractError: it breaks its contract.
         """
         path = self.existing(dataset, as_of)
-        with readable(path, f"{dataset.producer} again"):
+        with readable(path, dataset.remedy):
             parts = _parts(path)
             if columns is not None:
                 for part in parts:
@@ -88,7 +88,7 @@ class Volume:
             record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise VolumeError(
-                f"{path}: not readable as JSON ({_first_line(error)}); run {dataset.producer} again"
+                f"{path}: not readable as JSON ({_first_line(error)}); run {dataset.remedy}"
             ) from None
         return record
 

@@ -15,8 +15,6 @@ from sodai.inputs import partitions_before
 from sodai.periods import DAYS_PER_WEEK
 from sodai.volume import Volume, readable
 
-_RELOAD = "extract_and_validate_data --reload"
-
 
 def transaction_partitions(volume: Volume, before: date, since: date = date.min) -> dict[date, Path]:
     """The partition files that may hold purchases dated from `since` to `before` (exclusive), by Monday.
@@ -38,8 +36,8 @@ def transaction_partitions(volume: Volume, before: date, since: date = date.min)
     files = {week: file for week, file in files.items() if (since - week).days < DAYS_PER_WEEK}
     for file in files.values():
         if not file.exists():
-            raise VolumeError(f"{file}: missing but named by the ledger; run {_RELOAD}")
-        with readable(file, _RELOAD):
+            raise VolumeError(f"{file}: missing but named by the ledger; run {LEDGER.remedy}")
+        with readable(file, LEDGER.remedy):
             schema = pq.read_schema(file).remove_metadata()
         TRANSACTIONS.contract.check_schema(schema, str(file))
     return files
@@ -98,7 +96,7 @@ def customers_with_history(volume: Volume, before: date) -> npt.NDArray[np.int64
 
 
 def _read(file: Path, wanted: pc.Expression, columns: list[str] | None = None) -> pa.Table:
-    with readable(file, _RELOAD):
+    with readable(file, LEDGER.remedy):
         return pq.read_table(file, columns=columns, partitioning=None, filters=wanted)
 
 

@@ -84,8 +84,11 @@ def _wait_for(lock: IO[str]) -> None:
 
 
 def _tidy(volume: Volume) -> None:
-    in_force = volume.read_json(LEDGER)["partitions"] if volume.exists(LEDGER) else {}
+    try:
+        in_force = read_ledger(volume).partitions
+    except VolumeError:  # the load has ended with it: nobody can tell which files are in force
+        return
     for kind, dataset in FOLDERS.items():
-        n_removed = remove_unnamed(volume.path(dataset), in_force.get(kind, {}))
+        n_removed = remove_unnamed(volume.path(dataset), in_force[kind])
         if n_removed:
             log.info("removed %d files of %s that are no longer in force", n_removed, kind)

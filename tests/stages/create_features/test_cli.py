@@ -234,7 +234,7 @@ def test_an_input_that_is_not_readable_is_one_line(volume: Volume, as_of: date, 
     volume.path(dataset, as_of).write_bytes(b"not what it should be")
     line = _refused(volume, as_of)
     assert str(volume.path(dataset, as_of)) in line
-    assert "run extract_and_validate_data again" in line
+    assert f"run {dataset.remedy}" in line
 
 
 @pytest.mark.parametrize("dataset", [CUSTOMERS, PRODUCTS], ids=lambda dataset: dataset.name)

@@ -25,7 +25,6 @@ from .volumes import (
     HISTORY,
     add_drop,
     assert_refused,
-    extract,
     lines,
     loaded,
     named_lines,
@@ -33,6 +32,7 @@ from .volumes import (
     quality,
     raw_volume,
     rewrite,
+    state,
 )
 
 AS_OF = "2024-03-06"
@@ -129,10 +129,15 @@ class TestWarehouse:
         loaded(volume, AS_OF, "--reload")
         assert purchases(volume) == before
 
-    @pytest.mark.parametrize("content", ["{", json.dumps({"files": [], "partitions": {}})])
-    def test_a_ledger_that_cannot_be_read_is_told(self, volume: Volume, content: str) -> None:
+    @pytest.mark.parametrize("content", ["{", "{}", json.dumps({"files": [], "partitions": {}})])
+    def test_a_ledger_that_cannot_be_read_is_told_and_reload_builds_it_anew(
+        self, volume: Volume, content: str
+    ) -> None:
+        before = state(volume)
         volume.path(LEDGER).write_text(content)
-        assert extract(volume).code == 1
+        assert_refused(volume, r"ledger\.json: .*; run extract_and_validate_data --reload")
+        loaded(volume, AS_OF, "--reload")
+        assert state(volume) == before
 
     def test_a_file_that_was_corrected_is_loaded_beside_its_earlier_content(self, volume: Volume) -> None:
         write_transactions(volume.root / "raw" / "transacciones.parquet", pd.concat([HISTORY.tail(2), DROP]))
