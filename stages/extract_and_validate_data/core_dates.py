@@ -1,15 +1,21 @@
-"""Which of the dates in a file can be believed."""
+"""Which of the dates in a file can be believed, and which of the newest weeks."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import accumulate
+from statistics import median
 
 EARLIEST = date(2000, 1, 1)
 LATEST = date(2099, 12, 31)
 
-# No business pauses this long and goes on; a mistyped year lands beyond it.
+# No business pauses this long and goes on; a year mistyped by three or more lands beyond it.
 LONGEST_GAP = timedelta(days=2 * 365)
+
+# After a pause a business is back with more than this part of a usual week; less is a date mistyped by
+# months or a year, which the gap above lets pass.
+LONGEST_PAUSE = timedelta(weeks=8)
+LEAST_PART = 0.1
 
 
 def believable_range(n_rows: Sequence[tuple[date, int]]) -> tuple[date, date]:
@@ -32,6 +38,25 @@ def believable_range(n_rows: Sequence[tuple[date, int]]) -> tuple[date, date]:
     while last < len(days) - 1 and days[last + 1] - days[last] <= LONGEST_GAP:
         last += 1
     return days[first], days[last]
+
+
+def without_strays(n_purchases: Sequence[tuple[date, int]]) -> Sequence[tuple[date, int]]:
+    """The weeks without the newest ones that a mistyped year or month has made.
+
+    Those lie more than eight weeks after the week before, and together they hold less than a tenth of
+    the median week before.
+
+    Args:
+        n_purchases: weeks in order, each with its number of purchases.
+    """
+    kept = n_purchases
+    for place in range(len(n_purchases) - 1, 0, -1):
+        before, after = kept[:place], kept[place:]
+        if after[0][0] - before[-1][0] <= LONGEST_PAUSE:
+            continue
+        if sum(n for _, n in after) < LEAST_PART * median(n for _, n in before):
+            kept = before
+    return kept
 
 
 def _median_position(counts: Sequence[int]) -> int:

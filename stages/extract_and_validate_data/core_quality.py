@@ -128,10 +128,10 @@ def notes_on(ledger: Ledger, ignored: Sequence[str], same_content: Mapping[str, 
         if n > 1
     ]
     believed = ledger.believable_weeks()
-    alone = sorted(set(ledger.partitions["transactions"]) - set(believed))
-    if alone:
+    apart = sorted(set(ledger.partitions["transactions"]) - set(believed))
+    if apart:
         notes.append(
-            f"{len(alone)} weeks from {alone[0]} to {alone[-1]} lie more than two years from the others; "
+            f"Weeks that stand apart from the others, as mistyped dates do: {', '.join(apart)}; "
             "--as-of auto does not look at them."
         )
     return notes
