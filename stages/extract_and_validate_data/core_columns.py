@@ -68,7 +68,7 @@ def is_lossless(found: pa.DataType, wanted: pa.DataType, nullable: bool) -> bool
     if pa.types.is_dictionary(found):
         return is_lossless(found.value_type, wanted, nullable)
     is_number = pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_decimal(found)
-    is_text = pa.types.is_string(found) or pa.types.is_large_string(found)
+    is_text = pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
     if wanted == pa.date32():
         is_day = pa.types.is_date(found) or (pa.types.is_timestamp(found) and found.tz is None)
         return is_day or is_text

@@ -146,6 +146,21 @@ class TestColumns:
         loaded(volume)
         assert purchases(volume) == expected
 
+    def test_text_is_taken_in_every_form_that_arrow_has(self, volume: Volume) -> None:
+        for name, rows in (
+            ("transacciones_2", DROP.assign(purchase_date=["2024-03-06", "2024-03-07"])),
+            ("productos", made_products(5)),
+        ):
+            table = pa.Table.from_pandas(rows, preserve_index=False)
+            views = {
+                field.name: pa.string_view() for field in table.schema if field.type == pa.large_string()
+            }
+            kinds = {field.name: views.get(field.name, field.type) for field in table.schema}
+            assert views
+            pq.write_table(table.cast(pa.schema(kinds)), volume.root / "raw" / f"{name}.parquet")
+        result = loaded(volume)
+        assert (result["kept"], result["products"]) == (6, 5)
+
     def test_column_names_in_other_letters_are_taken(self, volume: Volume) -> None:
         add_drop(volume, "transacciones_2.parquet", DROP.rename(columns=str.upper))
         assert loaded(volume)["kept"] == 6
