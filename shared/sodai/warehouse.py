@@ -43,15 +43,6 @@ def transaction_partitions(volume: Volume, before: date, since: date = date.min)
     return files
 
 
-def transaction_files(volume: Volume, before: date) -> list[Path]:
-    """The files of `transaction_partitions`, oldest first.
-
-    Raises:
-        VolumeError, ContractError: see there.
-    """
-    return list(transaction_partitions(volume, before).values())
-
-
 def read_transactions(
     volume: Volume,
     before: date,
@@ -71,7 +62,7 @@ def read_transactions(
     Returns a table ordered by week and as stored within it.
 
     Raises:
-        VolumeError: see `transaction_files`.
+        VolumeError: see `transaction_partitions`.
     """
     dates = pc.field("purchase_date")
     wanted = (dates >= pa.scalar(since)) & (dates < pa.scalar(before))
@@ -85,12 +76,12 @@ def customers_with_history(volume: Volume, before: date) -> npt.NDArray[np.int64
     """The customers with at least one purchase dated before `before` (exclusive), in order.
 
     Raises:
-        VolumeError: see `transaction_files`.
+        VolumeError: see `transaction_partitions`.
     """
     wanted = pc.field("purchase_date") < pa.scalar(before)
     found = [
         _read(file, wanted, ["customer_id"])["customer_id"].unique()
-        for file in transaction_files(volume, before)
+        for file in transaction_partitions(volume, before).values()
     ]
     return np.sort(pa.chunked_array(found, pa.int64()).unique().to_numpy())
 

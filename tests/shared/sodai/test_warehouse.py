@@ -12,7 +12,7 @@ import pytest
 from sodai.datasets import LEDGER, TRANSACTIONS
 from sodai.errors import ContractError, VolumeError
 from sodai.volume import Volume
-from sodai.warehouse import customers_with_history, read_transactions, transaction_files
+from sodai.warehouse import customers_with_history, read_transactions, transaction_partitions
 
 FIRST, SECOND, THIRD = date(2024, 1, 1), date(2024, 1, 8), date(2024, 1, 15)
 AFTER = date(2024, 1, 22)
@@ -53,8 +53,8 @@ def write_ledger(volume: Volume, partitions: dict[date, str]) -> None:
     volume.path(LEDGER).write_text(json.dumps({"partitions": {"transactions": named}}))
 
 
-def names(files: list[Path]) -> list[str]:
-    return [file.name for file in files]
+def names(files: dict[date, Path]) -> list[str]:
+    return [file.name for file in files.values()]
 
 
 def bought(table: pa.Table) -> list[tuple[int, date]]:
@@ -62,12 +62,16 @@ def bought(table: pa.Table) -> list[tuple[int, date]]:
 
 
 def test_named_files_come_oldest_first_and_no_other_comes(volume: Volume) -> None:
-    assert names(transaction_files(volume, AFTER)) == ["first.parquet", "second.parquet", "third.parquet"]
+    assert names(transaction_partitions(volume, AFTER)) == [
+        "first.parquet",
+        "second.parquet",
+        "third.parquet",
+    ]
 
 
 def test_a_week_that_begins_on_the_cutoff_is_left_out_and_the_one_around_it_is_not(volume: Volume) -> None:
-    assert names(transaction_files(volume, SECOND)) == ["first.parquet"]
-    assert names(transaction_files(volume, date(2024, 1, 9))) == ["first.parquet", "second.parquet"]
+    assert names(transaction_partitions(volume, SECOND)) == ["first.parquet"]
+    assert names(transaction_partitions(volume, date(2024, 1, 9))) == ["first.parquet", "second.parquet"]
 
 
 def test_purchases_on_the_cutoff_are_not_read(volume: Volume) -> None:
@@ -97,12 +101,12 @@ def test_customers_with_history_bought_before_the_cutoff(volume: Volume) -> None
 
 def test_no_purchase_before_the_cutoff_is_one_line(volume: Volume) -> None:
     with pytest.raises(VolumeError, match=r"ledger\.json: no purchases before 2024-01-01, expected some"):
-        transaction_files(volume, FIRST)
+        transaction_partitions(volume, FIRST)
 
 
 def test_no_ledger_names_the_stage_that_writes_it(tmp_path: Path) -> None:
     with pytest.raises(VolumeError, match="ledger is missing; run extract_and_validate_data"):
-        transaction_files(Volume(tmp_path), AFTER)
+        transaction_partitions(Volume(tmp_path), AFTER)
 
 
 def test_of_some_customers_only_their_purchases_are_read(volume: Volume) -> None:
@@ -126,7 +130,7 @@ def test_a_week_that_ends_before_the_day_asked_for_is_not_opened(volume: Volume)
         read_transactions(volume, AFTER, since=date(2024, 1, 7))
 
 
-READERS = [transaction_files, read_transactions, customers_with_history]
+READERS = [transaction_partitions, read_transactions, customers_with_history]
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -180,4 +184,4 @@ def test_a_partition_of_other_columns_names_them(volume: Volume) -> None:
 
 def test_a_file_after_the_cutoff_may_be_damaged(volume: Volume) -> None:
     (volume.path(TRANSACTIONS) / "third.parquet").write_bytes(b"")
-    assert len(transaction_files(volume, THIRD)) == 2
+    assert len(transaction_partitions(volume, THIRD)) == 2

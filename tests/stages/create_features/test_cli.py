@@ -23,7 +23,7 @@ from sodai.datasets import (
     Dataset,
 )
 from sodai.volume import Volume
-from sodai.warehouse import read_transactions, transaction_files
+from sodai.warehouse import read_transactions, transaction_partitions
 
 N_CUSTOMERS, N_PRODUCTS, N_WEEKS = 12, 10, 12
 NEVER_BUYS, NEVER_SOLD = FIRST_CUSTOMER + N_CUSTOMERS - 1, FIRST_PRODUCT + N_PRODUCTS - 1
@@ -225,7 +225,7 @@ def test_a_period_that_was_not_extracted_is_one_line_that_names_the_stage_to_run
 
 
 def test_a_partition_that_is_gone_is_one_line(volume: Volume, as_of: date) -> None:
-    transaction_files(volume, as_of)[3].unlink()
+    [*transaction_partitions(volume, as_of).values()][3].unlink()
     assert "missing but named by the ledger; run extract_and_validate_data" in _refused(volume, as_of)
 
 
