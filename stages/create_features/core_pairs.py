@@ -14,7 +14,7 @@ def pair_features(history: History) -> Table:
     """The pair features of every pair bought so far that need nothing but its own purchases.
 
     Returns:
-        customer_id, product_id and the features of the group pair but those of `with_families`
+        customer_id, product_id and the features of the group pair but those of `with_wishes`
         and of `with_ratios`.
     """
     opens = _.opens_week

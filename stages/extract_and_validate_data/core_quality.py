@@ -57,7 +57,7 @@ def quality_record(
     examples: Sequence[Mapping[str, Any]],
     notes: Sequence[str],
 ) -> dict[str, Any]:
-    """What the quality report tells, a function of the raw files and `as_of` alone.
+    """What the quality report tells: the same for the same raw files and `as_of`, but for `loaded_for`.
 
     Args:
         as_of: first day to predict.
