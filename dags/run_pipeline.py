@@ -125,8 +125,16 @@ def _migration(home: Path, airflow: str) -> list[list[str]]:
 
 
 def _stage_server(environment: Mapping[str, str]) -> AbstractContextManager[str]:
-    """The stage server of this run, or the one that runs already; none for containers, or beside Linux."""
+    """The stage server of this run, or the one that runs already; none for containers, or beside Linux.
+
+    Raises:
+        ValueError: the environment is refused, or names an interpreter that is none.
+    """
     settings = settings_from(environment)
+    if settings.runner == PROCESS and shutil.which(settings.python) is None:
+        raise ValueError(
+            f"SODAI_PYTHON: found {settings.python}, expected the interpreter of stages; make env makes it"
+        )
     if settings.runner != PROCESS or settings.stage_server or sys.platform != "linux":
         return nullcontext(settings.stage_server)
     return stage_server(settings)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from run_pipeline import _migration, _show
+from run_pipeline import _migration, _show, _stage_server
 
 PERIOD = "period to predict: 2018-01-01, result: {'as_of': '2018-01-01'}"
 
@@ -66,3 +66,9 @@ def test_a_database_of_the_same_airflow_is_taken_as_it_is(tmp_path: Path) -> Non
     (tmp_path / "migrated").write_text("3.3.2")
 
     assert _migration(tmp_path, "3.3.2") == []
+
+
+def test_an_interpreter_that_is_none_is_told_before_airflow_starts(tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "python")
+    with pytest.raises(ValueError, match=f"SODAI_PYTHON: found {nowhere}, expected the interpreter"):
+        _stage_server({"SODAI_RUNNER": "process", "SODAI_PYTHON": nowhere})
