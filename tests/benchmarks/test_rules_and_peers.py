@@ -141,7 +141,7 @@ def test_every_peer_ranks_each_customer_once_and_never_sees_the_period(name: str
     ).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12))
 def test_the_best_of_a_list_are_those_of_a_stable_sort(seed: int, k: int) -> None:
     rng = np.random.default_rng(seed)

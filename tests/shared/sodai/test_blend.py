@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
@@ -83,7 +83,6 @@ def test_members_of_equal_weight_are_added_up(model: TrainedModel, X: pd.DataFra
     )
 
 
-@settings(deadline=None)
 @given(weights=some_weights)
 def test_weights_weigh(model: TrainedModel, X: pd.DataFrame, weights: dict[str, float]) -> None:
     scores = model.blend.member_scores(X)
@@ -91,7 +90,6 @@ def test_weights_weigh(model: TrainedModel, X: pd.DataFrame, weights: dict[str, 
     np.testing.assert_allclose(weighed(model.blend, weights).decision_function(X), expected, atol=1e-9)
 
 
-@settings(deadline=None)
 @given(weights=some_weights)
 def test_contributions_add_up_to_the_score(
     model: TrainedModel, X: pd.DataFrame, weights: dict[str, float]

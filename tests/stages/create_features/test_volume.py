@@ -217,7 +217,7 @@ later_volumes = st.lists(st.integers(0, 10**6), min_size=30, max_size=30)
 first_days = st.sampled_from([AS_OF - timedelta(days=age) for age in range(0, 80, 9)])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(later_volumes, first_days, st.sampled_from([5, 7, 10]))
 def test_days_on_or_after_the_first_day_change_no_forecast(
     volumes: list[int], first_day: date, horizon_days: int

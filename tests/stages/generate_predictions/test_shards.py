@@ -43,7 +43,7 @@ def parts_of(root: Path, as_of: date, n_shards: int) -> list[pa.Table]:
     return [Volume(root).read(shard_scores(name), as_of) for name in names]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     n_shards=st.integers(2, 7),
     kept=st.lists(st.integers(0, 9), min_size=N_CUSTOMERS, max_size=N_CUSTOMERS).filter(any),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, ndcg_score
 
@@ -182,7 +182,6 @@ rows_of_lists = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1)), min_si
 )
 
 
-@settings(deadline=None)
 @given(rows_of_lists, st.integers(0, 1000))
 def test_ndcg_is_that_of_scikit_learn(rows: list[tuple[int, int]], seed: int) -> None:
     table = pd.DataFrame(sorted(rows, key=lambda row: row[0]), columns=["group", "y"])
