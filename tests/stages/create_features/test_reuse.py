@@ -239,7 +239,7 @@ def _arriving(known: pd.DataFrame, kind: str, place: int, units: int) -> pd.Data
 
 @pytest.mark.slow
 @settings(
-    max_examples=8,
+    max_examples=5,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -13,7 +13,7 @@ from made_week import files_of, start_stage
 from sodai.datasets import RETRAIN, STUDIES, TRIALS
 from sodai.volume import Volume
 
-N_TRIALS = 24
+N_TRIALS = 14
 OPTIONS = ("--trials", str(N_TRIALS), "--search-rows", "1000")
 # Optuna's journal: a trial that has ended enters it whole, by operation 4 with state 1 (completed) or 2
 # (pruned).
