@@ -84,6 +84,11 @@ class DockerStageOperator(DockerOperator):
         except (APIError, DockerException, OSError) as error:
             raise StageLost(f"{self.stage}: Docker engine: {error}") from error
 
+    def on_kill(self) -> None:
+        """Stop what runs. Airflow asks for it after a timeout too, when it is gone already."""
+        with suppress(NotFound):
+            super().on_kill()
+
     def _reach(self) -> None:
         """Make sure that an engine answers; the hook's own error names neither stage nor engine."""
         try:
@@ -124,8 +129,6 @@ class DockerStageOperator(DockerOperator):
         finally:
             with suppress(NotFound):
                 self.cli.remove_container(identifier, force=True)
-            # Airflow calls on_kill after a timeout too, which would stop what is gone and fail instead of it.
-            self.container = None  # type: ignore[assignment]  # as the provider begins with
 
     def _follow(self, stream: Any) -> str:
         """Log stderr line by line, and give all of stdout."""

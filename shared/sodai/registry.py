@@ -118,20 +118,20 @@ class Registry:
         with self.explained(f"version {version} of {MODEL_NAME}"), TemporaryDirectory() as scratch:
             run_id = str(self.client.get_model_version(MODEL_NAME, version).run_id)
             stored = {
-                "model.skops": f"models:/{MODEL_NAME}/{version}",
-                "model.json": f"runs:/{run_id}/pipeline",
-                "reference.parquet": f"runs:/{run_id}/pipeline",
+                f"models:/{MODEL_NAME}/{version}": ["model.skops"],
+                f"runs:/{run_id}/pipeline": ["model.json", "reference.parquet"],
             }
-            for name, place in stored.items():
-                there = mlflow.artifacts.list_artifacts(artifact_uri=place) or []
-                if name not in {Path(file.path).name for file in there}:
-                    raise ModelError(
-                        f"MLflow at {self.uri}: version {version} of {MODEL_NAME} has no {name} any more; "
-                        "run the pipeline with force_retrain"
-                    )
-                address = f"{place}/{name}"
-                fetched = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=scratch)
-                shutil.copyfile(fetched, folder / name)
+            for place, names in stored.items():
+                listed = mlflow.artifacts.list_artifacts(artifact_uri=place) or []
+                for name in names:
+                    if name not in {Path(file.path).name for file in listed}:
+                        raise ModelError(
+                            f"MLflow at {self.uri}: version {version} of {MODEL_NAME} has no {name} "
+                            "any more; run the pipeline with force_retrain"
+                        )
+                    address = f"{place}/{name}"
+                    fetched = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=scratch)
+                    shutil.copyfile(fetched, folder / name)
 
     def promote(self, version: str) -> None:
         """Move the alias champion to `version`, and take challenger from it."""

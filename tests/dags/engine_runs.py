@@ -14,6 +14,7 @@ EXTRACT, FEATURES = "extract_and_validate_data", "create_features"
 # Neither root nor the user of the images.
 OWNER = 4321
 GIB = 2**30
+_BRIDGE = "docker_gwbridge"
 
 
 def docker(*arguments: str) -> str:
@@ -48,6 +49,16 @@ class Run:
         (found,) = self.left()
         return found
 
+    def container_of(self, found: str) -> str:
+        """The container that runs a service; a container itself."""
+        if self.runner != "swarm":
+            return found
+        whole = docker("service", "inspect", "--format", "{{.ID}}", found).strip()
+        (container,) = docker(
+            "ps", "--quiet", "--filter", f"label=com.docker.swarm.service.id={whole}"
+        ).split()
+        return container
+
     def left(self) -> list[str]:
         """The containers or services that there are, running or not."""
         listing = ["service", "ls"] if self.runner == "swarm" else ["ps", "--all"]
@@ -64,3 +75,24 @@ def run_on(airflow: Airflow, week: Week, runner: str) -> Iterator[Run]:
     yield started
     if left := started.left():
         docker(*(["service", "rm"] if runner == "swarm" else ["rm", "--force"]), *left)
+
+
+@contextmanager
+def swarm_of_this_engine() -> Iterator[None]:
+    """A swarm of this engine alone, unless it is in one already; the engine is as before afterwards."""
+    if docker("info", "--format", "{{.Swarm.LocalNodeState}}").strip() == "active":
+        yield
+        return
+    before = _networks()
+    docker("swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1:2377")
+    try:
+        yield
+    finally:
+        docker("swarm", "leave", "--force")
+        # Leaving takes the network of the services along, but not the bridge that joined them to this host.
+        if _BRIDGE in _networks() - before:
+            docker("network", "rm", _BRIDGE)
+
+
+def _networks() -> set[str]:
+    return set(docker("network", "ls", "--format", "{{.Name}}").split())

@@ -1,8 +1,7 @@
-"""Stages as containers of a task: results, limits, and every way in which a container may end."""
+"""What is a container's own of stages on an engine: its files, its limits, its memory, what was left."""
 
 import json
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,20 +53,6 @@ def test_a_container_gives_its_result_and_its_files_to_the_owner_of_the_folder(r
     assert run.left() == []
 
 
-def test_an_expected_failure_is_the_stages_own_line_and_leaves_no_container(run: Run) -> None:
-    (run.week.root / "raw/productos.parquet").unlink()
-    before = files_of(run.week.root)
-
-    outcome = run.execute(EXTRACT)
-
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
-    assert outcome["message"].startswith(f"{EXTRACT}: ")
-    assert "productos.parquet" in outcome["message"]
-    assert "\n" not in outcome["message"]
-    assert files_of(run.week.root) == before
-    assert run.left() == []
-
-
 def test_a_container_may_use_no_more_than_its_table_says(run: Run) -> None:
     container = run.begin_in_the_middle()
     inspected = json.loads(docker("inspect", container))[0]
@@ -97,47 +82,11 @@ def test_a_container_may_use_no_more_than_its_table_says(run: Run) -> None:
     }
 
 
-def test_a_container_killed_hard_is_tried_again_and_the_pipeline_goes_on(run: Run) -> None:
-    before = files_of(run.week.root / "weeks")
-    docker("kill", run.begin_in_the_middle())
-
-    assert run.airflow.answer() == {
-        "error": "StageLost",
-        "message": f"{FEATURES}: killed without a result; the log above has its last words",
-        "fails_at_once": False,
-    }
-    assert files_of(run.week.root / "weeks") == before
-    assert run.left() == []
-
-    assert run.execute(FEATURES, try_number=2)["result"]["status"] == "done"
-    assert list((run.week.root / ".attempts").iterdir()) == []
-    # There is no champion yet to compare these features with.
-    assert run.execute("detect_data_drift") == {"skipped": ["load_existing_model"]}
-
-
 def test_a_container_that_somebody_removes_is_lost(run: Run) -> None:
     docker("rm", "--force", run.begin_in_the_middle())
     outcome = run.airflow.answer()
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
     assert outcome["message"].startswith(f"{FEATURES}: ")
-
-
-def test_a_container_that_reaches_its_timeout_is_removed_and_fails_as_that(run: Run) -> None:
-    run.begin_in_the_middle()
-    run.airflow.process.send_signal(signal.SIGALRM)  # as the clock does
-    assert run.airflow.answer() == {"error": "AirflowTaskTimeout"}
-    assert run.left() == []
-
-
-def test_the_end_of_a_task_ends_and_removes_the_container(run: Run) -> None:
-    before = files_of(run.week.root / "weeks")
-    run.begin_in_the_middle()
-    run.airflow.process.terminate()
-
-    outcome = run.airflow.answer()
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
-    assert run.left() == []
-    assert files_of(run.week.root / "weeks") == before
 
 
 def test_a_stage_without_enough_memory_says_so_and_is_tried_again(run: Run) -> None:
