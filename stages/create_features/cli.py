@@ -27,13 +27,17 @@ from sodai.datasets import (
 from sodai.inputs import Inputs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
+    from pathlib import Path
 
     import pandas as pd
     from ibis.expr.types import Table
 
+    from create_features.core import Bounds
     from create_features.core_history import History
     from create_features.core_volume import Forecast
+    from create_features.parts import Known
     from sodai.datasets import Dataset
     from sodai.engines import Engine
     from sodai.periods import Period
@@ -81,10 +85,8 @@ def create_features(
     spark_remote: SparkRemote = None,
 ) -> dict[str, Any]:
     """Make candidate pairs and their 72 point-in-time features, for past periods and the one to come."""
-    from create_features import core, core_sample, core_volume
-    from create_features.core_history import history_before
-    from create_features.engine import hold
-    from create_features.parts import Known, Parts, key_of, made_of
+    from create_features import core, core_volume
+    from create_features.parts import Parts, key_of, made_of
     from create_features.periods import Builder
     from create_features.training import write_training
     from sodai.engines.choice import EngineChoice
@@ -101,26 +103,14 @@ def create_features(
         volume.attempt(FEATURES_STAGE, period.as_of) as attempt,
         choice.opened(attempt.scratch("engine"), volume.root) as tables,
     ):
-        transactions = tables.read(list(partitions.values()))
-        history = history_before(transactions, period.as_of).held("days", tables.lay_down)
-        customers, products = (
-            _known(tables, volume, dataset, period.as_of, history) for dataset in (CUSTOMERS, PRODUCTS)
-        )
+        history, customers, products = _sources(tables, volume, partitions, period.as_of)
         coming, *closed = forecasts = _forecasts(tables, history, period, training_periods, min_history_days)
         attempt.write(FORECASTS, core_volume.forecast_table(forecasts))
-
-        most = core_sample.most_candidates(history, customers, bounds)
-        [n_rows] = tables.rows(tables.compile(most))["n"].to_pylist()
-        halved = core_sample.halvings(n_rows * len(closed), training_rows)
-        learnt_from = hold(tables, "learnt_from", core_sample.sampled(customers, halved))
+        learnt_from, halved = _learnt_from(tables, history, customers, bounds, len(closed), training_rows)
         builder = Builder(tables, history, customers, products, period, bounds)
         shared = made_of(bounds, halved, tables.version)
-        known = Known(
-            period.as_of,
-            tables.rows(tables.compile(customers.order_by("customer_id"))),
-            tables.rows(tables.compile(products.order_by("product_id"))),
-        )
-        keys = {forecast: key_of(forecast, partitions, known, shared) for forecast in reversed(closed)}
+        known = _known(tables, customers, products, period.as_of)
+        keys = {each: key_of(each, partitions, known, shared) for each in reversed(closed)}
         n_training = write_training(attempt, parts, builder, keys, learnt_from)
         n_scoring = attempt.write_batches(SCORING, builder.scoring(coming, customers))
     parts.prune()
@@ -134,18 +124,28 @@ def create_features(
     }
 
 
-def _known(
-    engine: "Engine", volume: "Volume", dataset: "Dataset", as_of: "date", history: "History"
-) -> "Table":
-    """The customers or products of the week, with known_days."""
-    from create_features.core_history import known_since
+def _sources(
+    engine: "Engine", volume: "Volume", partitions: "Mapping[date, Path]", as_of: "date"
+) -> "tuple[History, Table, Table]":
+    """What all is computed from: purchases, and the customers and products of the week with known_days."""
+    from create_features.core_history import history_before, known_since
     from create_features.engine import hold
 
+    customers, products = (_checked(engine, volume, dataset, as_of) for dataset in (CUSTOMERS, PRODUCTS))
+    transactions = engine.read(list(partitions.values()))
+    history = history_before(transactions, as_of).held("days", engine.lay_down)
+    return (
+        history,
+        hold(engine, "known_customer_id", known_since(customers, "customer_id", history)),
+        hold(engine, "known_product_id", known_since(products, "product_id", history)),
+    )
+
+
+def _checked(engine: "Engine", volume: "Volume", dataset: "Dataset", as_of: "date") -> "Table":
+    """The customers or products of the week."""
     # Read for the check of its contract alone; the engine reads the file itself.
     volume.read(dataset, as_of)
-    (key,) = dataset.contract.key
-    rows = engine.read([volume.path(dataset, as_of)])
-    return hold(engine, f"known_{key}", known_since(rows, key, history))
+    return engine.read([volume.path(dataset, as_of)])
 
 
 def _forecasts(
@@ -168,6 +168,32 @@ def _forecasts(
         )
     by_steps = _frame(engine, core_volume.pairs_by_period(history, period))
     return core_volume.forecasts_of(by_day, by_steps, period, past)
+
+
+def _learnt_from(
+    engine: "Engine",
+    history: "History",
+    customers: "Table",
+    bounds: "Bounds",
+    n_periods: int,
+    training_rows: int,
+) -> "tuple[Table, int]":
+    """The customers that give about `training_rows` rows to learn from, and how often they were halved."""
+    from create_features import core_sample
+    from create_features.engine import hold
+
+    most = core_sample.most_candidates(history, customers, bounds)
+    [n_rows] = engine.rows(engine.compile(most))["n"].to_pylist()
+    halved = core_sample.halvings(n_rows * n_periods, training_rows)
+    return hold(engine, "learnt_from", core_sample.sampled(customers, halved)), halved
+
+
+def _known(engine: "Engine", customers: "Table", products: "Table", as_of: "date") -> "Known":
+    """The rows of customers and products, which stand in the key of every period."""
+    from create_features.parts import Known
+
+    ordered = (customers.order_by("customer_id"), products.order_by("product_id"))
+    return Known(as_of, *(engine.rows(engine.compile(rows)) for rows in ordered))
 
 
 def _frame(engine: "Engine", rows: "Table") -> "pd.DataFrame":

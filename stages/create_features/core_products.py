@@ -7,7 +7,9 @@ from ibis.expr.types import Table
 from create_features.core_history import History
 from sodai.periods import DAYS_PER_WEEK
 
-# The power comes from data.md's momentum score: between no reaction to the last week and all of it.
+# Between no reaction to the last week, 0, and all of it, 1. The momentum score is a pair's purchases, each
+# worth .9 of one a week later, times the product's momentum, plus 5 times its share of the last week: recall
+# at 10 of .861 on four of SodAI's weeks from 30 December 2024, where the purchases alone came to .825.
 MOMENTUM_POWER = 0.6
 
 
@@ -69,7 +71,7 @@ def product_features(sales: Table, products: Table) -> Table:
         product_package=_.package,
         product_size_litres=_["size"],
     )
-    features = _sales(sales).left_join(what, "product_id").drop("product_id_right")
+    features = _sales_figures(sales).left_join(what, "product_id").drop("product_id_right")
     in_last_week = sales.filter(_.week < 1).agg(market_1w=_.n_buyers.sum())
     return (
         features.cross_join(in_last_week)
@@ -140,7 +142,8 @@ def by_type(products: Table, types: Table, customers: Table) -> Table:
     return grid.mutate(**{name: grid[name].coalesce(0.0) for name in figures if "share" in name})
 
 
-def _sales(sales: Table) -> Table:
+def _sales_figures(sales: Table) -> Table:
+    """The features that sales to all types of customers make, one row a product sold so far."""
     by_week = sales.group_by("product_id", "week").agg(
         buyers=_.n_buyers.sum(),
         again=_.n_again.sum(),
