@@ -127,12 +127,15 @@ def create_features(
 def _sources(
     engine: "Engine", volume: "Volume", partitions: "Mapping[date, Path]", as_of: "date"
 ) -> "tuple[History, Table, Table]":
-    """What all is computed from: purchases, and the customers and products of the week with known_days."""
+    """What all is computed from: the purchases of the week's customers, they, and its products.
+
+    Who has left the table of customers is nowhere counted. Customers and products have known_days.
+    """
     from create_features.core_history import history_before, known_since
     from create_features.engine import hold
 
     customers, products = (_checked(engine, volume, dataset, as_of) for dataset in (CUSTOMERS, PRODUCTS))
-    transactions = engine.read(list(partitions.values()))
+    transactions = engine.read(list(partitions.values())).semi_join(customers, "customer_id")
     history = history_before(transactions, as_of).held("days", engine.lay_down)
     return (
         history,

@@ -191,6 +191,19 @@ def test_a_closed_period_has_the_customers_who_bought_before_it(volume: Volume) 
     assert never not in set(rows["customer_id"])
 
 
+def test_a_customer_who_left_the_table_counts_as_one_who_never_came(volume: Volume, tmp_path: Path) -> None:
+    assert _make(volume, AS_OF) == N_PERIODS - 1
+    with_all = _bytes(volume, AS_OF)
+    file = volume.root / "raw" / "clientes.parquet"
+    customers = pd.read_parquet(file)
+    customers[customers["customer_id"] != FIRST_CUSTOMER + 1].to_parquet(file, index=False)
+    assert _make(volume, AS_OF) == 0
+    left = _bytes(volume, AS_OF)
+    # There, its lines are not even loaded.
+    assert left == _from_nothing(volume, AS_OF, tmp_path / "fresh")
+    assert left["forecasts.parquet"] != with_all["forecasts.parquet"]
+
+
 def test_other_bounds_make_all_anew(volume: Volume) -> None:
     assert _make(volume, AS_OF, "--max-bought", "5") == 0
     assert _make(volume, AS_OF, "--max-bought", "5", "--n-popular", "5") == 0
