@@ -160,7 +160,7 @@ def _forecasts(
     from create_features import core, core_volume
     from sodai.errors import InputError
 
-    by_day = _frame(engine, core_volume.pairs_by_day(history))
+    by_day = core_volume.without_old_strays(_frame(engine, core_volume.pairs_by_day(history)), period)
     first = period.as_of - timedelta(days=int(by_day["age_days"].max())) if len(by_day) else None
     past = core.training_periods(period, first, wanted, min_history_days) if first else []
     if len(past) < MIN_PERIODS:

@@ -1,5 +1,6 @@
 """The expected number of purchased pairs of a period, from the calendar and the volume of past periods."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,8 +14,9 @@ from ibis.expr.types import Table
 
 from create_features.core_calendar import AFTER_REST, EVE, N_TRAITS, REST, is_ordinary, traits
 from create_features.core_history import History, opens
+from sodai.believable import believable_weeks
 from sodai.datasets import FORECASTS
-from sodai.periods import DAYS_PER_WEEK, Period
+from sodai.periods import DAYS_PER_WEEK, Period, week_of
 
 # All chosen on SodAI's weeks from 5 August to 9 December 2024, where they lie on a plateau: a decay of
 # .5 to .7, a bound of .15 to .2 and a penalty of 10 to 30 change the mean error of 6.5 % by .5 points.
@@ -55,6 +57,21 @@ class Forecast:
 def pairs_by_day(history: History) -> Table:
     """age_days and n_pairs, the distinct pairs bought on that day; days without any are left out."""
     return history.days.group_by("age_days").agg(n_pairs=_.count())
+
+
+def without_old_strays(by_day: pd.DataFrame, coming: Period) -> pd.DataFrame:
+    """The days since the history begins, without those before it that mistyped dates have made.
+
+    Args:
+        by_day: the columns of `pairs_by_day`, counted back from `coming`.
+        coming: the period to predict.
+    """
+    n_pairs: Counter[date] = Counter()
+    for age_days, n in zip(by_day["age_days"], by_day["n_pairs"], strict=True):
+        n_pairs[week_of(coming.as_of - timedelta(days=int(age_days)))] += int(n)
+    weeks = believable_weeks(sorted(n_pairs.items()))
+    oldest = (coming.as_of - weeks[0][0]).days if weeks else 0
+    return by_day[by_day["age_days"] <= oldest]
 
 
 def pairs_by_period(history: History, period: Period) -> Table:
@@ -150,7 +167,8 @@ def forecasts_of(
     """The forecast of a period and of closed ones before it, each made as on its own first day.
 
     Args:
-        by_day: the columns of `pairs_by_day`, counted back from `coming`.
+        by_day: the columns of `pairs_by_day`, counted back from `coming`; the oldest day is the first of
+            the history.
         by_steps: the columns of `pairs_by_period`, counted back from `coming`.
         coming: the period to predict.
         closed: of the same kind, each a whole number of steps before it.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from extract_and_validate_data.core_dates import believable_range, without_strays
+from sodai.believable import believable_weeks
 from sodai.errors import InputError, VolumeError
 
 FORMAT = 2
@@ -70,18 +70,13 @@ class Ledger:
         return {name: sum(fate[name] for fate in fates) for name in _FATES}
 
     def believable_weeks(self) -> list[str]:
-        """The weeks with purchases, in order, without those that stand apart.
-
-        So do weeks that lie years from the others, and strays, see `without_strays`.
-        """
+        """The weeks with purchases, in order, without those that stand apart."""
         counted = [
             (date.fromisoformat(week), record.figures["purchases"])
             for week, record in sorted(self.weeks.items())
             if record.figures["purchases"]
         ]
-        first, last = believable_range(counted)
-        within = [(week, n) for week, n in counted if first <= week <= last]
-        return [week.isoformat() for week, _ in without_strays(within)]
+        return [week.isoformat() for week, _ in believable_weeks(counted)]
 
     def day_after_newest(self) -> date:
         """The day after the newest purchase that can be believed.

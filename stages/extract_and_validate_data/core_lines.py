@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from extract_and_validate_data.core_dates import EARLIEST, LATEST
+from sodai.believable import EARLIEST, LATEST
 
 # Bit i of `faults` stands for the i-th reason. The last two end when the business names the
 # customer or the product; the others stay.

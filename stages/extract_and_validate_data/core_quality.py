@@ -132,7 +132,7 @@ def notes_on(ledger: Ledger, ignored: Sequence[str], same_content: Mapping[str, 
     if apart:
         notes.append(
             f"Weeks that stand apart from the others, as mistyped dates do: {', '.join(apart)}; "
-            "--as-of auto does not look at them."
+            "they decide neither --as-of auto nor where the history begins."
         )
     return notes
 

@@ -8,9 +8,9 @@ from typing import Any
 import ibis.expr.types as ir
 
 from extract_and_validate_data import core_lines
-from extract_and_validate_data.core_dates import believable_range
 from extract_and_validate_data.core_ledger import FileRecord, file_key
 from extract_and_validate_data.raw_files import RawFile
+from sodai.believable import believable_range
 from sodai.engines import Engine
 from sodai.errors import InputError
 

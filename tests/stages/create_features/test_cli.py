@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from made_data import FIRST_CUSTOMER, FIRST_PRODUCT, make_raw
+from made_data import FIRST_CUSTOMER, FIRST_PRODUCT, make_raw, write_transactions
 from made_week import Outcome, files_of, run_stage
 from sodai.datasets import (
     CUSTOMERS,
@@ -186,6 +186,28 @@ def test_fewer_than_three_closed_periods_are_one_line(volume: Volume, as_of: dat
         "them, expected at least 3; load older transactions, give a later --as-of or lower "
         "--min-history-days"
     )
+
+
+@pytest.mark.parametrize(
+    ("weeks_back", "n_lines"), [pytest.param(60, 1, id="a year"), pytest.param(52 * 19, 60, id="2005")]
+)
+def test_old_lines_of_mistyped_dates_change_neither_forecast_nor_what_is_asked_of_the_history(
+    volume: Volume, as_of: date, done: Done, weeks_back: int, n_lines: int
+) -> None:
+    lines = pd.read_parquet(volume.root / "raw" / "transacciones.parquet")
+    lines = lines.query("items > 0").drop_duplicates().tail(n_lines)
+    mistyped = lines.assign(
+        purchase_date=lines["purchase_date"] - pd.Timedelta(weeks=weeks_back),
+        order_id=lines["order_id"] + 10**6,
+    )
+    write_transactions(volume.root / "raw" / "transacciones_mistyped.parquet", mistyped)
+    assert run_stage(EXTRACT, volume.root, str(as_of)).code == 0
+    assert len(read_transactions(volume, as_of - timedelta(weeks=50))) == n_lines
+
+    line = _refused(volume, as_of, "--min-history-days", str(MIN_HISTORY_DAYS + 1))
+    assert "found 2 closed periods" in line
+    assert _run(volume, as_of, "--min-history-days", str(MIN_HISTORY_DAYS)).code == 0
+    pd.testing.assert_frame_equal(volume.read(FORECASTS, as_of).to_pandas(), done.forecasts)
 
 
 def test_a_cutoff_within_the_first_week_is_one_line(volume: Volume, as_of: date) -> None:

@@ -21,6 +21,7 @@ from create_features.core_volume import (
     forecasts_of,
     pairs_by_day,
     pairs_by_period,
+    without_old_strays,
 )
 from sodai.datasets import FORECASTS
 from sodai.periods import Period
@@ -280,6 +281,31 @@ def test_a_week_without_sales_is_known_as_a_week_of_none() -> None:
     assert list(by_steps["steps"]) == [2, 3]
     _, newest = forecasts_of(by_day, by_steps, coming, [coming.back(1)])
     assert newest.realised_pairs == 0
+
+
+@pytest.mark.parametrize(
+    "strays",
+    [
+        pytest.param({AS_OF - timedelta(days=400): 3}, id="a few a year before"),
+        pytest.param({date(2005, 3, 7) + timedelta(days=day): 20 for day in range(7)}, id="a week of 2005"),
+    ],
+)
+def test_old_days_of_mistyped_dates_change_no_forecast(strays: dict[date, int]) -> None:
+    first, coming = date(2024, 6, 3), Period(AS_OF, 7)
+    usual = {first + timedelta(days=day): 20 + day % 7 for day in range((AS_OF - first).days)}
+    closed = [coming.back(1)]
+    by_day, by_steps = _tables(first, usual, coming)
+    with_strays, more_steps = _tables(min(strays), {**strays, **usual}, coming)
+
+    pd.testing.assert_frame_equal(without_old_strays(by_day, coming), by_day)
+    kept = without_old_strays(with_strays, coming)
+    assert list(kept["age_days"]) == list(by_day["age_days"])
+    assert forecasts_of(kept, more_steps, coming, closed) == forecasts_of(by_day, by_steps, coming, closed)
+
+
+def test_without_a_day_none_is_a_stray() -> None:
+    none = pd.DataFrame({"age_days": [], "n_pairs": []})
+    assert without_old_strays(none, Period(AS_OF, 7)).empty
 
 
 def test_the_table_has_a_row_a_cutoff_the_oldest_first() -> None:

@@ -84,6 +84,18 @@ class TestTime:
         assert note.startswith("Weeks that stand apart from the others, as mistyped dates do: 2025-03-03;")
         assert loaded(volume, "2025-03-06")["lines_as_of_or_later"] == 0
 
+    def test_a_line_mistyped_by_a_year_into_the_past_is_named_and_no_first_day(self, tmp_path: Path) -> None:
+        days = ("2024-02-20", "2024-02-27", "2024-03-05")
+        usual = lines(*((0, 0, order, days[order % 3], 2) for order in range(36)))
+        volume = raw_volume(tmp_path, pd.concat([usual, lines((1, 1, 90, "2023-03-07", 2))]))
+        assert loaded(volume)["as_of"] == AS_OF
+        (note,) = quality(volume, AS_OF)["notes"]
+        assert note == (
+            "Weeks that stand apart from the others, as mistyped dates do: 2023-03-06; they decide neither "
+            "--as-of auto nor where the history begins."
+        )
+        assert volume.read_json(LEDGER)["first_date"] == "2024-02-20"
+
     def test_a_day_that_is_none_is_refused(self, volume: Volume) -> None:
         assert_refused(volume, "--as-of: found '2024-02-30', expected a date", as_of="2024-02-30")
 

@@ -1,4 +1,4 @@
-"""Which of the dates in a file can be believed, and which of the newest weeks."""
+"""Which dates of a file and which weeks of purchases can be believed, for every stage the same."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ LATEST = date(2099, 12, 31)
 # No business pauses this long and goes on; a year mistyped by three or more lands beyond it.
 LONGEST_GAP = timedelta(days=2 * 365)
 
-# After a pause a business is back with more than this part of a usual week; less is a date mistyped by
+# Before and after a pause a business sells more than this part of a usual week; less is a date mistyped by
 # months or a year, which the gap above lets pass.
 LONGEST_PAUSE = timedelta(weeks=8)
 LEAST_PART = 0.1
@@ -40,23 +40,38 @@ def believable_range(n_rows: Sequence[tuple[date, int]]) -> tuple[date, date]:
     return days[first], days[last]
 
 
-def without_strays(n_purchases: Sequence[tuple[date, int]]) -> Sequence[tuple[date, int]]:
-    """The weeks without the newest ones that a mistyped year or month has made.
+def believable_weeks(n_purchases: Sequence[tuple[date, int]]) -> Sequence[tuple[date, int]]:
+    """The weeks without those that stand apart: years from the others, or strays, see `without_strays`.
 
-    Those lie more than eight weeks after the week before, and together they hold less than a tenth of
-    the median week before.
+    Args:
+        n_purchases: weeks in order, each with its number of purchases, which is not 0.
+    """
+    first, last = believable_range(n_purchases)
+    return without_strays([(week, n) for week, n in n_purchases if first <= week <= last])
+
+
+def without_strays(n_purchases: Sequence[tuple[date, int]]) -> Sequence[tuple[date, int]]:
+    """The weeks without the oldest and the newest ones that a mistyped year or month has made.
+
+    More than eight weeks lie between those of one end and the others, and together they hold less than a
+    tenth of the median week of the others.
 
     Args:
         n_purchases: weeks in order, each with its number of purchases.
     """
-    kept = n_purchases
-    for place in range(len(n_purchases) - 1, 0, -1):
-        before, after = kept[:place], kept[place:]
-        if after[0][0] - before[-1][0] <= LONGEST_PAUSE:
-            continue
-        if sum(n for _, n in after) < LEAST_PART * median(n for _, n in before):
-            kept = before
-    return kept
+    weeks, first, last = n_purchases, 0, len(n_purchases)
+    gaps = [place for place in range(1, last) if weeks[place][0] - weeks[place - 1][0] > LONGEST_PAUSE]
+    for place in reversed(gaps):
+        if _is_little(weeks[place:last], weeks[:place]):
+            last = place
+    for place in gaps:
+        if place < last and _is_little(weeks[first:place], weeks[place:last]):
+            first = place
+    return weeks[first:last]
+
+
+def _is_little(apart: Sequence[tuple[date, int]], others: Sequence[tuple[date, int]]) -> bool:
+    return sum(n for _, n in apart) < LEAST_PART * median(n for _, n in others)
 
 
 def _median_position(counts: Sequence[int]) -> int:
