@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -47,10 +47,10 @@ def write_partitions(
     return written
 
 
-def remove_unnamed(folder: Path, named: Mapping[str, str]) -> int:
-    """Remove the files below `folder` that the ledger does not name; how many they were."""
-    in_force = {folder / name for name in named.values()}
-    stale = [path for path in folder.glob("*/*") if path not in in_force]
+def remove_unnamed(folder: Path, named: Iterable[str]) -> int:
+    """Remove the files below `folder` that are not named, relative to it; how many they were."""
+    kept = {folder / name for name in named}
+    stale = [path for path in folder.glob("*/*") if path not in kept]
     for path in stale:
         path.unlink()
     for partition in folder.glob("*/"):

@@ -1,9 +1,9 @@
-"""The warehouse on the volume: one load at a time, and no file that the ledger does not name."""
+"""The warehouse on the volume: one load at a time, and no file that only ledgers of long ago named."""
 
 import fcntl
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -25,7 +25,8 @@ def sole_use(volume: Volume) -> Iterator[Path]:
 
     Yields:
         a scratch folder on the volume. It goes at the end of the block, however that comes, and so
-        do partition files that the ledger does not name.
+        do partition files that neither the ledger names then nor the one of the beginning did: whoever
+        reads meanwhile goes by that one.
 
     Raises:
         VolumeError: the volume is read-only or full.
@@ -36,13 +37,14 @@ def sole_use(volume: Volume) -> Iterator[Path]:
         warehouse.mkdir(parents=True, exist_ok=True)
         with (warehouse / ".lock").open("w") as lock:
             _wait_for(lock)
+            before = _in_force(volume)
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(parents=True)
             try:
                 yield scratch
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-                _tidy(volume)
+                _tidy(volume, before)
 
 
 def read_ledger(volume: Volume) -> Ledger:
@@ -54,6 +56,14 @@ def read_ledger(volume: Volume) -> Ledger:
     if not volume.exists(LEDGER):
         return Ledger()
     return ledger_of(volume.read_json(LEDGER), str(volume.path(LEDGER)))
+
+
+def readable_ledger(volume: Volume) -> Ledger | None:
+    """The ledger of the volume; None where it is unreadable or of another format."""
+    try:
+        return read_ledger(volume)
+    except (VolumeError, OSError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def check_partitions(volume: Volume, ledger: Ledger) -> None:
@@ -83,12 +93,18 @@ def _wait_for(lock: IO[str]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def _tidy(volume: Volume) -> None:
-    try:
-        in_force = read_ledger(volume).partitions
-    except VolumeError:  # the load has ended with it: nobody can tell which files are in force
+def _in_force(volume: Volume) -> Mapping[str, Mapping[str, str]] | None:
+    """The partition files that the ledger names; None where nobody can tell."""
+    ledger = readable_ledger(volume)
+    return ledger.partitions if ledger else None
+
+
+def _tidy(volume: Volume, before: Mapping[str, Mapping[str, str]] | None) -> None:
+    in_force = _in_force(volume)
+    if in_force is None:
         return
     for kind, dataset in FOLDERS.items():
-        n_removed = remove_unnamed(volume.path(dataset), in_force[kind])
+        named = [*in_force[kind].values(), *(before or in_force)[kind].values()]
+        n_removed = remove_unnamed(volume.path(dataset), named)
         if n_removed:
             log.info("removed %d files of %s that are no longer in force", n_removed, kind)

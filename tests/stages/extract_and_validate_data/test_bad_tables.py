@@ -20,8 +20,10 @@ from made_data import (
 )
 from sodai.datasets import CUSTOMERS, LEDGER, PRODUCTS
 from sodai.volume import Volume
+from sodai.warehouse import transaction_partitions
 
 from .volumes import (
+    FAR,
     HISTORY,
     add_drop,
     assert_refused,
@@ -172,3 +174,15 @@ class TestWarehouse:
         (note,) = quality(volume, result["as_of"])["notes"]
         assert note.startswith("transacciones.parquet was loaded with 2 contents")
         assert loaded(volume, result["as_of"], "--reload")["kept"] == 4
+
+    def test_partitions_that_a_load_replaces_stay_for_who_reads_meanwhile(self, volume: Volume) -> None:
+        before, bought = named_lines(volume), purchases(volume)
+        read = [*transaction_partitions(volume, FAR).values()]
+        add_drop(volume, "transacciones_2.parquet", DROP)
+        loaded(volume)
+        (replaced,) = set(before) - set(named_lines(volume))
+        assert replaced.exists()
+        assert sum(pq.read_metadata(file).num_rows for file in read) == len(bought)
+        # The next load's readers go by a ledger that does not name it.
+        loaded(volume, AS_OF)
+        assert [file.exists() for file in before] == [file != replaced for file in before]
