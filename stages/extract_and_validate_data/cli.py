@@ -1,5 +1,6 @@
 """The command of extract_and_validate_data: raw files in, warehouse and quality report out."""
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from extract_and_validate_data.core_ledger import Ledger
     from extract_and_validate_data.core_tables import TableReport
     from sodai.volume import Volume
+
+log = logging.getLogger("sodai")
 
 _N_EXAMPLES = 20
 
@@ -73,13 +76,15 @@ def extract_and_validate_data(
     from extract_and_validate_data.core_quality import (
         check_history,
         notes_on,
+        notes_on_gone,
+        notes_on_silence,
         quality_record,
         result_line,
         weeks_before,
     )
     from extract_and_validate_data.loading import Loader
     from extract_and_validate_data.raw_files import find_sources, open_all
-    from extract_and_validate_data.store import read_ledger, sole_use
+    from extract_and_validate_data.store import read_ledger, readable_ledger, sole_use
     from sodai.engines.choice import EngineChoice
     from sodai.periods import parse_date
     from sodai.resources import default_memory_limit_mib
@@ -90,7 +95,8 @@ def extract_and_validate_data(
     sources = find_sources(volume.path(RAW))
     choice = EngineChoice(engine, spark_remote, memory_limit or default_memory_limit_mib())
     with sole_use(volume) as scratch, choice.opened(scratch, volume.root) as opened:
-        before = Ledger() if reload else read_ledger(volume)
+        found = readable_ledger(volume) if reload else read_ledger(volume)
+        before = Ledger() if reload or found is None else found
         tables, new = open_all(sources, before.files)
         keys = (tables[name].keys for name in ("customers", "products"))
         loader = Loader(opened, volume, scratch, *keys)
@@ -99,10 +105,16 @@ def extract_and_validate_data(
         ledger = loaded.stamped(new, day)
         weeks = weeks_before(ledger, day, loader.cut_week(ledger, day))
         check_history(weeks, day)
-        notes = notes_on(ledger, sources.ignored, sources.same_content)
+        notes = [
+            *notes_on(ledger, sources.ignored, sources.same_content),
+            *notes_on_gone(found, sources.names, sources.transactions.keys(), reload),
+            *notes_on_silence(ledger, weeks, day),
+        ]
         examples = loader.quarantine_examples(ledger, _N_EXAMPLES)
         quality = quality_record(day, ledger, weeks, tables, examples, notes)
         _publish(volume, day, ledger, tables, quality)
+    for note in notes:
+        log.warning(note)
     return result_line(quality, new)
 
 

@@ -1,7 +1,7 @@
 """The quality record: what came in, what became of it, what was put right, as of one period."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from extract_and_validate_data.core_ledger import Ledger
@@ -9,6 +9,7 @@ from extract_and_validate_data.core_tables import TableReport
 from sodai.errors import InputError
 
 _FIGURES = ("lines", "purchases", "cancelled", "reduced", "returned")
+_LONGEST_SILENCE = timedelta(days=7)
 
 
 def weeks_before(
@@ -57,7 +58,7 @@ def quality_record(
     examples: Sequence[Mapping[str, Any]],
     notes: Sequence[str],
 ) -> dict[str, Any]:
-    """What the quality report tells: the same for the same raw files and `as_of`, but for `loaded_for`.
+    """What the quality report tells: the same for the same raw files and `as_of`, but for what ran before.
 
     Args:
         as_of: first day to predict.
@@ -137,6 +138,52 @@ def notes_on(ledger: Ledger, ignored: Sequence[str], same_content: Mapping[str, 
     return notes
 
 
+def notes_on_gone(
+    before: Ledger | None, names: Collection[str], contents: Collection[str], reload: bool
+) -> list[str]:
+    """What a person should know of files that were loaded and lie no longer in raw/.
+
+    Args:
+        before: the warehouse before this load; None if nobody can tell.
+        names: of the transaction files in raw/; another content under a name that is there is meant.
+        contents: their hashes; a file that lies there under another name is not gone.
+        reload: whether the warehouse was built anew, without them.
+    """
+    if before is None:
+        return ["The ledger could not be read: which files' rows --reload left out is not known."]
+    n_rows: dict[str, int] = {}
+    for sha256, file in before.files.items():
+        if file.name not in names and sha256 not in contents:
+            n_rows[file.name] = n_rows.get(file.name, 0) + file.rows
+    told = ", ".join(f"{name} ({n:,} rows)" for name, n in sorted(n_rows.items()))
+    if not told:
+        return []
+    if reload:
+        return [f"--reload took out of the warehouse what lies no longer in raw/: {told}."]
+    return [f"No longer in raw/, but in the warehouse until --reload: {told}."]
+
+
+def notes_on_silence(ledger: Ledger, weeks: Sequence[Mapping[str, Any]], as_of: date) -> list[str]:
+    """What a person should know where the days before `as_of` hold no purchase.
+
+    Args:
+        ledger: the whole warehouse.
+        weeks: what `weeks_before` returns.
+        as_of: exclusive.
+    """
+    believed = set(ledger.believable_weeks())
+    days = [week["last_date"] for week in weeks if week["week"] in believed and week["last_date"]]
+    if not days:
+        return []
+    newest = date.fromisoformat(days[-1])
+    if as_of - newest <= _LONGEST_SILENCE:
+        return []
+    return [
+        f"The newest purchase before {as_of} is of {newest}: the seven days before the period are empty. "
+        f"Add the missing drop, or give --as-of {newest + timedelta(days=1)}."
+    ]
+
+
 def result_line(quality: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of the stage's result.
 
@@ -153,4 +200,5 @@ def result_line(quality: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str,
         "lines_as_of_or_later": quality["as_of_or_later"]["lines"],
         "customers": quality["tables"]["customers"]["rows"],
         "products": quality["tables"]["products"]["rows"],
+        "notes": quality["notes"],
     }

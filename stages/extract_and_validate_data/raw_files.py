@@ -38,6 +38,11 @@ class Sources:
     same_content: Mapping[str, str]
     ignored: tuple[str, ...]
 
+    @property
+    def names(self) -> set[str]:
+        """Names of all transaction files."""
+        return {path.name for path in self.transactions.values()} | self.same_content.keys()
+
 
 @dataclass(frozen=True)
 class RawFile:

@@ -18,7 +18,7 @@ from made_data import (
     made_products,
     write_transactions,
 )
-from sodai.datasets import CUSTOMERS, LEDGER, PRODUCTS
+from sodai.datasets import CUSTOMERS, LEDGER, PRODUCTS, QUALITY_PAGE
 from sodai.volume import Volume
 from sodai.warehouse import transaction_partitions
 
@@ -27,6 +27,7 @@ from .volumes import (
     HISTORY,
     add_drop,
     assert_refused,
+    extract,
     lines,
     loaded,
     named_lines,
@@ -97,6 +98,31 @@ class TestTime:
             "--as-of auto nor where the history begins."
         )
         assert volume.read_json(LEDGER)["first_date"] == "2024-02-20"
+
+    @pytest.mark.parametrize("as_of", ["2024-03-06", "2024-03-12"])
+    def test_a_week_before_as_of_with_a_purchase_is_nothing_to_tell(self, volume: Volume, as_of: str) -> None:
+        assert loaded(volume, as_of)["notes"] == []
+
+    def test_a_week_before_as_of_without_a_purchase_is_told_everywhere(self, volume: Volume) -> None:
+        outcome = extract(volume, "2024-03-13")
+        note = (
+            "The newest purchase before 2024-03-13 is of 2024-03-05: the seven days before the period are "
+            "empty. Add the missing drop, or give --as-of 2024-03-06."
+        )
+        assert (outcome.code, outcome.result["notes"]) == (0, [note])
+        assert f"WARNING {note}" in outcome.log
+        assert quality(volume, "2024-03-13")["notes"] == [note]
+        assert note in volume.path(QUALITY_PAGE, date(2024, 3, 13)).read_text()
+
+    def test_a_later_purchase_and_a_stray_do_not_fill_the_week_before_as_of(self, tmp_path: Path) -> None:
+        days = ("2024-02-20", "2024-02-27", "2024-03-20")
+        usual = lines(*((0, 0, order, days[order % 3], 2) for order in range(36)))
+        stray = lines((1, 1, 90, "2024-12-30", 2))
+        volume = raw_volume(tmp_path, pd.concat([usual, stray]))
+        (note,) = [note for note in loaded(volume, "2024-03-13")["notes"] if "newest" in note]
+        assert note.startswith("The newest purchase before 2024-03-13 is of 2024-02-27: ")
+        (note,) = [note for note in loaded(volume, "2025-01-01")["notes"] if "newest" in note]
+        assert note.startswith("The newest purchase before 2025-01-01 is of 2024-03-20: ")
 
     def test_a_day_that_is_none_is_refused(self, volume: Volume) -> None:
         assert_refused(volume, "--as-of: found '2024-02-30', expected a date", as_of="2024-02-30")
@@ -174,6 +200,37 @@ class TestWarehouse:
         (note,) = quality(volume, result["as_of"])["notes"]
         assert note.startswith("transacciones.parquet was loaded with 2 contents")
         assert loaded(volume, result["as_of"], "--reload")["kept"] == 4
+
+    def test_rows_of_a_file_that_is_gone_stay_until_reload_and_both_are_told(self, volume: Volume) -> None:
+        drop = add_drop(volume, "transacciones_2.parquet", DROP)
+        loaded(volume)
+        drop.unlink()
+        result = loaded(volume, "2024-03-08")
+        assert result["notes"] == [
+            "No longer in raw/, but in the warehouse until --reload: transacciones_2.parquet (2 rows)."
+        ]
+        assert result["kept"] == 6
+
+        outcome = extract(volume, "2024-03-08", "--reload")
+        told = f"--reload took out of the warehouse what lies no longer in raw/: {drop.name} (2 rows)."
+        assert (outcome.result["notes"], outcome.result["kept"]) == ([told], 4)
+        assert f"WARNING {told}" in outcome.log
+        assert loaded(volume, "2024-03-08")["notes"] == []
+
+    def test_a_file_of_another_name_or_with_another_content_is_not_gone(self, volume: Volume) -> None:
+        raw = volume.root / "raw"
+        drop = add_drop(volume, "transacciones_2.parquet", DROP)
+        loaded(volume)
+        drop.rename(raw / "transacciones_3.parquet")
+        assert loaded(volume, "2024-03-08")["notes"] == []
+        write_transactions(raw / "transacciones.parquet", HISTORY.head(3))
+        assert loaded(volume, "2024-03-08", "--reload")["notes"] == []
+
+    def test_reload_says_where_nobody_can_tell_what_it_leaves_out(self, volume: Volume) -> None:
+        volume.path(LEDGER).write_text("{")
+        (note,) = loaded(volume, AS_OF, "--reload")["notes"]
+        assert note.startswith("The ledger could not be read: ")
+        assert loaded(volume, AS_OF, "--reload")["notes"] == []
 
     def test_partitions_that_a_load_replaces_stay_for_who_reads_meanwhile(self, volume: Volume) -> None:
         before, bought = named_lines(volume), purchases(volume)
