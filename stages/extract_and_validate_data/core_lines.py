@@ -32,6 +32,9 @@ TOLERANCE = 1e-3
 # YYYY-MM-DD, which may go on with a time of the day.
 _DATE_TEXT = r"^\s*(\d{4}-\d{1,2}-\d{1,2})([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?)?\s*$"
 
+# Beyond these some whole numbers have no form of their own, so that one may stand for its neighbour.
+_LARGEST_EXACT = {dt.Float32: 2**24 - 1, dt.Float64: 2**53 - 1}
+
 # The numbers that are told without an exponent, 0 beside them.
 _SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-9, 1e16
 
@@ -171,11 +174,15 @@ def reason_text(faults: int) -> str:
 
 
 def _whole(values: ir.Column) -> ir.Column:
-    whole = values.try_cast("int64")
-    if isinstance(values.type(), dt.Floating | dt.Decimal):
-        # A cast rounds; only what comes back unchanged was whole.
-        return ibis.ifelse(whole.cast("float64") == values.cast("float64"), whole, ibis.null("int64"))
-    return whole
+    whole, kind = values.try_cast("int64"), values.type()
+    if not isinstance(kind, dt.Floating | dt.Decimal):
+        return whole
+    # A cast rounds; only what comes back unchanged was whole.
+    is_whole = whole.cast("float64") == values.cast("float64")
+    if isinstance(kind, dt.Floating):
+        largest = _LARGEST_EXACT[type(kind)]
+        is_whole = is_whole & whole.between(-largest, largest)
+    return ibis.ifelse(is_whole, whole, ibis.null("int64"))
 
 
 def _day(values: ir.Column) -> ir.Column:

@@ -212,6 +212,18 @@ class TestRows:
         loaded(volume)
         assert quarantined(volume) == [("transacciones_2.parquet", 1, "no usable customer_id")]
 
+    @pytest.mark.parametrize(("kind", "first_inexact"), [("float32", 2**24), ("float64", 2**53)])
+    @pytest.mark.parametrize("sign", [1, -1])
+    def test_a_fraction_that_stands_for_several_whole_numbers_is_no_key(
+        self, volume: Volume, kind: str, first_inexact: int, sign: int
+    ) -> None:
+        drop = pd.concat([DROP, DROP.head(1)])
+        drop["order_id"] = np.array([sign * first_inexact, sign * (first_inexact - 1), 22], kind)
+        add_drop(volume, "transacciones_2.parquet", drop)
+        loaded(volume)
+        assert quarantined(volume) == [("transacciones_2.parquet", 0, "no usable order_id")]
+        assert {sign * (first_inexact - 1), 22} < {order for _, _, order, _, _ in purchases(volume)}
+
     @pytest.mark.parametrize(
         ("day", "reason"),
         [
