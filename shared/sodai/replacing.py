@@ -1,5 +1,6 @@
 """Files that appear whole or not at all: written under a private name, then renamed."""
 
+import glob
 import os
 import uuid
 from collections.abc import Iterator
@@ -10,6 +11,11 @@ from pathlib import Path
 def private_beside(file: Path) -> Path:
     """A hidden path beside `file` that nobody else gets, on any host: in containers all process ids are 1."""
     return file.with_name(f".{uuid.uuid4().hex}-{file.name}")
+
+
+def left_beside(file: Path) -> list[Path]:
+    """What lies under private names of `file`, left by processes that were killed or still in use."""
+    return sorted(file.parent.glob(f".{'[0-9a-f]' * 32}-{glob.escape(file.name)}"))
 
 
 @contextmanager

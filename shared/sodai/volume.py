@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from sodai.datasets import Dataset
 from sodai.errors import VolumeError
+from sodai.replacing import left_beside, private_beside
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -144,7 +145,10 @@ class Attempt:
         """
         path = self._private / dataset.relative_path(self._as_of) / part
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._units[dataset.relative_unit(self._as_of)] = None
+        unit = dataset.relative_unit(self._as_of)
+        if unit not in self._units:
+            _put_back(self.volume.root / unit)
+            self._units[unit] = None
         return path
 
     def write(self, dataset: Dataset, table: pa.Table) -> None:
@@ -267,10 +271,26 @@ def _exchange(source: Path, target: Path) -> None:
             return
         if ctypes.get_errno() not in (errno.EINVAL, errno.ENOSYS):
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(target))
-    # File systems without exchange (NFS, some overlays): two renames, with a moment in between.
-    replaced = source.with_name(source.name + ".replaced")
+    # File systems without exchange (NFS, some overlays): two renames, with a moment in between. Who is killed
+    # there leaves the old folder beside the target, where the next try finds it.
+    replaced = private_beside(target)
     os.rename(target, replaced)
-    os.rename(source, target)
+    try:
+        os.rename(source, target)
+    except OSError:
+        with suppress(OSError):
+            os.rename(replaced, target)
+        raise
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _put_back(target: Path) -> None:
+    """Bring back the folder that a killed process had put aside, or remove it if the new one came."""
+    for replaced in left_beside(target):
+        if target.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+        elif replaced.is_dir():
+            os.rename(replaced, target)
 
 
 def _sync(path: Path) -> None:

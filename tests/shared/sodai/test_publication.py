@@ -1,13 +1,18 @@
 """Publication on the volume: readers, kills and full disks find one whole version."""
 
+import errno
 import json
+import os
+import signal
+from pathlib import Path
 
 import pytest
 
 from made_week import files_of
+from sodai.errors import ContractError
 from sodai.volume import Volume
 
-from .made_stage import AS_OF, FOLDER, NOTES, ORDERS, PAGE, leftovers, publish, start
+from .made_stage import AS_OF, FOLDER, NOTES, ORDERS, PAGE, leftovers, orders, publish, start
 
 
 def test_the_folder_of_a_stage_is_published_after_its_pages(volume: Volume) -> None:
@@ -69,10 +74,79 @@ def publish_two_files(volume: Volume, version: int) -> None:
 def test_a_system_that_cannot_exchange_folders_publishes_too(
     volume: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sodai.volume.ctypes.CDLL", lambda *_, **__: object())
+    cannot_exchange(monkeypatch)
     publish(volume, 2)
     assert volume.read(ORDERS, AS_OF)["n_units"].to_pylist() == [2.0]
     assert volume.read_json(NOTES, AS_OF) == {"version": 2}
+    assert leftovers(volume) == []
+    assert [path.name for path in (volume.root / FOLDER).parent.iterdir()] == ["made"]
+
+
+def cannot_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sodai.volume.ctypes.CDLL", lambda *_, **__: object())
+
+
+def test_where_folders_cannot_be_exchanged_a_rename_that_fails_leaves_the_old_version(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cannot_exchange(monkeypatch)
+    before, rename = files_of(volume.root), os.rename
+
+    def without_the_new(source: Path, target: Path) -> None:
+        if ".attempts" in Path(source).parts:
+            raise OSError(errno.EIO, "Input/output error")
+        rename(source, target)
+
+    with monkeypatch.context() as failing:
+        failing.setattr("sodai.volume.os.rename", without_the_new)
+        with (
+            pytest.raises(OSError, match="Input/output error"),
+            volume.attempt("made", AS_OF) as attempt,
+        ):
+            attempt.write_json(NOTES, {"version": 2})
+    assert files_of(volume.root) == before
+    assert leftovers(volume) == []
+
+
+@pytest.mark.parametrize(("n_renames", "left"), [(1, 1), (2, 2)], ids=["between the renames", "after both"])
+def test_where_folders_cannot_be_exchanged_the_next_try_after_a_kill_finds_one_whole_version(
+    volume: Volume, n_renames: int, left: int
+) -> None:
+    before = files_of(volume.root)
+    process = start(
+        f"""
+import signal
+import sodai.volume
+sodai.volume.ctypes.CDLL = lambda *_, **__: object()
+rename, done = os.rename, []
+
+def killed(source, target):
+    rename(source, target)
+    done.append(target)
+    if len(done) == {n_renames}:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.rename = killed
+with volume.attempt("made", AS_OF) as attempt:
+    attempt.write(ORDERS, orders(2.0))
+    attempt.write_json(NOTES, {{"version": 2}})
+""",
+        volume.root,
+    )
+    assert process.wait() == -signal.SIGKILL
+    process.communicate()
+    (aside,) = (volume.root / FOLDER).parent.glob(".*")
+    assert volume.exists(NOTES, AS_OF) == (left == 2)
+
+    with (
+        pytest.raises(ContractError, match=r"n_units has the value -1\.0"),
+        volume.attempt("made", AS_OF) as attempt,
+    ):
+        attempt.write_batches(ORDERS, orders(-1.0).to_batches())
+    assert volume.read_json(NOTES, AS_OF) == {"version": left}
+    assert not aside.exists()
+    if left == 1:
+        assert files_of(volume.root) == before
     assert leftovers(volume) == []
 
 

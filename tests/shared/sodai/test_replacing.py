@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sodai.replacing import private_beside, replacing
+from sodai.replacing import left_beside, private_beside, replacing
 
 
 def test_what_was_written_takes_the_place_of_the_file(tmp_path: Path) -> None:
@@ -41,3 +41,12 @@ def test_two_at_once_have_a_name_each_whatever_their_process_ids(tmp_path: Path)
     names = {private_beside(file).name for _ in range(3)}
     assert len(names) == 3
     assert all(name.startswith(".") for name in names)
+
+
+def test_private_names_of_a_file_are_found_and_those_of_others_are_not(tmp_path: Path) -> None:
+    file, other = tmp_path / "week=[1]", tmp_path / "last-week=[1]"
+    own = private_beside(file)
+    for path in (file, own, private_beside(other), tmp_path / ".a-week=[1]"):
+        path.mkdir()
+    assert left_beside(file) == [own]
+    assert left_beside(tmp_path / "nowhere" / "week") == []
