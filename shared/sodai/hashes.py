@@ -33,7 +33,14 @@ def files_below(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     found = (each for each in path.rglob("*") if not _is_hidden(each.relative_to(path)))
-    return sorted(each for each in found if each.is_file() or not any(each.iterdir()))
+    return sorted(each for each in found if not _holds_more(each))
+
+
+def _holds_more(path: Path) -> bool:
+    """Whether a path is a folder with something in it; what went since it was listed is none."""
+    with suppress(FileNotFoundError):
+        return path.is_dir() and any(path.iterdir())
+    return False
 
 
 def _is_hidden(path: Path) -> bool:

@@ -88,6 +88,21 @@ def test_what_is_missing_has_a_reason_in_the_place_of_a_hash(tmp_path: Path) -> 
     assert FileHashes(tmp_path).of_all([tmp_path / "gone"]) == {"gone": "FileNotFoundError"}
 
 
+def test_what_goes_between_listing_and_looking_is_told_as_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "model"
+    for name in ("stays", "emptied/file", "goes"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    listed = sorted(folder.rglob("*"))
+    shutil.rmtree(folder / "emptied")
+    (folder / "goes").unlink()
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter(listed))
+    missing = dict.fromkeys(("model/emptied", "model/emptied/file", "model/goes"), "FileNotFoundError")
+    assert FileHashes(tmp_path).of_all([folder]) == {"model/stays": EMPTY, **missing}
+
+
 def test_files_that_are_gone_are_forgotten(file: Path) -> None:
     remembered(file)
     other = file.with_name("other")
