@@ -164,9 +164,12 @@ class WorkingCopy:
             if tag := self._store.replace_pointer(following.text(), self._tag):
                 self._manifest, self._tag = following, tag
                 return
-            log.info("another run published meanwhile; taking its manifest over")
             time.sleep(random.uniform(0, _PAUSE_SECONDS * (number + 1)))
             self._manifest, self._tag = self._read()
+            if self._manifest == following:
+                # The answer to this write was lost, and its repetition met what it had written itself.
+                return
+            log.info("another run published meanwhile; taking its manifest over")
         raise VolumeError(
             f"{self.name}: other runs replaced the manifest {_TRIES} times while this one tried, expected a "
             "moment of rest; run the stage again"

@@ -154,6 +154,29 @@ def test_what_another_run_changed_since_is_not_overwritten(url: str) -> None:
     assert published(url)[REPORTS[0]] == "one"
 
 
+def test_a_write_whose_answer_is_lost_is_no_other_run(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with working_copy(url) as copy:
+        copy.bring([copy.root / "reports"], ["reports"])
+        client, write_pointer = copy._store._client, copy._store._client.put_object
+
+        def repeated(**request: object) -> object:
+            write_pointer(**request)
+            return write_pointer(**request)
+
+        monkeypatch.setattr(client, "put_object", repeated)
+        (copy.root / REPORTS[0]).unlink()
+        write(copy, {REPORTS[0]: "second"})
+        copy.publish(["reports"])
+        # It goes on from what it wrote.
+        monkeypatch.setattr(client, "put_object", write_pointer)
+        write(copy, {"history/runs": "kept"})
+        copy.add([copy.root / "history/runs"])
+    assert published(url) == {REPORTS[0]: "second", REPORTS[1]: "first", "history/runs": "kept"}
+    assert "another run" not in caplog.text
+
+
 def test_a_manifest_that_never_rests_is_told_in_one_line(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PAUSE_SECONDS", 0)
     with working_copy(url) as busy, working_copy(url) as copy:
