@@ -240,8 +240,14 @@ def readable(file: Path, run: str) -> Iterator[None]:
 
 
 @contextmanager
-def explained(where: Path) -> Iterator[None]:
+def explained(
+    where: Path, remedy: str = "give the volume space and this user the right to write"
+) -> Iterator[None]:
     """Turn a read-only or full volume, met inside the block, into a one-line error.
+
+    Args:
+        where: to write, if the system does not tell.
+        remedy: what to do.
 
     Raises:
         VolumeError: with the path and what the system said.
@@ -252,8 +258,8 @@ def explained(where: Path) -> Iterator[None]:
         if error.errno not in _FULL_OR_FORBIDDEN:
             raise
         raise VolumeError(
-            f"{error.filename or where}: cannot be written ({os.strerror(error.errno)}); "
-            "give the volume space and this user the right to write, then run the stage again"
+            f"{error.filename or where}: cannot be written ({os.strerror(error.errno)}); {remedy}, then run "
+            "the stage again"
         ) from error
 
 

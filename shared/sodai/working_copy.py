@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from sodai.errors import SodaiError, VolumeError
@@ -37,13 +37,18 @@ def working_copy(url: str) -> Iterator["WorkingCopy"]:
     machine. What killed processes left there goes too.
 
     Raises:
-        VolumeError: the store does not answer as it should.
+        VolumeError: the store does not answer as it should, or that folder cannot be written.
     """
-    cache = Cache(Path(os.environ.get(ENV_CACHE) or Path(tempfile.gettempdir(), "sodai")).resolve())
-    with cache.private_folder() as root:
-        # An interrupted search goes on with its trials, which no publication holds.
-        studies = cache.lasting_folder(f"studies-{uuid.uuid5(uuid.NAMESPACE_URL, url)}")
-        (root / "studies").symlink_to(studies)
+    # Of this user alone: another's files could not be used, nor removed.
+    usual = Path(tempfile.gettempdir(), f"sodai-{os.getuid()}")
+    folder = Path(os.environ.get(ENV_CACHE) or usual).resolve()
+    with ExitStack() as opened:
+        with _explained(folder):
+            cache = Cache(folder)
+            root = opened.enter_context(cache.private_folder())
+            # An interrupted search goes on with its trials, which no publication holds.
+            studies = cache.lasting_folder(f"studies-{uuid.uuid5(uuid.NAMESPACE_URL, url)}")
+            (root / "studies").symlink_to(studies)
         try:
             yield WorkingCopy(ObjectStore(url), root, cache)
         except SodaiError as error:
@@ -67,7 +72,8 @@ class WorkingCopy:
         """Bring files, each checked against its hash.
 
         Raises:
-            VolumeError: an object is damaged or missing, or the store does not answer as it should.
+            VolumeError: an object is damaged or missing, the disk of this machine is full, or the store does
+                not answer as it should.
         """
         self._lasting = lasting
         wanted = {
@@ -202,7 +208,10 @@ class WorkingCopy:
 
     def _bring(self, name: str, stored: Stored) -> int:
         """Bring a file, whole or not at all; the bytes that came from the store."""
-        file = self.root / name
+        with _explained(self._cache.folder):
+            return self._brought(self.root / name, name, stored)
+
+    def _brought(self, file: Path, name: str, stored: Stored) -> int:
         file.parent.mkdir(parents=True, exist_ok=True)
         if self._cache.give(stored.sha256, file):
             return 0
@@ -270,10 +279,29 @@ class _Written(FileHashes):
         return {name: found[name] if (self.root / name).is_file() else "FileNotFoundError" for name in found}
 
 
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Turn what the disk of SODAI_CACHE refuses into a one-line error."""
+    try:
+        yield
+    except OSError:
+        # Only now: with it comes much of pyarrow, which a stage that skips does without.
+        from sodai.volume import explained
+
+        remedy = (
+            f"give the disk of {ENV_CACHE}, {folder}, space and this user the right to write, or name another"
+        )
+        with explained(folder, remedy):
+            raise
+
+
 class Cache:
     """A folder of this machine: files by the hash of their content, and the private folders of stages."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises VolumeError if `folder` is a file; one that is missing is made."""
+        if folder.exists() and not folder.is_dir():
+            raise VolumeError(f"{folder}: is a file, expected a folder; name one in {ENV_CACHE}")
         self.folder = folder
         self._objects = folder / _OBJECTS
         self._private = folder / "private"

@@ -157,6 +157,7 @@ def test_what_another_run_changed_since_is_not_overwritten(url: str) -> None:
 def test_a_write_whose_answer_is_lost_is_no_other_run(
     url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     with working_copy(url) as copy:
         copy.bring([copy.root / "reports"], ["reports"])
         client, write_pointer = copy._store._client, copy._store._client.put_object
@@ -169,11 +170,7 @@ def test_a_write_whose_answer_is_lost_is_no_other_run(
         (copy.root / REPORTS[0]).unlink()
         write(copy, {REPORTS[0]: "second"})
         copy.publish(["reports"])
-        # It goes on from what it wrote.
-        monkeypatch.setattr(client, "put_object", write_pointer)
-        write(copy, {"history/runs": "kept"})
-        copy.add([copy.root / "history/runs"])
-    assert published(url) == {REPORTS[0]: "second", REPORTS[1]: "first", "history/runs": "kept"}
+    assert published(url) == {REPORTS[0]: "second", REPORTS[1]: "first"}
     assert "another run" not in caplog.text
 
 
@@ -231,11 +228,41 @@ def test_of_a_file_that_the_disk_has_no_room_for_nothing_is_left_to_be_read(
 
         with monkeypatch.context() as full:
             full.setattr(copy._store, "download", half)
-            with pytest.raises(OSError, match="No space left"):
+            told = r"machine: cannot be written \(No space left on device\); give the disk of SODAI_CACHE, /"
+            with pytest.raises(VolumeError, match=told):
                 copy.contents.text(page)
         assert list(page.parent.iterdir()) == []
 
         assert copy.contents.text(page) == "first"
+
+
+@pytest.mark.parametrize(
+    ("cache", "told"),
+    [
+        (
+            "/sys/cache",
+            r"/sys/cache.*: cannot be written \(.*\); give the disk of SODAI_CACHE, /sys/cache, space",
+        ),
+        ("/dev/null", "/dev/null: is a file, expected a folder; name one in SODAI_CACHE$"),
+    ],
+)
+def test_a_cache_that_cannot_be_written_is_told_in_one_line(
+    url: str, monkeypatch: pytest.MonkeyPatch, cache: str, told: str
+) -> None:
+    monkeypatch.setenv("SODAI_CACHE", cache)
+    with pytest.raises(VolumeError, match=f"^{told}"):
+        published(url)
+
+
+def test_users_of_a_machine_have_a_cache_each(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("SODAI_CACHE")
+    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / "tmp"))
+    for user in (7, 8):
+        monkeypatch.setattr(module.os, "getuid", lambda user=user: user)
+        published(url)
+    assert sorted(path.name for path in (tmp_path / "tmp").iterdir()) == ["sodai-7", "sodai-8"]
 
 
 def test_a_file_that_is_damaged_on_this_machine_is_brought_again(url: str, tmp_path: Path) -> None:
