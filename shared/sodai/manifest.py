@@ -56,7 +56,9 @@ class Manifest:
         return json.dumps({"format": _FORMAT, "files": files, "dropped": dict(self.dropped)}, indent=0)
 
     def below(self, path: str) -> dict[str, Stored]:
-        """The file of that path, or the files of the folder."""
+        """The file of that path, or the files of the folder; `.` is the root."""
+        if path == ".":
+            return dict(self.files)
         return {name: stored for name, stored in self.files.items() if is_below(name, [path])}
 
     def with_published(self, units: Collection[str], files: Mapping[str, Stored], now: float) -> "Manifest":

@@ -1,11 +1,13 @@
 """`python -m sodai.storage`: what people do with a volume on an object store, beside running stages."""
 
 import logging
+import posixpath
 import shutil
 import sys
 import time
 from collections.abc import Callable
 from functools import wraps
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,21 +59,28 @@ def load(
 @_told
 def get(
     url: Url,
-    paths: Annotated[list[str], typer.Argument(help="Files or folders of the volume, reports for example.")],
+    paths: Annotated[
+        list[str], typer.Argument(help="Files or folders of the volume, reports for example; . is all of it.")
+    ],
     to: Annotated[Path, typer.Option(help="Folder to put them into, with their paths.")],
 ) -> None:
     """Copy published files to a folder, all from one moment."""
     with working_copy(url) as copy:
-        copy.bring([copy.root / path for path in paths], ())
-        for path in paths:
-            source, target = copy.root / path, to / path
-            if not source.exists():
-                raise InputError(f"{url}/{path}: nothing is published there, expected a file or folder")
+        places = [copy.root / _below_root(path) for path in paths]
+        published = {place: copy.contents.below(place) for place in places}
+        for place, files in published.items():
+            if not files:
+                raise InputError(f"{place}: nothing is published there, expected a file or folder")
+        copy.bring(places, ())
+        for file in chain.from_iterable(published.values()):
+            target = to / file.relative_to(copy.root)
             target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
-            else:
-                shutil.copyfile(source, target)
+            shutil.copyfile(file, target)
+
+
+def _below_root(path: str) -> str:
+    """The path from the root of the volume on, `.` for the root, however it was typed."""
+    return posixpath.normpath(f"/{path}").lstrip("/") or "."
 
 
 @app.command("list")

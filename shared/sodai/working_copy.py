@@ -252,6 +252,10 @@ class Published:
             self.root / name for name in sorted(self._manifest.files) if Path("/", name).match(f"/{pattern}")
         ]
 
+    def below(self, path: Path) -> list[Path]:
+        """The published file of that path, or those of the folder."""
+        return [self.root / name for name in self._manifest.below(str(path.relative_to(self.root)))]
+
     def text(self, path: Path) -> str:
         """The text of a small file.
 

@@ -40,6 +40,11 @@ def test_what_is_no_manifest_is_told_in_one_line(text: str) -> None:
         Manifest.of(text, "s3://b")
 
 
+def test_below_the_root_lies_everything() -> None:
+    assert BEFORE.below(".") == BEFORE.files
+    assert set(BEFORE.below("reports")) == {"reports/a", "reports/b"}
+
+
 def test_a_name_that_only_begins_like_a_folder_is_not_in_it() -> None:
     assert is_below("reports/a", ["reports"])
     assert is_below("reports", ["reports"])

@@ -1,0 +1,72 @@
+"""What people bring from an object store: what is published at a path, however the path was typed."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from made_bucket import ObjectStoreServer
+from made_week import files_of
+from sodai.storage import app
+from sodai.working_copy import working_copy
+
+PUBLISHED = {"reports/one.html": b"one", "reports/old/two.html": b"two", "history/runs": b"runs"}
+
+
+@pytest.fixture
+def url(object_store: ObjectStoreServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A volume with two folders."""
+    for name, value in object_store.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SODAI_CACHE", str(tmp_path / "cache"))
+    url = object_store.make_volume()
+    with working_copy(url) as copy:
+        for name, content in PUBLISHED.items():
+            (copy.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy.root / name).write_bytes(content)
+        copy.publish(["reports", "history"])
+    return url
+
+
+def got(url: str, to: Path, *paths: str) -> int:
+    """The exit code of `get`."""
+    done = CliRunner().invoke(app, ["get", url, *paths, "--to", str(to)])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code
+
+
+@pytest.mark.parametrize(
+    ("paths", "places"),
+    [
+        (["."], [""]),
+        (["/"], [""]),
+        (["reports"], ["reports"]),
+        (["/reports/"], ["reports"]),
+        (["./reports/old", "history/../history/runs"], ["reports/old", "history"]),
+        (["reports/one.html"], ["reports/one"]),
+    ],
+)
+def test_what_is_published_at_a_path_is_brought_with_its_paths(
+    url: str, tmp_path: Path, paths: list[str], places: list[str]
+) -> None:
+    assert got(url, tmp_path / "to", *paths) == 0
+    expected = {name: text for name, text in PUBLISHED.items() if name.startswith(tuple(places))}
+    assert files_of(tmp_path / "to") == expected
+
+
+@pytest.mark.parametrize("paths", [["report"], ["../reports2"], ["reports", "/studies"]])
+def test_where_nothing_is_published_nothing_is_brought(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, paths: list[str]
+) -> None:
+    assert got(url, tmp_path / "to", *paths) == 1
+    assert not (tmp_path / "to").exists()
+    nowhere = paths[-1].lstrip("./")
+    (line,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert line == f"{url}/{nowhere}: nothing is published there, expected a file or folder"
+
+
+def test_of_an_empty_volume_there_is_nothing_to_bring(
+    url: str, object_store: ObjectStoreServer, tmp_path: Path
+) -> None:
+    assert got(object_store.make_volume(), tmp_path / "to", ".") == 1
