@@ -7,6 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 
 PAIR = ["customer_id", "product_id"]
+# Of the lists that models are chosen by and that published weeks are held to, however long those are.
+LIST_LENGTH = 10
 
 
 def ranking_metrics(

@@ -13,17 +13,17 @@ import pyarrow.parquet as pq
 from sodai.baselines import baselines, looked_back
 from sodai.datasets import DRIFT_TABLE, PREDICTIONS, QUALITY, REFERENCE, SCORING
 from sodai.errors import ContractError, InputError, ModelError
-from sodai.metrics import PAIR, ranking_metrics, set_metrics
+from sodai.metrics import LIST_LENGTH, PAIR, ranking_metrics, set_metrics
 from sodai.model import TrainedModel, load_model
 from sodai.ordered import read_in_order
 from sodai.pages import page
 from sodai.periods import DAYS_PER_WEEK, Period, week_of
+from sodai.published import told_pairs
 from sodai.registry import Registry
 from sodai.units import draw_units
 from sodai.volume import Volume
 from sodai.warehouse import read_transactions
 
-LIST_LENGTH = 10
 # So many customers tell the NDCG of their lists to a thousandth.
 MOST_CUSTOMERS = 100_000
 
@@ -148,11 +148,7 @@ def last_published(volume: Volume, period: Period) -> Published | None:
     if not volume.exists(PREDICTIONS, before.as_of):
         return None
     customers = _sample_of_customers(volume, before)
-    told = (pc.field("rank") <= LIST_LENGTH) | pc.field("selected")
-    if customers is not None:
-        told &= pc.field("customer_id").isin(customers)
-    names = [*PAIR, "rank", "selected"]
-    predictions = volume.read(PREDICTIONS, before.as_of, columns=names, where=told).to_pandas()
+    predictions = told_pairs(volume, before.as_of, customers)
     purchases = read_transactions(
         volume, before.end, looked_back(before.as_of), customers, columns=[*PAIR, "purchase_date"]
     ).to_pandas()

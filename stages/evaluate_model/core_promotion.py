@@ -13,7 +13,6 @@ MARGIN = 0.01
 # A group needs this many buying customers before its own interval says anything.
 SMALLEST_GROUP = 30
 DRAWS = 2_000
-LIST_LENGTH = 10
 # A customer's volume is what it bought in so many days; customers fall into three equal parts by it.
 _VOLUME_DAYS = 56
 _VOLUMES = ("low", "middle", "high")

@@ -16,7 +16,7 @@ from sodai.baselines import baselines, looked_back
 from sodai.datasets import CUSTOMERS, DECISION, EVALUATE, EVALUATION, FORECASTS, TRAINING
 from sodai.errors import InputError, ModelError, RegistryError
 from sodai.forecasts import ExpectedVolume, expected_volume
-from sodai.metrics import PAIR
+from sodai.metrics import LIST_LENGTH, PAIR
 from sodai.model import TrainedModel, features_frame, load_model
 from sodai.periods import Period
 from sodai.registry import Registry
@@ -168,7 +168,7 @@ def last_retraining(
             if has_seen(model, closed.period):
                 return None
             scored = core.score_frame(closed.pairs, model.log_odds(closed.X))
-            ndcg[role] = core.by_customer(scored, closed.truth, core_promotion.LIST_LENGTH)
+            ndcg[role] = core.by_customer(scored, closed.truth, LIST_LENGTH)
     except (ModelError, RegistryError) as error:
         log.warning("what the training of %s was worth stays unknown: %s", as_of, error)
         return {**record, "difference": None, "reason": str(error)}

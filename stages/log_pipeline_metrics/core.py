@@ -8,12 +8,10 @@ from typing import Any
 import pandas as pd
 
 from sodai.datasets import METRICS
-from sodai.metrics import ranking_metrics, set_metrics
+from sodai.metrics import LIST_LENGTH, ranking_metrics, set_metrics
 
 # A JSON record of a stage, or one row of a table by column.
 Record = Mapping[str, Any]
-
-LIST_LENGTH = 10
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from log_pipeline_metrics.core import (
-    LIST_LENGTH,
     Record,
     WeekRecords,
     closed_periods,
@@ -35,6 +34,7 @@ from sodai.datasets import (
     skip_record,
 )
 from sodai.ordered import Shard
+from sodai.published import told_pairs
 from sodai.volume import Volume
 from sodai.warehouse import read_transactions
 
@@ -86,12 +86,9 @@ def read_outcomes(volume: Volume, history: Sequence[Record], as_of: date) -> dic
     outcomes: dict[date, Record] = {}
     for start, end in closed_periods(history, as_of).items():
         if volume.exists(PREDICTIONS, start):
-            names = ["customer_id", "product_id", "rank", "selected"]
-            told = (pc.field("rank") <= LIST_LENGTH) | pc.field("selected")
-            predictions = volume.read(PREDICTIONS, start, columns=names, where=told).to_pandas()
             bought = read_transactions(volume, before=end, since=start)
             pairs = bought.group_by(["customer_id", "product_id"]).aggregate([]).to_pandas()
-            outcomes[start] = realised(predictions, pairs)
+            outcomes[start] = realised(told_pairs(volume, start), pairs)
     return outcomes
 
 

@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 from retrain_model.core_rows import Floats, Fold, kept_lists
+from sodai.metrics import LIST_LENGTH
 from sodai.model import TrainedModel, fit_pipeline, purchase_pipeline
 
-_LIST_LENGTH = 10
 # Shares of a member beside one of the first, in standard deviations of the scores.
 _SHARES = (0.0, 0.1, 0.2, 0.35, 0.6, 1.0)
 # Less than this is noise of few periods, and one member is simpler than three.
@@ -172,10 +172,10 @@ def ndcg_by_list(y: npt.NDArray[np.int8], score: Floats, group: npt.NDArray[np.i
     ordered, lists = y[order], group[order]
     starts = np.flatnonzero(np.diff(lists, prepend=lists[0] - 1))
     place = np.arange(len(lists)) - np.repeat(starts, np.diff(np.append(starts, len(lists))))
-    gain = np.where(place < _LIST_LENGTH, ordered / np.log2(place + 2), 0.0)
-    ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(_LIST_LENGTH) + 2))])
+    gain = np.where(place < LIST_LENGTH, ordered / np.log2(place + 2), 0.0)
+    ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(LIST_LENGTH) + 2))])
     n_bought = np.add.reduceat(ordered.astype(np.int64), starts)
     bought = n_bought > 0
     return float(
-        (np.add.reduceat(gain, starts)[bought] / ideal[np.minimum(n_bought[bought], _LIST_LENGTH)]).mean()
+        (np.add.reduceat(gain, starts)[bought] / ideal[np.minimum(n_bought[bought], LIST_LENGTH)]).mean()
     )
