@@ -120,8 +120,9 @@ def compare(
     )
     if overall["low"] < -MARGIN:
         interval = f"{overall['mean']:+.4f}, 95 % {overall['low']:+.4f} to {overall['high']:+.4f}"
+        verb = "worse" if overall["mean"] < -MARGIN else "may be worse"
         return Promotion(
-            False, f"worse overall: NDCG {interval}, margin {-MARGIN:+.2f}", CHAMPION, overall, judged
+            False, f"{verb} overall: NDCG {interval}, margin {-MARGIN:+.2f}", CHAMPION, overall, judged
         )
     worse = [group for group in judged if group["high"] < -MARGIN]
     if worse:

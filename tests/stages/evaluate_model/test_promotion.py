@@ -69,6 +69,7 @@ def test_a_challenger_that_may_be_much_worse_is_not_promoted_for_an_equal_mean()
     assert promotion.difference["low"] == pytest.approx(-1.96 * 0.025, abs=0.005)
     assert promotion.difference["high"] == pytest.approx(1.96 * 0.025, abs=0.005)
     assert not promotion.promoted
+    assert promotion.reason.startswith("may be worse overall: NDCG ")
 
 
 def test_a_challenger_better_overall_but_worse_for_one_type_of_customer_is_not_promoted() -> None:
