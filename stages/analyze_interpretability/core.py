@@ -145,7 +145,10 @@ def phrase(feature: Feature, value: float | str | None) -> str:
 
 
 def value_text(value: float | str | None) -> str | None:
-    """A feature's value with three significant digits, text as it is, None where it is null."""
+    """A feature's value with three significant digits, text as it is, None where it is null.
+
+    The empty text is a null too: the model takes a category that the business does not give for one.
+    """
     if value is None or isinstance(value, str):
-        return value
+        return value or None
     return None if np.isnan(value) else f"{value:.3g}"

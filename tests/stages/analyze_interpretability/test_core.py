@@ -51,6 +51,14 @@ def test_a_null_value_is_a_reason_without_a_value() -> None:
     assert reasons["value"].isna().tolist() == [False, False, False, True, False, False]
 
 
+def test_a_category_that_the_business_does_not_give_is_told_in_words_and_has_no_value() -> None:
+    shop = Feature("kind", "customer", "", "kind of shop", "the business does not say", categorical=True)
+    nameless = pd.DataFrame({"kind": pd.Series(["", "KIOSCO"], dtype=object)})
+    reasons = core.reasons(PAIRS, nameless, np.array([[0.5], [0.5]]), [shop])
+    assert reasons["phrase"].tolist() == ["kind of shop: the business does not say", "kind of shop: KIOSCO"]
+    assert reasons["value"].isna().tolist() == [True, False]
+
+
 def test_importance_is_the_mean_absolute_contribution_and_its_shares_add_up_to_one() -> None:
     table = core.importance(CONTRIBUTIONS, FEATURES)
     assert table["feature"].tolist() == ["recency", "momentum", "kind", "n_orders"]
