@@ -28,9 +28,8 @@ def tiles(records: WeekRecords) -> list[tuple[str, str, str, str]]:
     )
     seconds = sum(run["wall_seconds"] for run in records.runs.values())
     memory = max(run["peak_memory_mib"] for run in records.runs.values())
-    full, everyone = summary["n_customers_with_full_list"], summary["n_customers"]
     return [
-        ("customers with a list", f"{full:,}", f"of {everyone:,}, {summary['k']} products each", ""),
+        ("customers with a list", *customers_with_lists(summary), ""),
         (
             "expected purchases",
             f"{summary['expected_pairs']:,.0f}",
@@ -52,6 +51,18 @@ def tiles(records: WeekRecords) -> list[tuple[str, str, str, str]]:
         ),
         ("the run", duration(seconds), f"{memory:,.0f} MiB at most", ""),
     ]
+
+
+def customers_with_lists(summary: Record) -> tuple[str, str]:
+    """How many customers got products, and how many of them as many as were asked for.
+
+    Args:
+        summary: PREDICTION_SUMMARY, whose `short_lists` counts customers without any product too.
+    """
+    full, k = summary["n_customers_with_full_list"], summary["k"]
+    listed = full + sum(n_products > 0 for n_products in summary["short_lists"].values())
+    of_them = f"{k} products each" if listed == full else f"{full:,} with all {k} products"
+    return f"{listed:,}", f"of {summary['n_customers']:,}, {of_them}"
 
 
 def decision(records: WeekRecords) -> Section:

@@ -8,7 +8,7 @@ import pytest
 
 from log_pipeline_metrics import core
 from log_pipeline_metrics.core_examples import Ordinary, example_of, ordinary_customers, product_name
-from log_pipeline_metrics.core_sections import trainings
+from log_pipeline_metrics.core_sections import customers_with_lists, trainings
 
 FIRST, SECOND = date(2024, 12, 30), date(2025, 1, 6)
 
@@ -141,3 +141,19 @@ def test_an_example_shows_the_top_of_a_list_with_the_names_of_its_products() -> 
 def test_a_product_without_attributes_has_no_name() -> None:
     nameless = {"brand": None, "sub_category": None, "package": None, "size": None}
     assert product_name(nameless) == ""
+
+
+@pytest.mark.parametrize(
+    ("full", "short", "told"),
+    [
+        (1490, {}, ("1,490", "of 1,490, 10 products each")),
+        (1488, {"7": 4, "9": 0}, ("1,489", "of 1,490, 1,488 with all 10 products")),
+        (1489, {"9": 0}, ("1,489", "of 1,490, 10 products each")),
+        (0, {str(customer): 8 for customer in range(1490)}, ("1,490", "of 1,490, 0 with all 10 products")),
+    ],
+)
+def test_a_customer_with_a_short_list_has_a_list(
+    full: int, short: dict[str, int], told: tuple[str, str]
+) -> None:
+    summary = {"k": 10, "n_customers": 1490, "n_customers_with_full_list": full, "short_lists": short}
+    assert customers_with_lists(summary) == told
