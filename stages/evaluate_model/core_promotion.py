@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sodai.intervals import SMALLEST_GROUP, paired_interval
+
 # A challenger must not lose more than this of NDCG at the lower end of the interval.
 MARGIN = 0.01
-# A group needs this many buying customers before its own interval says anything.
-SMALLEST_GROUP = 30
-DRAWS = 2_000
 # A customer's volume is what it bought in so many days; customers fall into three equal parts by it.
 _VOLUME_DAYS = 56
 _VOLUMES = ("low", "middle", "high")
@@ -52,19 +51,6 @@ def on_backfill(champion: Mapping[str, Any], as_of: date) -> Promotion:
 def is_backfill(champion: Mapping[str, Any], as_of: date) -> bool:
     """Whether the champion was trained for a later period than this run's."""
     return date.fromisoformat(champion["as_of"]) > as_of
-
-
-def paired_interval(difference: pd.Series, rng: np.random.Generator) -> dict[str, float]:
-    """Mean difference over customers and its 95 % interval by paired bootstrap.
-
-    Args:
-        difference: challenger minus champion, one value a customer, at least one.
-        rng: of the resampling.
-    """
-    values = difference.to_numpy()
-    means = np.array([values[rng.integers(len(values), size=len(values))].mean() for _ in range(DRAWS)])
-    low, high = np.quantile(means, [0.025, 0.975])
-    return {"mean": float(values.mean()), "low": float(low), "high": float(high)}
 
 
 def customer_groups(customers: pd.DataFrame, purchases: pd.DataFrame, as_of: date) -> pd.DataFrame:

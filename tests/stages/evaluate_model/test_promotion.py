@@ -10,7 +10,6 @@ from evaluate_model.core_promotion import (
     CHALLENGER,
     CHAMPION,
     MARGIN,
-    SMALLEST_GROUP,
     Promotion,
     compare,
     customer_groups,
@@ -18,9 +17,9 @@ from evaluate_model.core_promotion import (
     no_challenger,
     on_backfill,
     outcome,
-    paired_interval,
     without_comparison,
 )
+from sodai.intervals import SMALLEST_GROUP
 
 N = 400
 CUSTOMERS = pd.RangeIndex(1, N + 1, name="customer_id")
@@ -145,16 +144,6 @@ def test_the_record_of_a_training_says_whether_its_challenger_beat_the_champion(
 def test_a_training_before_a_period_in_which_nobody_bought_stays_unjudged() -> None:
     record = outcome(pd.Series([], dtype=float), seed=0)
     assert record == {"difference": None, "reason": "nobody bought in the closed period"}
-
-
-def test_an_interval_repeats_for_a_seed_and_covers_the_mean() -> None:
-    difference = pd.Series(np.random.default_rng(1).normal(0.02, 0.1, 200))
-    first, again, other = (paired_interval(difference, np.random.default_rng(seed)) for seed in (0, 0, 1))
-    assert first == again != other
-    assert first["mean"] == pytest.approx(difference.mean())
-    half = 1.96 * difference.std(ddof=0) / np.sqrt(200)
-    assert first["low"] == pytest.approx(first["mean"] - half, abs=0.002)
-    assert first["high"] == pytest.approx(first["mean"] + half, abs=0.002)
 
 
 def test_without_a_champion_to_compare_with_the_challenger_is_promoted() -> None:
