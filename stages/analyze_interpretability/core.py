@@ -147,7 +147,7 @@ def phrase(feature: Feature, value: float | str | None) -> str:
 def value_text(value: float | str | None) -> str | None:
     """A feature's value with three significant digits, text as it is, None where it is null.
 
-    The empty text is a null too: the model takes a category that the business does not give for one.
+    The empty text is null too: a category that the business does not give comes to the model as that.
     """
     if value is None or isinstance(value, str):
         return value or None
