@@ -1,7 +1,7 @@
 """What a stage reads: declared where the stage is, turned into paths here."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -18,12 +18,16 @@ from sodai.datasets import (
     shard_scores,
 )
 from sodai.hashes import Contents
-from sodai.periods import Period
+from sodai.periods import DAYS_PER_WEEK, Period
 
 if TYPE_CHECKING:
     from sodai.registry_state import RegistryState
 
     ReadState = Callable[[Path, str | None], RegistryState]
+
+
+# More than this makes a stage that looks back cost more every week.
+N_EARLIER = 8
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,9 @@ class Inputs:
     output, and has to be as the stage left it.
 
     `own` are those of the period, or of the whole volume; TRANSACTIONS means the partitions in force of
-    the weeks that begin before it. `before` are read of the period one step earlier, `earlier` of all
-    earlier ones. `registry` is `read_state` of a stage that speaks to MLflow, which alone has its packages;
+    the weeks that begin before it. `before` are read of the period one step earlier, `earlier` of the newest
+    N_EARLIER that have one before it; TRANSACTIONS there means the partitions from the first of these on.
+    `registry` is `read_state` of a stage that speaks to MLflow, which alone has its packages;
     `champion` says that it reads the champion.
 
     `lasting` are outputs of the stage that it changes rather than makes anew, `beside` what it reads and
@@ -63,8 +68,8 @@ class Inputs:
             found += _partitions(contents, period.as_of)
         if period and self.before:
             found += [root / each.relative_path(period.back(1).as_of) for each in self.before]
-        if period:
-            found += [path for each in self.earlier for path in _earlier(contents, each, period.as_of)]
+        if period and self.earlier:
+            found += _earlier(contents, self.earlier, period.as_of)
         return found
 
     def all_paths(self, contents: Contents, period: Period | None, options: Mapping[str, Any]) -> list[Path]:
@@ -123,18 +128,31 @@ def partitions_before(ledger: Mapping[str, Any], before: date) -> dict[date, str
     return {week: name for week, name in dated.items() if week < before}
 
 
-def _partitions(contents: Contents, before: date) -> list[Path]:
+def newest_earlier(contents: Contents, dataset: Dataset, before: date) -> dict[date, Path]:
+    """First day -> path of the newest N_EARLIER periods before `before` (exclusive) that have a data set."""
+    first, last = dataset.place.split("{as_of}")
+    found = []
+    for path in contents.matching(f"{first}*{last}"):
+        with suppress(ValueError):  # a folder of another name
+            day = str(path.relative_to(contents.root))[len(first) :].removesuffix(last)
+            found.append((date.fromisoformat(day), path))
+    return dict(sorted(each for each in found if each[0] < before)[-N_EARLIER:])
+
+
+def _earlier(contents: Contents, datasets: Collection[Dataset], before: date) -> list[Path]:
+    """The files of the newest earlier periods, and the partitions from the first of these periods on."""
+    found = [newest_earlier(contents, each, before) for each in datasets if each is not TRANSACTIONS]
+    days = [day for each in found for day in each]
+    partitions = _partitions(contents, before, min(days)) if days and TRANSACTIONS in datasets else []
+    return [path for each in found for path in each.values()] + partitions
+
+
+def _partitions(contents: Contents, before: date, since: date = date.min) -> list[Path]:
     root = contents.root
     ledger = root / LEDGER.relative_path(None)
     with suppress(OSError, ValueError, KeyError):  # the stage itself says what is wrong with it
         record = json.loads(contents.text(ledger))
         folder = root / TRANSACTIONS.relative_path(None)
-        return [folder / name for name in partitions_before(record, before).values()]
+        named = partitions_before(record, before)
+        return [folder / name for week, name in named.items() if (since - week).days < DAYS_PER_WEEK]
     return [ledger]
-
-
-def _earlier(contents: Contents, dataset: Dataset, before: date) -> Iterator[Path]:
-    first, last = dataset.place.split("{as_of}")
-    for path in contents.matching(f"{first}*{last}"):
-        if str(path.relative_to(contents.root))[len(first) :].removesuffix(last) < before.isoformat():
-            yield path

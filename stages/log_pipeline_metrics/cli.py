@@ -58,12 +58,11 @@ _PAGES = ((QUALITY_PAGE, "Quality of the input"), (DRIFT_PAGE, "Drift"), (SHAP_P
             RECOMMENDATIONS,
             CUSTOMERS,
             PRODUCTS,
-            TRANSACTIONS,
             QUALITY_PAGE,
             DRIFT_PAGE,
             SHAP_PAGE,
         ),
-        earlier=(PREDICTIONS,),
+        earlier=(PREDICTIONS, TRANSACTIONS),
         lasting=(HISTORY,),
         beside=(run_record(PREDICT, "*"), *(skip_record(stage) for stage in STAGES[:-1])),
         registry=read_state,
@@ -89,7 +88,7 @@ def log_pipeline_metrics(
     registry = Registry(volume, tracking_uri)
     pages = [(dataset, title) for dataset, title in _PAGES if volume.exists(dataset, day)]
     links = [{"file": volume.path(dataset, day).name, "title": title} for dataset, title in pages]
-    shown = [row for row in history if row["as_of"] <= day]
+    shown = core.known_on(history, day)
     with volume.attempt(METRICS, day) as attempt:
         attempt.write(HISTORY, pa.Table.from_pylist(history, HISTORY.contract.schema))
         attempt.write_text(RUN_PAGE, run_page(week, shown, _examples(volume, day), links))

@@ -10,6 +10,8 @@ import pandas as pd
 from sodai.datasets import METRICS
 from sodai.metrics import LIST_LENGTH, ranking_metrics, set_metrics
 
+REALISED = ("realised_pairs", "realised_set_f1", "realised_recall_at_k")
+
 # A JSON record of a stage, or one row of a table by column.
 Record = Mapping[str, Any]
 
@@ -67,9 +69,7 @@ def history_row(records: WeekRecords) -> dict[str, Any]:
         "n_candidates": summary["n_candidates"],
         "n_selected": summary["n_selected"],
         "expected_pairs": summary["expected_pairs"],
-        "realised_pairs": None,
-        "realised_set_f1": None,
-        "realised_recall_at_k": None,
+        **dict.fromkeys(REALISED),
         "challenger_lead": None,
         "wall_seconds": sum(run["wall_seconds"] for run in runs),
         "peak_memory_mib": max(run["peak_memory_mib"] for run in runs),
@@ -79,13 +79,13 @@ def history_row(records: WeekRecords) -> dict[str, Any]:
 def with_row(history: Sequence[Record], row: Record) -> list[Record]:
     """The rows of HISTORY with `row` in place of any earlier row of the same period, in order of time.
 
-    What its training was worth stays known where the same model is published again: only the run of
-    the period after it finds that out.
+    What its training was worth and what its predictions came to stays known where the same model is
+    published again: only the runs of the periods after it find that out.
     """
     rows = {earlier["as_of"]: earlier for earlier in history}
     before = rows.get(row["as_of"])
     if before and all(before[name] == row[name] for name in ("branch", "model_version")):
-        row = {**row, "challenger_lead": before["challenger_lead"]}
+        row = {**row, **{name: before[name] for name in ("challenger_lead", *REALISED)}}
     rows[row["as_of"]] = row
     return [rows[as_of] for as_of in sorted(rows)]
 
@@ -94,6 +94,13 @@ def closed_periods(history: Sequence[Record], as_of: date) -> dict[date, date]:
     """First day -> end (exclusive) of the periods of the history whose every day lies before `as_of`."""
     ends = {row["as_of"]: row["as_of"] + timedelta(days=row["horizon_days"]) for row in history}
     return {start: end for start, end in ends.items() if end <= as_of}
+
+
+def known_on(history: Sequence[Record], as_of: date) -> list[Record]:
+    """The rows up to that of `as_of`, without what periods came to that were not over by then."""
+    closed, unknown = closed_periods(history, as_of), dict.fromkeys(REALISED)
+    rows = [row for row in history if row["as_of"] <= as_of]
+    return [row if row["as_of"] in closed else {**row, **unknown} for row in rows]
 
 
 def realised(predictions: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
@@ -109,11 +116,8 @@ def realised(predictions: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]
     """
     of_set = set_metrics(predictions[predictions["selected"]], truth)
     of_lists = ranking_metrics(predictions, truth, ks=(LIST_LENGTH,))
-    return {
-        "realised_pairs": of_set["n_bought"],
-        "realised_set_f1": of_set["set_f1"],
-        "realised_recall_at_k": of_lists[f"recall_at_{LIST_LENGTH}"],
-    }
+    found = of_set["n_bought"], of_set["set_f1"], of_lists[f"recall_at_{LIST_LENGTH}"]
+    return dict(zip(REALISED, found, strict=True))
 
 
 def with_realised(history: Sequence[Record], outcomes: Mapping[date, Record]) -> list[Record]:

@@ -33,6 +33,9 @@ from sodai.datasets import (
     run_record,
     skip_record,
 )
+from sodai.hashes import FileHashes
+from sodai.inputs import newest_earlier
+from sodai.metrics import PAIR
 from sodai.ordered import Shard
 from sodai.published import told_pairs
 from sodai.volume import Volume
@@ -78,16 +81,18 @@ def read_history(volume: Volume) -> list[Record]:
 
 
 def read_outcomes(volume: Volume, history: Sequence[Record], as_of: date) -> dict[date, Record]:
-    """What the published predictions of every period came to that was over by `as_of`.
+    """What the published predictions of the newest periods came to that were over by `as_of`.
 
-    Purchases dated `as_of` or later are not read. A period whose predictions were removed from the
-    volume keeps what the history says.
+    Purchases dated `as_of` or later are not read. A period keeps what the history says once N_EARLIER
+    later ones were published, as does one whose predictions were removed from the volume: a line that
+    comes later than that changes no figure any more.
     """
     outcomes: dict[date, Record] = {}
+    published = newest_earlier(FileHashes(volume.root), PREDICTIONS, as_of)
     for start, end in closed_periods(history, as_of).items():
-        if volume.exists(PREDICTIONS, start):
-            bought = read_transactions(volume, before=end, since=start)
-            pairs = bought.group_by(["customer_id", "product_id"]).aggregate([]).to_pandas()
+        if start in published:
+            bought = read_transactions(volume, end, start, columns=[*PAIR, "purchase_date"])
+            pairs = bought.group_by(PAIR).aggregate([]).to_pandas()
             outcomes[start] = realised(told_pairs(volume, start), pairs)
     return outcomes
 

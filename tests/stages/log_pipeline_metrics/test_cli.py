@@ -113,6 +113,39 @@ def test_last_weeks_predictions_are_held_against_what_was_bought(volume: Volume,
     assert f"The week of {before} was expected to bring" in volume.path(RUN_PAGE, as_of).read_text()
 
 
+def test_what_the_newest_eight_weeks_came_to_is_computed_anew_and_older_figures_stay(
+    volume: Volume, as_of: date
+) -> None:
+    run_stage(METRICS, volume.root, str(as_of))
+    (row,) = volume.read(HISTORY).to_pylist()
+    days = [as_of - timedelta(weeks=back) for back in range(10, 0, -1)]
+    told = {"realised_pairs": 7.0, "realised_set_f1": 0.25, "realised_recall_at_k": 0.75}
+    rows = [*({**row, **told, "as_of": day} for day in days), row]
+    with volume.attempt(METRICS, as_of) as attempt:
+        attempt.write(HISTORY, pa.Table.from_pylist(rows, HISTORY.contract.schema))
+    published = volume.read(PREDICTIONS, as_of)
+    for day in days:
+        weeks = pa.array([day] * published.num_rows, pa.date32())
+        with volume.attempt("generate_predictions", day) as attempt:
+            attempt.write(PREDICTIONS, published.set_column(0, "week", weeks))
+    for day in days[:2]:
+        volume.path(PREDICTIONS, day).write_bytes(b"not looked at")
+
+    outcome = run_stage(METRICS, volume.root, str(as_of))
+
+    assert outcome.code == 0, outcome.log
+    history = volume.read(HISTORY).to_pylist()
+    kept = [all(week[name] == value for name, value in told.items()) for week in history]
+    assert kept == [True] * 2 + [False] * 9
+    # The page tells of the old weeks what the history holds.
+    assert ">0.250<" in volume.path(RUN_PAGE, as_of).read_text()
+    # The key knows of the same files: the warehouse from the oldest week on that is computed anew.
+    inputs = volume.read_json(run_record(METRICS), as_of)["key"]["inputs"]
+    assert [day for day in days if str(PREDICTIONS.relative_path(day)) in inputs] == days[2:]
+    n_partitions = sum(name.startswith("warehouse/transactions/") for name in inputs)
+    assert n_partitions == 8
+
+
 def test_what_last_weeks_training_was_worth_is_kept_and_shown(volume: Volume, as_of: date) -> None:
     before = as_of - timedelta(days=7)
     run_stage(METRICS, volume.root, str(as_of))

@@ -15,7 +15,8 @@ FIRST, SECOND = date(2024, 12, 30), date(2025, 1, 6)
 
 def row(as_of: date, **values: Any) -> dict[str, Any]:
     model = {"branch": "retrain_model", "model_version": "1", "challenger_lead": None}
-    return {"as_of": as_of, "horizon_days": 7, "set_f1": 0.5, "realised_pairs": None, **model, **values}
+    unknown = dict.fromkeys(core.REALISED)
+    return {"as_of": as_of, "horizon_days": 7, "set_f1": 0.5, **unknown, **model, **values}
 
 
 def test_the_shards_of_a_stage_count_with_it() -> None:
@@ -40,14 +41,14 @@ def test_a_rerun_replaces_its_row_and_touches_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("published", "lead"), [({}, 0.01), ({"model_version": "2"}, None), ({"branch": "load"}, None)]
+    ("published", "kept"), [({}, True), ({"model_version": "2"}, False), ({"branch": "load"}, False)]
 )
-def test_a_rerun_keeps_what_the_training_was_worth_unless_it_published_another_model(
-    published: dict[str, str], lead: float | None
+def test_a_rerun_keeps_what_a_later_one_found_out_unless_it_published_another_model(
+    published: dict[str, str], kept: bool
 ) -> None:
-    history = [row(FIRST, challenger_lead=0.01)]
-    (again,) = core.with_row(history, row(FIRST, **published))
-    assert again["challenger_lead"] == lead
+    found_out = {"challenger_lead": 0.01, "realised_pairs": 12.0, "realised_set_f1": 0.5}
+    (again,) = core.with_row([row(FIRST, **found_out)], row(FIRST, **published))
+    assert {name: again[name] for name in found_out} == (found_out if kept else dict.fromkeys(found_out))
 
 
 def test_rows_stand_in_order_of_time_whatever_the_order_of_the_runs() -> None:
@@ -59,6 +60,13 @@ def test_a_period_is_closed_on_the_day_after_its_last() -> None:
     history = [row(FIRST), row(SECOND)]
     assert core.closed_periods(history, date(2025, 1, 5)) == {}
     assert core.closed_periods(history, date(2025, 1, 6)) == {FIRST: SECOND}
+
+
+def test_a_page_knows_what_came_true_by_its_own_day_and_nothing_later() -> None:
+    third = SECOND + timedelta(weeks=1)
+    history = [row(day, realised_pairs=12.0) for day in (FIRST, SECOND, third)]
+    shown = core.known_on(history, SECOND)
+    assert [(week["as_of"], week["realised_pairs"]) for week in shown] == [(FIRST, 12.0), (SECOND, None)]
 
 
 def test_outcomes_fill_their_own_week() -> None:
