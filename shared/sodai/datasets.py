@@ -230,11 +230,15 @@ DRIFT_TABLE = _weekly(
             Column("threshold", "float64", "a distance of it or more is drift"),
             Column("score", "float64", "distance"),
             Column("drifted", "bool", "whether the column drifted"),
+            Column("n_current", "int64", "values of this week", minimum=1),
+            Column("n_reference", "int64", "values of the reference", minimum=1),
         ),
         key=("column", "unit"),
     ),
 )
-DRIFT_REPORT = _weekly(DRIFT, "drift.json", "one record: the share that drifted, and DRIFT_TABLE")
+DRIFT_REPORT = _weekly(
+    DRIFT, "drift.json", "one record: the share that drifted, DRIFT_TABLE, and what was left out and why"
+)
 DRIFT_PAGE = _page(DRIFT, "drift.html")
 
 # A model is a folder with model.skops (the estimator, no pickle) and model.json (its manifest).

@@ -40,7 +40,13 @@ log = logging.getLogger("sodai")
 
 
 @stage_command(
-    DRIFT, Inputs((SCORING, QUALITY, TRANSACTIONS), before=(PREDICTIONS,), registry=read_state, champion=True)
+    DRIFT,
+    Inputs(
+        (SCORING, QUALITY, TRANSACTIONS),
+        before=(PREDICTIONS,),
+        registry=read_state,
+        champion=True,
+    ),
 )
 def detect_data_drift(
     as_of: AsOf,
@@ -70,7 +76,7 @@ def detect_data_drift(
         version, share = found.version if found else None, report.share if report else None
         signals = [rules.champion_missing(version), rules.forced(force_retrain)]
         if champion and report:
-            signals += _signals(volume, period, champion, report, thresholds)
+            signals += _signals(volume, period, champion, report, seed, thresholds)
         decision = rules.decide(signals)
         more = {"as_of": period.as_of, "champion_version": version, "drift_share": share}
         attempt.write_json(DECISION, rules.record(decision, signals, more))
@@ -78,7 +84,10 @@ def detect_data_drift(
         attempt.write(
             DRIFT_TABLE, pa.Table.from_pandas(table, DRIFT_TABLE.contract.schema, preserve_index=False)
         )
-        attempt.write_json(DRIFT_REPORT, {"share": share, "columns": table.to_dict("records")})
+        left_out = dict(report.left_out) if report else {}
+        attempt.write_json(
+            DRIFT_REPORT, {"share": share, "columns": table.to_dict("records"), "left_out": left_out}
+        )
         attempt.write_text(
             DRIFT_PAGE, report.html if report else records.page_without_report(decision.reason)
         )
@@ -123,30 +132,27 @@ def _signals(
     period: "Period",
     champion: "Champion",
     report: "DriftReport",
+    seed: int,
     thresholds: "Thresholds",
 ) -> "list[Signal]":
+    import numpy as np
+
     from detect_data_drift import core_rules as rules
     from detect_data_drift import records
 
     age = champion.age_weeks(period)
     cooling = age < thresholds.cool_down_weeks
     newest, known = records.volumes(volume, period, champion.reference)
-    published = records.last_published(volume, period)
+    published, rng = records.last_published(volume, period), np.random.default_rng(seed)
     leads = [
-        rules.realised_lead(
-            name,
-            published.figures[metric] if published else None,
-            published.of_rules(metric) if published else {},
-            cooling,
-            thresholds,
-        )
+        rules.realised_lead(name, published.lead(metric, rng) if published else None, cooling, thresholds)
         for name, metric in (("realised_set_lead", "set_f1"), ("realised_list_lead", "ndcg"))
     ]
     return [
         rules.other_horizon(champion.model.manifest["horizon_days"], period.horizon_days),
         rules.trained_later(champion.as_of, period.as_of),
         rules.feature_drift(report.share, cooling, thresholds),
-        rules.prediction_drift(report.prediction_distance, cooling, thresholds),
+        rules.prediction_drift(report.prediction, cooling, thresholds),
         rules.volume_drift(newest, known, cooling, thresholds),
         rules.returned_ratio(records.weekly_sales(volume, period), cooling, thresholds),
         *leads,

@@ -3,6 +3,9 @@
 import math
 from dataclasses import dataclass
 
+import pandas as pd
+
+from sodai.errors import InputError
 from sodai.features import FEATURES
 from sodai.units import CUSTOMER, PREDICTION, PRODUCT
 
@@ -14,6 +17,20 @@ CATEGORICAL_METHOD, CATEGORICAL_THRESHOLD = "jensenshannon", 0.15
 # Two samples of one distribution lie apart by chance, the farther the fewer they are: at 24 customers a
 # fixed threshold called half of the columns drifted. Above 200 of them this changes nothing.
 _CHANCE = 2.0
+
+# With so many values expected on a side, none at all is no chance: of independent ones once in 150 weeks.
+_EXPECTED_VALUES = 5.0
+
+# Null says that nothing of a kind was bought in some weeks: where this column of the same rows is zero
+# throughout, the business was closed in them, and the null is what it ought to be.
+_NULL_WITHOUT = {
+    "product_share_1w": "product_buyers_1w",
+    "product_family_share_1w": "product_buyers_1w",
+    "product_brand_size_share_1w": "product_buyers_1w",
+    "product_repeat_rate": "product_buyers_2nd_week",
+    "product_type_lift_4w": "product_buyers_4w",
+    "customer_new_share_8w": "customer_units_8w",
+}
 
 _GROWS = "grows with every week by construction"
 _STANDS_STILL = "an attribute: changes only when the business changes its tables, which extraction reports"
@@ -52,6 +69,45 @@ def beyond_chance(threshold: float, n_current: int, n_reference: int) -> float:
         n_current, n_reference: rows with a value, at least one each.
     """
     return max(threshold, _CHANCE * math.sqrt(1 / n_current + 1 / n_reference))
+
+
+def values_of(current: pd.DataFrame, reference: pd.DataFrame, column: TestedColumn) -> tuple[int, int]:
+    """How many values a column has on each side, on the rows of its unit."""
+    n_current, n_reference = (
+        int(side.loc[side["unit"] == column.unit, column.name].count()) for side in (current, reference)
+    )
+    return n_current, n_reference
+
+
+def why_not_testable(current: pd.DataFrame, reference: pd.DataFrame, column: TestedColumn) -> str:
+    """Why a column without values cannot be tested though nothing is wrong; empty where it can be.
+
+    Args:
+        current, reference: unit and the tested columns.
+        column: of them.
+
+    Raises:
+        InputError: it has values on one side alone, and neither chance nor what its null means explains
+            that; a gate that cannot see must not decide.
+    """
+    n_current, n_reference = values_of(current, reference, column)
+    if n_current and n_reference:
+        return ""
+    if not n_current and not n_reference:
+        return "no value on either side"
+    sides = (current, "this week"), (reference, "in the reference")
+    (empty, where), (other, _) = sides[::-1] if n_current else sides
+    empty, other = (side[side["unit"] == column.unit] for side in (empty, other))
+    witness = _NULL_WITHOUT.get(column.name)
+    if witness is not None and not empty[witness].any():
+        return f"no value {where}, where {witness} is 0 throughout"
+    expected = len(empty) * max(n_current, n_reference) / len(other)
+    if expected < _EXPECTED_VALUES:
+        return f"no value {where}, of {expected:.1f} to be expected"
+    raise InputError(
+        f"drift of {column.name}: found {n_current} current and {n_reference} reference values, expected "
+        "some on both sides; check the input of this week, or train again with force_retrain"
+    )
 
 
 def tested_columns() -> list[TestedColumn]:

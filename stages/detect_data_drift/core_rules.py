@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from detect_data_drift.core_columns import beyond_chance
+from sodai.intervals import SMALLEST_GROUP
+
 NO_CHAMPION, FORCED, HORIZON, BACKFILL = "no_champion", "forced", "horizon", "backfill"
 DRIFT, AGE, NONE = "drift", "age", "none"
 RETRAIN, LOAD = "retrain_model", "load_existing_model"
@@ -37,6 +40,26 @@ class Thresholds:
     realised_lead: float = 0.0
     max_age_weeks: int = 8
     cool_down_weeks: int = 2
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Between a sample of `n_current` and one of `n_reference`, in standard deviations of the second."""
+
+    value: float
+    n_current: int
+    n_reference: int
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Of what was published over the best rule, and how far below it chance alone may put it.
+
+    `chance` is half of the 95 % interval over customers; None where those are too few to say.
+    """
+
+    mean: float
+    chance: float | None
 
 
 @dataclass(frozen=True)
@@ -107,20 +130,21 @@ def feature_drift(share: float, cooling: bool, thresholds: Thresholds) -> Signal
     return _numeric("drift_share", share, thresholds.drift_share, cooling, "share of drifted columns")
 
 
-def prediction_drift(distance: float | None, cooling: bool, thresholds: Thresholds) -> Signal:
+def prediction_drift(distance: Distance | None, cooling: bool, thresholds: Thresholds) -> Signal:
     """The champion's answers of this week are not distributed like those on its reference.
 
     Args:
-        distance: between the champion's log-odds on one candidate a customer now and then, in
-            standard deviations of then; None where nothing was compared.
+        distance: between the champion's log-odds on one candidate a customer now and then; None where
+            nothing was compared.
         cooling: as in `feature_drift`.
-        thresholds: in force.
+        thresholds: in force; few customers must lie farther apart, see `beyond_chance`.
     """
     if distance is None:
         flip = "customers on both sides to compare"
         return Signal("prediction_drift", DRIFT, None, thresholds.prediction_drift, False, flip)
+    threshold = beyond_chance(thresholds.prediction_drift, distance.n_current, distance.n_reference)
     what = "standard deviations between the champion's answers"
-    return _numeric("prediction_drift", distance, thresholds.prediction_drift, cooling, what)
+    return _numeric("prediction_drift", distance.value, threshold, cooling, what)
 
 
 def volume_drift(newest: float, reference: Sequence[float], cooling: bool, thresholds: Thresholds) -> Signal:
@@ -164,28 +188,27 @@ def returned_ratio(weeks: Sequence[Mapping[str, Any]], cooling: bool, thresholds
     return _numeric("returned_ratio", newest / usual, thresholds.returned_ratio, cooling, what)
 
 
-def realised_lead(
-    name: str,
-    published: float | None,
-    baselines: Mapping[str, float],
-    cooling: bool,
-    thresholds: Thresholds,
-) -> Signal:
-    """What was published last was worth no more than the best rule that needs no model.
+def realised_lead(name: str, lead: Lead | None, cooling: bool, thresholds: Thresholds) -> Signal:
+    """What was published last was worth less than the best rule that needs no model.
+
+    Less by more than chance: few customers must lose more to count, as few must lie farther apart in
+    `prediction_drift`.
 
     Args:
         name: `realised_set_lead` for F1 of the predicted set, `realised_list_lead` for NDCG@10.
-        published: figure of the last published predictions, now that its purchases are known; None
-            if there are none.
-        baselines: the same figure of each rule on the same period.
+        lead: of the last published predictions, now that their purchases are known; None if there are
+            no predictions or nobody bought.
         cooling: as in `feature_drift`.
         thresholds: in force.
     """
-    if published is None or not baselines:
-        flip = "predictions of the period before, whose purchases are known"
+    if lead is None:
+        flip = "predictions of the period before, and purchases in it"
         return Signal(name, DRIFT, None, thresholds.realised_lead, False, flip)
-    lead = published - max(baselines.values())
-    return _numeric(name, lead, thresholds.realised_lead, cooling, "lead over the best rule", below=True)
+    if lead.chance is None:
+        flip = f"{SMALLEST_GROUP} customers or more who bought in the period before"
+        return Signal(name, DRIFT, round(lead.mean, 6), None, False, flip)
+    threshold = thresholds.realised_lead - lead.chance
+    return _numeric(name, lead.mean, threshold, cooling, "lead over the best rule", below=True)
 
 
 def too_old(age_weeks: float, thresholds: Thresholds) -> Signal:
@@ -211,12 +234,15 @@ def record(decision: Decision, signals: Sequence[Signal], more: Mapping[str, Any
 def _numeric(
     name: str, value: float, threshold: float, cooling: bool, what: str, below: bool = False
 ) -> Signal:
-    beyond = value <= threshold if below else value >= threshold
-    if beyond and cooling:
-        flip = "a champion older than the cool-down"
-    else:
-        flip = f"{what} {'above' if below and beyond else 'below' if beyond else 'of'} {threshold:g}"
-    return Signal(name, DRIFT, round(value, 6), threshold, beyond and not cooling, flip)
+    """A signal that fires from its threshold on, or below it."""
+    threshold = round(threshold, 6)
+    beyond = value < threshold if below else value >= threshold
+    flip = f"{what} {'below' if beyond != below else 'of'} {threshold:g}"
+    fired, flip = (
+        beyond and not cooling,
+        "a champion older than the cool-down" if beyond and cooling else flip,
+    )
+    return Signal(name, DRIFT, round(value, 6), threshold, fired, flip)
 
 
 _REASONS = {
@@ -239,11 +265,11 @@ _REASONS = {
     ),
     "realised_set_lead": (
         "the last published set had an F1 of {value:+.3f} against the best rule, "
-        "{threshold:g} or less asks for training"
+        "less than {threshold:+.3f} asks for training"
     ),
     "realised_list_lead": (
         "the last published lists had an NDCG@10 of {value:+.3f} against the best rule, "
-        "{threshold:g} or less asks for training"
+        "less than {threshold:+.3f} asks for training"
     ),
     "age_weeks": "the champion is {value:.0f} weeks old, {threshold:.0f} or more ask for training",
 }

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sodai.baselines import baselines, looked_back
+from detect_data_drift.core_worth import Worth
+from sodai.baselines import Baseline, baselines, looked_back
 from sodai.datasets import DRIFT_TABLE, PREDICTIONS, QUALITY, REFERENCE, SCORING
 from sodai.errors import ContractError, InputError, ModelError
-from sodai.metrics import LIST_LENGTH, PAIR, ranking_metrics, set_metrics
+from sodai.metrics import PAIR
 from sodai.model import TrainedModel, load_model
 from sodai.ordered import read_in_order
 from sodai.pages import page
@@ -51,18 +52,6 @@ class Found:
 
     version: str
     champion: Champion | None
-
-
-@dataclass(frozen=True)
-class Published:
-    """What the predictions published last came to, and what the rules would have come to."""
-
-    figures: dict[str, float]
-    baselines: dict[str, dict[str, float]]
-
-    def of_rules(self, metric: str) -> dict[str, float]:
-        """One metric of every rule."""
-        return {name: figures[metric] for name, figures in self.baselines.items()}
 
 
 def champion_of(registry: Registry, scratch: Path, lenient: bool) -> Found | None:
@@ -138,8 +127,8 @@ def volumes(volume: Volume, period: Period, reference: pa.Table) -> tuple[float,
     return float(newest["market_pairs_1w"][0].as_py()), known["market_pairs_1w"].astype(float).tolist()
 
 
-def last_published(volume: Volume, period: Period) -> Published | None:
-    """What was published for the period before, held against its purchases; None without it.
+def last_published(volume: Volume, period: Period) -> Worth | None:
+    """What was published for the period before, held against its purchases; None without either.
 
     Raises:
         VolumeError: the warehouse or the predictions cannot be read.
@@ -157,13 +146,10 @@ def last_published(volume: Volume, period: Period) -> Published | None:
     known = purchases.loc[~inside, "customer_id"].unique()
     predictions = predictions[predictions["customer_id"].isin(known)]
     truth = purchases.loc[inside & purchases["customer_id"].isin(known), PAIR].drop_duplicates()
-    return Published(
-        _realised(predictions, predictions.loc[predictions["selected"], PAIR], truth),
-        {
-            name: _realised(rule.ranked, rule.selected, truth)
-            for name, rule in baselines(purchases[~inside], before.as_of).items()
-        },
-    )
+    if truth.empty:
+        return None
+    published = Baseline(predictions, predictions.loc[predictions["selected"], PAIR])
+    return Worth.of(published, baselines(purchases[~inside], before.as_of), truth)
 
 
 def _sample_of_customers(volume: Volume, before: Period) -> pa.Array | None:
@@ -173,11 +159,6 @@ def _sample_of_customers(volume: Volume, before: Period) -> pa.Array | None:
     if len(listed) <= MOST_CUSTOMERS:
         return None
     return pa.array(np.random.default_rng(0).choice(listed.to_numpy(), MOST_CUSTOMERS, replace=False))
-
-
-def _realised(ranked: pd.DataFrame, selected: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
-    ndcg = ranking_metrics(ranked, truth, (LIST_LENGTH,))[f"ndcg_at_{LIST_LENGTH}"]
-    return {"set_f1": set_metrics(selected, truth)["set_f1"], "ndcg": ndcg}
 
 
 def weekly_sales(volume: Volume, period: Period) -> list[dict[str, int]]:

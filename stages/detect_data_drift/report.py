@@ -1,7 +1,9 @@
 """Evidently's report of the tested columns: the page for people, the figures for the decision."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 # Before the import: Evidently reads it once.
@@ -11,20 +13,23 @@ import pandas as pd
 from evidently import DataDefinition, Dataset, Report
 from evidently.metrics import ValueDrift
 
-from detect_data_drift.core_columns import TestedColumn, beyond_chance
-from sodai.errors import InputError
+from detect_data_drift.core_columns import TestedColumn, beyond_chance, values_of, why_not_testable
+from detect_data_drift.core_rules import Distance
+from sodai.datasets import DRIFT_TABLE
 from sodai.units import PREDICTION
 
 _STYLE = "<style>.MuiPaper-root{overflow-x:auto!important}</style>"
 _LINKS = '<p style="margin:1rem;font-family:sans-serif"><a href="index.html">The run</a></p>'
+_NOTE = '<p style="margin:1rem;font-family:sans-serif">{text}</p>'
 
 
 @dataclass(frozen=True)
 class DriftReport:
-    """The page, and one row a tested column: column, unit, method, threshold, score, drifted."""
+    """The page, the columns of DRIFT_TABLE, and the columns that were left out, each with the reason."""
 
     html: str
     table: pd.DataFrame
+    left_out: Mapping[str, str]
 
     @property
     def columns(self) -> pd.DataFrame:
@@ -37,10 +42,12 @@ class DriftReport:
         return float(self.columns["drifted"].mean())
 
     @property
-    def prediction_distance(self) -> float | None:
-        """Distance of the champion's answers from those on its reference; None if not tested."""
-        found = self.table.loc[self.table["column"] == PREDICTION, "score"]
-        return float(found.iloc[0]) if len(found) else None
+    def prediction(self) -> Distance | None:
+        """Of the champion's answers from those on its reference; None if not tested."""
+        found = self.table[self.table["column"] == PREDICTION].to_dict("records")
+        if not found:
+            return None
+        return Distance(found[0]["score"], found[0]["n_current"], found[0]["n_reference"])
 
 
 def drift_report(current: pd.DataFrame, reference: pd.DataFrame, columns: list[TestedColumn]) -> DriftReport:
@@ -51,12 +58,15 @@ def drift_report(current: pd.DataFrame, reference: pd.DataFrame, columns: list[T
         columns: what to test and how.
 
     Raises:
-        InputError: a column has no values on one side; a gate that cannot see must not decide.
+        InputError: see `why_not_testable`.
     """
+    reasons = {column.name: why_not_testable(current, reference, column) for column in columns}
+    left_out = {name: reason for name, reason in reasons.items() if reason}
+    n_values = {c.name: values_of(current, reference, c) for c in columns if c.name not in left_out}
     testable = [
-        replace(column, threshold=beyond_chance(column.threshold, *counts))
+        replace(column, threshold=beyond_chance(column.threshold, *n_values[column.name]))
         for column in columns
-        if (counts := _counts(current, reference, column)) != (0, 0)
+        if column.name in n_values
     ]
     definition = DataDefinition(
         numerical_columns=[column.name for column in testable if not column.categorical],
@@ -71,25 +81,15 @@ def drift_report(current: pd.DataFrame, reference: pd.DataFrame, columns: list[T
         for side in (current, reference)
     )
     snapshot = report.run(*sides)
-    return DriftReport(_framed(snapshot.get_html_str(as_iframe=False)), _table(snapshot.dict(), testable))
+    page = _framed(snapshot.get_html_str(as_iframe=False), left_out)
+    return DriftReport(page, _table(snapshot.dict(), testable, n_values), left_out)
 
 
-def _framed(html: str) -> str:
-    """Evidently's page with a way back to the run, and with cards that a phone can scroll."""
-    return html.replace("</head>", _STYLE + "</head>", 1).replace("<body>", "<body>" + _LINKS, 1)
-
-
-def _counts(current: pd.DataFrame, reference: pd.DataFrame, column: TestedColumn) -> tuple[int, int]:
-    """Values of a column on each side, on the rows of its unit."""
-    n_current, n_reference = (
-        int(side.loc[side["unit"] == column.unit, column.name].count()) for side in (current, reference)
-    )
-    if min(n_current, n_reference) == 0 < max(n_current, n_reference):
-        raise InputError(
-            f"drift of {column.name}: found {n_current} current and {n_reference} reference values, expected "
-            "some on both sides; check the input of this week, or train again with force_retrain"
-        )
-    return n_current, n_reference
+def _framed(html: str, left_out: Mapping[str, str]) -> str:
+    """Evidently's page with a way back to the run, what it leaves out, and cards that a phone can scroll."""
+    told = "; ".join(f"{name} ({reason})" for name, reason in left_out.items())
+    top = _LINKS + (_NOTE.format(text=escape(f"Not tested: {told}.")) if told else "")
+    return html.replace("</head>", _STYLE + "</head>", 1).replace("<body>", "<body>" + top, 1)
 
 
 def _by_unit(side: pd.DataFrame, columns: list[TestedColumn]) -> pd.DataFrame:
@@ -101,13 +101,13 @@ def _by_unit(side: pd.DataFrame, columns: list[TestedColumn]) -> pd.DataFrame:
     return pd.DataFrame(own).astype({c.name: "float64" for c in columns if not c.categorical})
 
 
-def _table(figures: dict[str, Any], columns: list[TestedColumn]) -> pd.DataFrame:
+def _table(
+    figures: dict[str, Any], columns: list[TestedColumn], n_values: Mapping[str, tuple[int, int]]
+) -> pd.DataFrame:
     failed = {test["metric_config"]["metric_id"]: str(test["status"]) for test in figures["tests"]}
     scores = {
         metric["config"]["column"]: (float(metric["value"]), failed[metric["id"]].upper().endswith("FAIL"))
         for metric in figures["metrics"]
     }
-    return pd.DataFrame(
-        [(c.name, c.unit, c.method, c.threshold, *scores[c.name]) for c in columns],
-        columns=["column", "unit", "method", "threshold", "score", "drifted"],
-    )
+    rows = [(c.name, c.unit, c.method, c.threshold, *scores[c.name], *n_values[c.name]) for c in columns]
+    return pd.DataFrame(rows, columns=DRIFT_TABLE.contract.names)

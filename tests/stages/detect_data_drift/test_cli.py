@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from detect_data_drift.core_columns import NUMERIC_THRESHOLD
+from detect_data_drift import core_columns
 from made_champion import MadeWeek, champion_week, featured_week, run_stage
 from made_week import Outcome, files_of
 from sodai.datasets import DECISION, DRIFT, DRIFT_PAGE, DRIFT_REPORT, DRIFT_TABLE, SCORING
@@ -141,6 +141,9 @@ def test_the_records_and_the_page_agree_on_the_figures(
     report = volume.read_json(DRIFT_REPORT, week.as_of)
     assert report["share"] == pytest.approx(share)
     assert report["columns"] == table.to_dict("records")
+    tested = {column.name for column in core_columns.tested_columns()}
+    assert {*table["column"], *report["left_out"]} == tested
+    assert (table[["n_current", "n_reference"]] > 0).all(axis=None)
     assert (table["drifted"] == (table["score"] >= table["threshold"])).all()
     page = volume.path(DRIFT_PAGE, week.as_of).read_text()
     assert all(name in page for name in table["column"])
@@ -186,7 +189,7 @@ def test_a_week_unlike_all_that_the_champion_knows_asks_for_training(volume: Vol
     table = volume.read(DRIFT_TABLE, week.as_of).to_pandas().set_index("column")
     tested = [name for name in moved if name in table.index]
     assert len(tested) == 30
-    assert (table.loc[tested, "score"] > 10 * NUMERIC_THRESHOLD).all()
+    assert (table.loc[tested, "score"] > 10 * core_columns.NUMERIC_THRESHOLD).all()
     assert table.loc[tested, "drifted"].all()
 
 

@@ -11,9 +11,9 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from detect_data_drift import records
+from detect_data_drift.core_worth import Worth
 from detect_data_drift.records import (
     Champion,
-    Published,
     current_units,
     last_published,
     volumes,
@@ -68,7 +68,7 @@ def test_a_volume_is_what_was_bought_in_the_last_seven_days(week: MadeWeek) -> N
     assert known == [len(bought(volume, cutoff - timedelta(weeks=1), cutoff)) for cutoff in cutoffs]
 
 
-def published(volume: Volume, period: Period) -> Published:
+def published(volume: Volume, period: Period) -> Worth:
     found = last_published(volume, period)
     assert found is not None
     return found
@@ -118,6 +118,16 @@ def test_a_set_in_which_nothing_was_right_was_worth_nothing(volume: Volume, week
     before = week.as_of - timedelta(weeks=1)
     publish(volume, before, pd.DataFrame({"customer_id": [1], "product_id": [1]}))
     assert published(volume, Period(week.as_of, 7)).figures == {"set_f1": 0.0, "ndcg": 0.0}
+
+
+def test_a_period_in_which_nobody_bought_says_nothing_of_what_was_published(
+    volume: Volume, week: MadeWeek
+) -> None:
+    before = week.as_of - timedelta(weeks=1)
+    publish(volume, before, bought(volume, before, week.as_of))
+    (newest,) = transaction_partitions(volume, week.as_of, before).values()
+    pq.write_table(pq.read_table(newest).slice(0, 0), newest)
+    assert last_published(volume, Period(week.as_of, 7)) is None
 
 
 def test_without_predictions_of_the_period_before_nothing_is_known(volume: Volume, week: MadeWeek) -> None:

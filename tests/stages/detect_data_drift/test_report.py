@@ -132,6 +132,81 @@ def test_the_table_has_a_row_for_each_tested_column_in_order_and_the_page_draws_
     assert all(column.name in report.html for column in COLUMNS)
 
 
+def rows_of(n_values: int, n: int, unit: str = "customer", **more: float) -> pd.DataFrame:
+    """`n` rows of a unit, of whose gaps so many are known; every other column is 1, or as `more` says."""
+    gap = np.where(np.arange(n) < n_values, 1.0, np.nan)
+    return pd.DataFrame({"unit": unit, "orders": 1.0, "gap": gap, **more}, index=range(n))
+
+
+GAPS = [NUMBER("orders", "customer"), NUMBER("gap", "customer")]
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_values", "expected"),
+    [
+        (3, 17, 2.1),  # three customers beside 24 rows of the reference, 17 of them with a value
+        (20, 39, 4.9),  # 20 beside 160
+    ],
+)
+def test_a_column_that_chance_left_empty_is_left_out_and_named(
+    n_rows: int, n_values: int, expected: float
+) -> None:
+    few, reference = rows_of(0, n_rows), rows_of(n_values, 8 * n_rows)
+    report = drift_report(few, reference, GAPS)
+    assert report.table["column"].tolist() == ["orders"]
+    assert report.left_out == {"gap": f"no value this week, of {expected} to be expected"}
+    assert f"Not tested: gap (no value this week, of {expected} to be expected)." in report.html
+    # The other way round the reference is the small side.
+    assert drift_report(reference, few, GAPS).left_out == {
+        "gap": f"no value in the reference, of {expected} to be expected"
+    }
+
+
+def test_a_column_that_chance_did_not_leave_empty_is_an_error() -> None:
+    with pytest.raises(SodaiError, match="drift of gap: found 0 current and 40 reference values"):
+        drift_report(rows_of(0, 20), rows_of(40, 160), GAPS)
+
+
+@pytest.mark.parametrize(
+    ("name", "witness"),
+    [
+        ("product_share_1w", "product_buyers_1w"),
+        ("product_family_share_1w", "product_buyers_1w"),
+        ("product_brand_size_share_1w", "product_buyers_1w"),
+        ("product_repeat_rate", "product_buyers_2nd_week"),
+        ("product_type_lift_4w", "product_buyers_4w"),
+    ],
+)
+def test_what_is_null_because_the_business_was_closed_is_left_out(name: str, witness: str) -> None:
+    columns = [NUMBER(name, "product"), NUMBER(witness, "product")]
+    closed = rows_of(0, 200, "product", **{name: np.nan, witness: 0.0})
+    usual = rows_of(0, 200, "product", **{name: 0.5, witness: 3.0})
+    report = drift_report(closed, usual, columns)
+    assert report.table["column"].tolist() == [witness]
+    assert report.left_out == {name: f"no value this week, where {witness} is 0 throughout"}
+    assert drift_report(usual, closed, columns).left_out == {
+        name: f"no value in the reference, where {witness} is 0 throughout"
+    }
+    # One product sold: the null is no longer what it ought to be.
+    closed.loc[7, witness] = 1.0
+    with pytest.raises(SodaiError, match=f"drift of {name}: found 0 current and 200 reference values"):
+        drift_report(closed, usual, columns)
+
+
+def test_the_table_and_the_distance_of_the_answers_tell_how_many_values_they_are_of() -> None:
+    answers = NUMBER(PREDICTION, "customer")
+    current, reference = (sample(seed).assign(**{PREDICTION: lambda rows: rows["spread"]}) for seed in (1, 2))
+    report = drift_report(current.groupby("unit").head(24), reference, [*COLUMNS, answers])
+    sizes = report.table.set_index("column")[["n_current", "n_reference"]]
+    assert sizes.loc["orders"].tolist() == [24, 400]
+    assert sizes.loc["sold"].tolist() == [24, 200]
+    assert sizes.loc["gap", "n_reference"] == reference["gap"].head(400).count()
+    assert report.prediction is not None
+    assert (report.prediction.n_current, report.prediction.n_reference) == (24, 400)
+    assert report.prediction.value == pytest.approx(report.table.set_index("column").loc[PREDICTION, "score"])
+    assert drift_report(current, reference, COLUMNS).prediction is None
+
+
 @pytest.mark.parametrize("side", ["current", "reference"])
 def test_a_column_without_values_on_one_side_is_an_error_and_no_drift(side: str) -> None:
     sides = {"current": sample(1), "reference": sample(2)}
@@ -144,6 +219,7 @@ def test_a_column_without_values_on_both_sides_is_left_out() -> None:
     empty = sample(1).assign(gap=np.nan)
     report = drift_report(empty, empty, COLUMNS)
     assert report.table["column"].tolist() == ["orders", "spread", "shop", "sold", "brand"]
+    assert report.left_out == {"gap": "no value on either side"}
 
 
 def test_every_feature_is_tested_or_named_with_the_reason_why_not() -> None:

@@ -15,6 +15,8 @@ from detect_data_drift.core_rules import (
     NONE,
     RETRAIN,
     Decision,
+    Distance,
+    Lead,
     Signal,
     Thresholds,
     champion_missing,
@@ -42,7 +44,8 @@ LIMITS = Thresholds(
 )
 AS_OF = date(2025, 1, 6)
 SET, LISTS = "realised_set_lead", "realised_list_lead"
-RULES = {"bought_last_week": 0.4, "decayed_frequency": 0.5}
+# Of 1,500 customers beside 12,000 rows of the reference: chance moves them by less than any threshold.
+MANY = (1500, 12_000)
 # Median 100, median distance from it 10: one robust deviation is 14.826 pairs.
 KNOWN_WEEKS = [80.0, 90.0, 100.0, 110.0, 120.0]
 
@@ -62,11 +65,11 @@ def quiet() -> list[Signal]:
         other_horizon(7, 7),
         trained_later(AS_OF, AS_OF),
         feature_drift(0.0, False, LIMITS),
-        prediction_drift(0.0, False, LIMITS),
+        prediction_drift(Distance(0.0, *MANY), False, LIMITS),
         volume_drift(100.0, KNOWN_WEEKS, False, LIMITS),
         returned_ratio(sold_weeks(40), False, LIMITS),
-        realised_lead(SET, 0.6, RULES, False, LIMITS),
-        realised_lead(LISTS, 0.6, RULES, False, LIMITS),
+        realised_lead(SET, Lead(0.1, 0.01), False, LIMITS),
+        realised_lead(LISTS, Lead(0.1, 0.01), False, LIMITS),
         too_old(3.0, LIMITS),
     ]
 
@@ -79,11 +82,11 @@ def loud() -> list[Signal]:
         other_horizon(5, 7),
         trained_later(date(2025, 1, 13), AS_OF),
         feature_drift(1.0, False, LIMITS),
-        prediction_drift(1.5, False, LIMITS),
+        prediction_drift(Distance(1.5, *MANY), False, LIMITS),
         volume_drift(1000.0, KNOWN_WEEKS, False, LIMITS),
         returned_ratio(sold_weeks(400), False, LIMITS),
-        realised_lead(SET, 0.4, RULES, False, LIMITS),
-        realised_lead(LISTS, 0.4, RULES, False, LIMITS),
+        realised_lead(SET, Lead(-0.1, 0.01), False, LIMITS),
+        realised_lead(LISTS, Lead(-0.1, 0.01), False, LIMITS),
         too_old(9.0, LIMITS),
     ]
 
@@ -122,13 +125,14 @@ def test_a_quiet_week_loads_the_champion() -> None:
         (
             8,
             DRIFT,
-            "the last published set had an F1 of -0.100 against the best rule, 0 or less asks for training",
+            "the last published set had an F1 of -0.100 against the best rule, "
+            "less than -0.010 asks for training",
         ),
         (
             9,
             DRIFT,
             "the last published lists had an NDCG@10 of -0.100 against the best rule, "
-            "0 or less asks for training",
+            "less than -0.010 asks for training",
         ),
         (10, AGE, "the champion is 9 weeks old, 8 or more ask for training"),
     ],
@@ -204,8 +208,22 @@ def test_one_known_week_is_enough_to_measure_a_volume() -> None:
 
 @pytest.mark.parametrize(("distance", "fired"), [(0.0, False), (0.299, False), (0.3, True)])
 def test_answers_far_from_those_on_the_reference_fire(distance: float, fired: bool) -> None:
-    signal = prediction_drift(distance, False, LIMITS)
-    assert (signal.value, signal.fired) == (distance, fired)
+    signal = prediction_drift(Distance(distance, *MANY), False, LIMITS)
+    assert (signal.value, signal.threshold, signal.fired) == (distance, 0.3, fired)
+
+
+@pytest.mark.parametrize(
+    ("n_customers", "threshold"), [(3, 1.224745), (24, 0.433013), (49, 0.303046), (51, 0.3), (1500, 0.3)]
+)
+def test_answers_to_few_customers_must_lie_farther_apart(n_customers: int, threshold: float) -> None:
+    # Eight periods of the reference: 2 * sqrt(1 / n + 1 / 8n), and never less than what is set.
+    below, on = (
+        prediction_drift(Distance(threshold + step, n_customers, 8 * n_customers), False, LIMITS)
+        for step in (-0.001, 0.001)
+    )
+    assert (below.fired, on.fired) == (False, True)
+    assert below.threshold == on.threshold == pytest.approx(threshold, abs=1e-6)
+    assert below.would_flip == f"standard deviations between the champion's answers of {below.threshold:g}"
 
 
 def test_answers_that_were_not_compared_never_fire() -> None:
@@ -250,20 +268,33 @@ def test_returns_need_a_week_before_to_be_measured_by(n_weeks: int) -> None:
     assert (signal.value is None, signal.fired) == (n_weeks == 1, n_weeks == 2)
 
 
-@pytest.mark.parametrize(("published", "fired"), [(0.4, True), (0.5, True), (0.501, False), (0.9, False)])
-def test_what_was_published_fires_when_it_was_not_better_than_the_best_rule(
-    published: float, fired: bool
+@pytest.mark.parametrize(
+    ("lead", "fired"), [(-0.05, True), (-0.0201, True), (-0.02, False), (-0.001, False), (0.0, False)]
+)
+def test_what_was_published_fires_when_it_was_worse_than_the_best_rule_by_more_than_chance(
+    lead: float, fired: bool
 ) -> None:
-    signal = realised_lead(SET, published, RULES, False, LIMITS)
-    assert signal.value == pytest.approx(published - 0.5)
-    assert signal.fired is fired
-    assert signal.would_flip == f"lead over the best rule {'above' if fired else 'of'} 0"
+    signal = realised_lead(SET, Lead(lead, 0.02), False, LIMITS)
+    assert (signal.value, signal.threshold, signal.fired) == (lead, -0.02, fired)
+    assert signal.would_flip == f"lead over the best rule {'of' if fired else 'below'} -0.02"
+
+
+def test_what_was_published_as_the_best_rule_says_does_not_fire() -> None:
+    signal = realised_lead(SET, Lead(0.0, 0.0), False, LIMITS)
+    assert (signal.value, signal.threshold, signal.fired) == (0.0, 0.0, False)
+    assert signal.would_flip == "lead over the best rule below 0"
+
+
+def test_a_lead_of_too_few_customers_is_told_and_never_fires() -> None:
+    signal = realised_lead(SET, Lead(-0.5, None), False, LIMITS)
+    assert (signal.value, signal.threshold, signal.fired) == (-0.5, None, False)
+    assert signal.would_flip == "30 customers or more who bought in the period before"
 
 
 def test_without_published_predictions_their_lead_is_heard_but_never_fires() -> None:
-    signal = realised_lead(LISTS, None, {}, False, LIMITS)
+    signal = realised_lead(LISTS, None, False, LIMITS)
     assert (signal.name, signal.value, signal.fired) == (LISTS, None, False)
-    assert signal.would_flip == "predictions of the period before, whose purchases are known"
+    assert signal.would_flip == "predictions of the period before, and purchases in it"
 
 
 @pytest.mark.parametrize(("weeks", "fired"), [(0.0, False), (7.99, False), (8.0, True), (-4.0, False)])
@@ -283,9 +314,9 @@ def test_the_age_that_replaces_a_champion_can_be_set() -> None:
     [
         feature_drift(1.0, True, LIMITS),
         volume_drift(1000.0, KNOWN_WEEKS, True, LIMITS),
-        prediction_drift(1.5, True, LIMITS),
+        prediction_drift(Distance(1.5, *MANY), True, LIMITS),
         returned_ratio(sold_weeks(400), True, LIMITS),
-        realised_lead(SET, 0.4, RULES, True, LIMITS),
+        realised_lead(SET, Lead(-0.1, 0.01), True, LIMITS),
     ],
     ids=lambda signal: signal.name,
 )

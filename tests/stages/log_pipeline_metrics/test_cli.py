@@ -53,8 +53,9 @@ def test_a_first_week_has_a_page_a_row_and_an_mlflow_run(volume: Volume, as_of: 
 
 
 def test_a_week_that_loaded_shows_drift_and_no_training(volume: Volume, as_of: date) -> None:
-    drifted = {"column": "pair_weeks", "unit": "pair", "method": "wasserstein", "threshold": 0.1}
-    table = pa.Table.from_pylist([{**drifted, "score": 0.25, "drifted": True}], DRIFT_TABLE.contract.schema)
+    tested = {"column": "pair_weeks", "unit": "pair", "method": "wasserstein", "threshold": 0.1}
+    found = {"score": 0.25, "drifted": True, "n_current": 24, "n_reference": 192}
+    table = pa.Table.from_pylist([{**tested, **found}], DRIFT_TABLE.contract.schema)
     with volume.attempt("detect_data_drift", as_of) as attempt:
         attempt.write(DRIFT_TABLE, table)
     write_verdict(volume, as_of, first=False)
