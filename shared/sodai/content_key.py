@@ -90,6 +90,7 @@ class Occasion:
             found["registry"] = {
                 "identity": self._registry.identity,
                 "champion": self._registry.champion,
+                "newest_training": _newest_training(self._registry, as_of),
                 "registered": dict(sorted(new)),
             }
         return found
@@ -148,6 +149,9 @@ class Occasion:
             return "the registry is another one"
         if then["registered"].items() - now.versions.items():
             return "the version that it registered is gone"
+        trained = _newest_training(now, as_of)
+        if self._inputs.trainings and trained != then["newest_training"]:
+            return f"the newest training before it was for {then['newest_training']}, is for {trained}"
         if not self._inputs.champion:
             return ""
         left = self._champion_after(then["champion"], as_of)
@@ -179,6 +183,12 @@ class Occasion:
             record = json.loads(self._contents.text(path))
             return record if isinstance(record, dict) else None
         return None
+
+
+def _newest_training(registry: "RegistryState", as_of: date) -> str | None:
+    """The newest period before `as_of` that a version was trained for, as a record holds it."""
+    newest = registry.newest_training(as_of)
+    return newest.isoformat() if newest else None
 
 
 def difference_of_keys(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ class Inputs:
     the weeks that begin before it. `before` are read of the period one step earlier, `earlier` of the newest
     N_EARLIER that have one before it; TRANSACTIONS there means the partitions from the first of these on.
     `registry` is `read_state` of a stage that speaks to MLflow, which alone has its packages;
-    `champion` says that it reads the champion.
+    `champion` says that it reads the champion, `trainings` that it reads when the newest training was.
 
     `lasting` are outputs of the stage that it changes rather than makes anew, `beside` what it reads and
     what decides nothing; their places may hold wildcards.
@@ -54,6 +54,7 @@ class Inputs:
     beside: tuple[Dataset, ...] = ()
     registry: "ReadState | None" = None
     champion: bool = False
+    trainings: bool = False
 
     def paths(self, contents: Contents, period: Period | None) -> list[Path]:
         """The files and folders of the volume that decide; not all of them need be there.

@@ -26,7 +26,15 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from sodai.errors import ModelError, RegistryError
-from sodai.registry_state import CHAMPION, EXPERIMENT, MODEL_NAME, MOST_VERSIONS, RegistryState, identity_of
+from sodai.registry_state import (
+    CHAMPION,
+    EXPERIMENT,
+    MODEL_NAME,
+    MOST_VERSIONS,
+    RegistryState,
+    identity_of,
+    trained_for,
+)
 from sodai.volume import Volume, explained
 
 CHALLENGER = "challenger"
@@ -96,7 +104,7 @@ class Registry:
         return self._by_alias(CHAMPION)
 
     def state(self) -> RegistryState:
-        """What content keys hold of the registry."""
+        """What stages and content keys read of the registry."""
         with self.explained():
             experiment = self.client.get_experiment(self.experiment_id)
             versions = self.client.search_model_versions(f"name='{MODEL_NAME}'", max_results=MOST_VERSIONS)
@@ -105,6 +113,7 @@ class Registry:
             identity_of(experiment.experiment_id, experiment.creation_time),
             champion.version if champion else None,
             {str(each.version): str(each.run_id) for each in versions},
+            trained_for({str(each.version): each.tags for each in versions}),
         )
 
     def download(self, version: str, folder: Path) -> None:

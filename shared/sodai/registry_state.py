@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from sodai.replacing import replacing
 EXPERIMENT = "sodai_recommendation_pipeline"
 MODEL_NAME = "sodai_purchase_model"
 CHAMPION = "champion"
+# Tag of a version: first day of the period that it was trained for.
+TRAINED_FOR = "as_of"
 _STORE = "mlflow/mlflow.db"
 _REMEMBERED = "mlflow/state.json"
 _TIMEOUT_SECONDS = 10
@@ -24,11 +27,25 @@ MOST_VERSIONS = 200_000
 
 @dataclass(frozen=True)
 class RegistryState:
-    """Which registry it is, the champion's version (None without one), and version -> training run."""
+    """What stages and content keys read of a registry.
+
+    `identity` tells which one it is, `champion` is the champion's version (None without one), `versions`
+    maps each version to its training run, `trained_for` to the first day of the period that it was trained
+    for, as retrain_model tags it.
+    """
 
     identity: str
     champion: str | None
     versions: Mapping[str, str]
+    trained_for: Mapping[str, str]
+
+    def newest_training(self, before: date) -> date | None:
+        """The newest period before `before` (exclusive) that a version was trained for; None without one.
+
+        The period itself is left out: what its own run registers changes nothing when it is run again.
+        """
+        earlier = [day for day in self.trained_for.values() if day < before.isoformat()]
+        return date.fromisoformat(max(earlier)) if earlier else None
 
 
 def read_state(root: Path, tracking_uri: str | None) -> RegistryState:
@@ -90,11 +107,20 @@ def _of_server(uri: str) -> RegistryState | None:
         found = _get(
             uri, "model-versions/search", filter=f"name='{MODEL_NAME}'", max_results=str(MOST_VERSIONS)
         )
-        versions = {each["version"]: each["run_id"] for each in found.get("model_versions", [])}
+        listed = found.get("model_versions", [])
+        versions = {each["version"]: each["run_id"] for each in listed}
         identity = identity_of(experiment["experiment_id"], experiment["creation_time"])
-        return RegistryState(identity, _champion(uri), versions)
+        tags = {
+            each["version"]: {tag["key"]: tag["value"] for tag in each.get("tags", [])} for each in listed
+        }
+        return RegistryState(identity, _champion(uri), versions, trained_for(tags))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def trained_for(tags: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """The period that each version was trained for, by the tags of each; without those that do not say."""
+    return {version: own[TRAINED_FOR] for version, own in tags.items() if TRAINED_FOR in own}
 
 
 def identity_of(experiment_id: object, created_ms: object) -> str:

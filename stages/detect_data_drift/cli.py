@@ -46,6 +46,7 @@ log = logging.getLogger("sodai")
         before=(PREDICTIONS,),
         registry=read_state,
         champion=True,
+        trainings=True,
     ),
 )
 def detect_data_drift(
@@ -70,7 +71,7 @@ def detect_data_drift(
     thresholds = rules.Thresholds(max_age_weeks=max_age_weeks)
     registry = Registry(volume, tracking_uri)
     with volume.attempt(DRIFT, period.as_of) as attempt:
-        found = records.champion_of(registry, attempt.scratch("champion"), lenient=force_retrain)
+        found = records.champion_of(registry, attempt.scratch("champion"), period, lenient=force_retrain)
         champion = found.champion if found else None
         report = _report(volume, period, champion, seed, lenient=force_retrain) if champion else None
         version, share = found.version if found else None, report.share if report else None
@@ -140,8 +141,8 @@ def _signals(
     from detect_data_drift import core_rules as rules
     from detect_data_drift import records
 
-    age = champion.age_weeks(period)
-    cooling = age < thresholds.cool_down_weeks
+    age, waited = champion.age_weeks(period), champion.since_training_weeks(period)
+    cooling = waited < thresholds.cool_down_weeks
     newest, known = records.volumes(volume, period, champion.reference)
     published, rng = records.last_published(volume, period), np.random.default_rng(seed)
     leads = [
@@ -156,5 +157,5 @@ def _signals(
         rules.volume_drift(newest, known, cooling, thresholds),
         rules.returned_ratio(records.weekly_sales(volume, period), cooling, thresholds),
         *leads,
-        rules.too_old(age, thresholds),
+        rules.too_old(age, waited, thresholds),
     ]

@@ -21,6 +21,8 @@ _TO_STANDARD_DEVIATION = 1.4826
 _USUAL_WEEKS = 8
 _USUAL_SALES = 300
 _SMALLEST_RETURNED = 0.005
+# What would have flipped a signal that is held back.
+_COOLED = "a newest training older than the cool-down"
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def feature_drift(share: float, cooling: bool, thresholds: Thresholds) -> Signal
 
     Args:
         share: of the tested columns that drifted, 0 to 1.
-        cooling: whether the champion is too young for drift to ask for another one.
+        cooling: whether the newest training, promoted or not, is too young for drift to ask for another.
         thresholds: in force.
     """
     return _numeric("drift_share", share, thresholds.drift_share, cooling, "share of drifted columns")
@@ -211,11 +213,26 @@ def realised_lead(name: str, lead: Lead | None, cooling: bool, thresholds: Thres
     return _numeric(name, lead.mean, threshold, cooling, "lead over the best rule", below=True)
 
 
-def too_old(age_weeks: float, thresholds: Thresholds) -> Signal:
-    """The champion was trained long ago."""
-    fired = age_weeks >= thresholds.max_age_weeks
-    flip = f"an age {'below' if fired else 'of'} {thresholds.max_age_weeks} weeks"
-    return Signal("age_weeks", AGE, round(age_weeks, 3), float(thresholds.max_age_weeks), fired, flip)
+def too_old(age_weeks: float, since_training_weeks: float, thresholds: Thresholds) -> Signal:
+    """The champion was trained long ago, and no challenger was refused of late.
+
+    Args:
+        age_weeks: of the champion.
+        since_training_weeks: since the newest training, the champion's own or a later one.
+        thresholds: in force. An age below the cool-down is no cool-down of its own: who asks for a
+            training every week gets it.
+    """
+    old = age_weeks >= thresholds.max_age_weeks
+    cooling = since_training_weeks < min(thresholds.cool_down_weeks, thresholds.max_age_weeks)
+    flip = f"an age {'below' if old else 'of'} {thresholds.max_age_weeks} weeks"
+    return Signal(
+        "age_weeks",
+        AGE,
+        round(age_weeks, 3),
+        float(thresholds.max_age_weeks),
+        old and not cooling,
+        _COOLED if old and cooling else flip,
+    )
 
 
 def decide(signals: Sequence[Signal]) -> Decision:
@@ -238,10 +255,7 @@ def _numeric(
     threshold = round(threshold, 6)
     beyond = value < threshold if below else value >= threshold
     flip = f"{what} {'below' if beyond != below else 'of'} {threshold:g}"
-    fired, flip = (
-        beyond and not cooling,
-        "a champion older than the cool-down" if beyond and cooling else flip,
-    )
+    fired, flip = beyond and not cooling, _COOLED if beyond and cooling else flip
     return Signal(name, DRIFT, round(value, 6), threshold, fired, flip)
 
 

@@ -31,10 +31,15 @@ MOST_CUSTOMERS = 100_000
 
 @dataclass(frozen=True)
 class Champion:
-    """The champion as it stands in the registry: its model and its drift reference."""
+    """The champion as it stands in the registry: its model and its drift reference.
+
+    `newest_training` is the first day of the newest period before this run's that a version was trained
+    for, promoted or not; None without one.
+    """
 
     model: TrainedModel
     reference: pa.Table
+    newest_training: date | None = None
 
     @property
     def as_of(self) -> date:
@@ -43,7 +48,15 @@ class Champion:
 
     def age_weeks(self, period: Period) -> float:
         """Weeks from the period that it was trained for to `period`."""
-        return (period.as_of - self.as_of).days / DAYS_PER_WEEK
+        return _weeks_between(self.as_of, period)
+
+    def since_training_weeks(self, period: Period) -> float:
+        """Weeks to `period` from the newest training: its own, or a later one that was not promoted."""
+        return _weeks_between(max(self.as_of, self.newest_training or self.as_of), period)
+
+
+def _weeks_between(first: date, period: Period) -> float:
+    return (period.as_of - first).days / DAYS_PER_WEEK
 
 
 @dataclass(frozen=True)
@@ -54,8 +67,8 @@ class Found:
     champion: Champion | None
 
 
-def champion_of(registry: Registry, scratch: Path, lenient: bool) -> Found | None:
-    """The champion with its reference; None if there is none.
+def champion_of(registry: Registry, scratch: Path, period: Period, lenient: bool) -> Found | None:
+    """The champion with its reference as `period` finds it; None if there is none.
 
     Raises:
         ModelError: it was trained on other features than today's, is damaged or gone, unless `lenient`.
@@ -72,7 +85,7 @@ def champion_of(registry: Registry, scratch: Path, lenient: bool) -> Found | Non
         if lenient:
             return Found(found.version, None)
         raise
-    return Found(found.version, Champion(model, reference))
+    return Found(found.version, Champion(model, reference, registry.state().newest_training(period.as_of)))
 
 
 def _reference(file: Path, version: str) -> pa.Table:

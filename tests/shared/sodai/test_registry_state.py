@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import date
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -37,8 +38,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("registry") / "volume"
     registry = Registry(Volume(root))
     registry.client.create_registered_model(MODEL_NAME)
-    for _ in range(2):
-        register(registry)
+    register(registry)
+    register(registry, as_of="2024-06-03", horizon_days="7")
     registry.promote("1")
     return root
 
@@ -48,10 +49,10 @@ def registry(home: Path, tmp_path: Path) -> Registry:
     return Registry(Volume(shutil.copytree(home, tmp_path / "volume")))
 
 
-def register(registry: Registry) -> str:
+def register(registry: Registry, **tags: str) -> str:
     """One more version; gives its run."""
     with registry.run("retrain", {}) as run_id:
-        registry.client.create_model_version(MODEL_NAME, f"{registry.uri}/{run_id}", run_id)
+        registry.client.create_model_version(MODEL_NAME, f"{registry.uri}/{run_id}", run_id, tags)
     return run_id
 
 
@@ -82,11 +83,25 @@ def test_the_state_holds_the_champion_and_the_run_of_every_version(registry: Reg
     assert state.champion == "1"
     assert set(state.versions) == {"1", "2"}
     assert registry.client.get_run(state.versions["2"]).info.run_name == "retrain"
+    assert state.trained_for == {"2": "2024-06-03"}
+
+
+@pytest.mark.parametrize(
+    ("before", "newest"),
+    [
+        (date(2024, 6, 3), date(2024, 5, 20)),
+        (date(2024, 6, 4), date(2024, 6, 3)),
+        (date(2024, 5, 20), None),
+    ],
+)
+def test_the_newest_training_lies_before_the_period_itself(before: date, newest: date | None) -> None:
+    trained_for = {"1": "2024-05-20", "2": "2024-06-03"}
+    assert RegistryState("1-1", None, {}, trained_for).newest_training(before) == newest
 
 
 def test_there_is_a_state_before_any_version(tmp_path: Path) -> None:
     state = read_state(tmp_path, None)
-    assert (state.champion, state.versions) == (None, {})
+    assert (state.champion, state.versions, state.trained_for) == (None, {}, {})
 
 
 def test_the_client_is_asked_once_and_again_when_the_store_was_written(registry: Registry) -> None:

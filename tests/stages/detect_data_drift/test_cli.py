@@ -1,7 +1,7 @@
 """The stage on volumes with and without a champion: the branch, its records, and errors that are no drift."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from made_champion import MadeWeek, champion_week, featured_week, run_stage
 from made_week import Outcome, files_of
 from sodai.datasets import DECISION, DRIFT, DRIFT_PAGE, DRIFT_REPORT, DRIFT_TABLE, SCORING
 from sodai.features import FEATURES
+from sodai.registry import MODEL_NAME, Registry
 from sodai.volume import Volume
 
 OUTPUTS = (DECISION, DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE)
@@ -200,6 +201,45 @@ def test_a_champion_of_a_later_period_is_not_loaded_for_this_one(volume: Volume,
     assert outcome.code == 0, outcome.log
     assert (outcome.result["branch"], outcome.result["rule"]) == ("retrain_model", "backfill")
     assert f"trained for the later period of {later}" in outcome.result["reason"]
+
+
+def register(volume: Volume, trained_for: date) -> None:
+    """One more version, which nobody promoted, with the tag that retrain_model gives it."""
+    client = Registry(volume).client
+    first = client.get_model_version(MODEL_NAME, "1")
+    tags = {"as_of": str(trained_for)}
+    client.create_model_version(MODEL_NAME, first.source, first.run_id, tags, model_id=first.model_id)
+
+
+def test_a_training_that_was_not_promoted_begins_a_cool_down_too(volume: Volume, week: MadeWeek) -> None:
+    change_manifest(volume, as_of=str(week.as_of - timedelta(weeks=9)))
+    assert run_stage(DRIFT, volume.root, week.as_of).result["rule"] == "age"
+    register(volume, week.as_of - timedelta(weeks=2))
+    assert run_stage(DRIFT, volume.root, week.as_of).result["rule"] == "age"
+    register(volume, week.as_of - timedelta(weeks=1))
+
+    outcome = run_stage(DRIFT, volume.root, week.as_of)
+
+    assert (outcome.result["branch"], outcome.result["rule"]) == ("load_existing_model", "none")
+    age = signals(volume.read_json(DECISION, week.as_of))["age_weeks"]
+    assert (age["value"], age["fired"]) == (9.0, False)
+    assert age["would_flip"] == "a newest training older than the cool-down"
+
+
+def test_a_training_registered_since_makes_the_stage_run_again_unless_it_is_of_the_period_itself(
+    volume: Volume, week: MadeWeek
+) -> None:
+    assert Registry(volume).state().trained_for == {"1": str(week.as_of)}
+    run_stage(DRIFT, volume.root, week.as_of)
+    register(volume, week.as_of)
+    register(volume, week.as_of + timedelta(weeks=1))
+    assert run_stage(DRIFT, volume.root, week.as_of, "--no-force").result["skipped"]
+    earlier = week.as_of - timedelta(weeks=1)
+    register(volume, earlier)
+    again = run_stage(DRIFT, volume.root, week.as_of, "--no-force")
+    assert "skipped" not in again.result
+    assert f"the newest training before it was for None, is for {earlier}" in again.log
+    assert run_stage(DRIFT, volume.root, week.as_of, "--no-force").result["skipped"]
 
 
 def test_a_missing_reference_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:

@@ -205,6 +205,24 @@ def test_the_days_of_a_week_that_a_period_cuts_count_with_the_week_before(
 def test_the_age_of_a_champion_counts_from_the_period_that_it_was_trained_for(
     days: int, weeks: float
 ) -> None:
-    manifest = {"as_of": "2024-04-15"}
-    champion = Champion(TrainedModel(Pipeline([("none", "passthrough")]), manifest), pa.table({}))
-    assert champion.age_weeks(Period(date(2024, 4, 15) + timedelta(days=days), 7)) == pytest.approx(weeks)
+    period = Period(date(2024, 4, 15) + timedelta(days=days), 7)
+    assert champion_of("2024-04-15").age_weeks(period) == pytest.approx(weeks)
+    assert champion_of("2024-04-15").since_training_weeks(period) == pytest.approx(weeks)
+
+
+def champion_of(as_of: str, newest_training: date | None = None) -> Champion:
+    """A champion that was trained for the period of that day, and does nothing."""
+    model = TrainedModel(Pipeline([("none", "passthrough")]), {"as_of": as_of})
+    return Champion(model, pa.table({}), newest_training)
+
+
+@pytest.mark.parametrize(
+    ("newest", "weeks"), [(date(2024, 6, 3), 1.0), (date(2024, 4, 15), 8.0), (date(2024, 3, 4), 8.0)]
+)
+def test_a_training_that_was_not_promoted_counts_as_the_newest_and_an_older_one_does_not(
+    newest: date, weeks: float
+) -> None:
+    period = Period(date(2024, 6, 10), 7)
+    champion = champion_of("2024-04-15", newest)
+    assert champion.since_training_weeks(period) == weeks
+    assert champion.age_weeks(period) == 8.0

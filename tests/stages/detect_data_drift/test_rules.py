@@ -70,7 +70,7 @@ def quiet() -> list[Signal]:
         returned_ratio(sold_weeks(40), False, LIMITS),
         realised_lead(SET, Lead(0.1, 0.01), False, LIMITS),
         realised_lead(LISTS, Lead(0.1, 0.01), False, LIMITS),
-        too_old(3.0, LIMITS),
+        too_old(3.0, 3.0, LIMITS),
     ]
 
 
@@ -87,7 +87,7 @@ def loud() -> list[Signal]:
         returned_ratio(sold_weeks(400), False, LIMITS),
         realised_lead(SET, Lead(-0.1, 0.01), False, LIMITS),
         realised_lead(LISTS, Lead(-0.1, 0.01), False, LIMITS),
-        too_old(9.0, LIMITS),
+        too_old(9.0, 9.0, LIMITS),
     ]
 
 
@@ -299,14 +299,29 @@ def test_without_published_predictions_their_lead_is_heard_but_never_fires() -> 
 
 @pytest.mark.parametrize(("weeks", "fired"), [(0.0, False), (7.99, False), (8.0, True), (-4.0, False)])
 def test_a_champion_is_too_old_from_its_last_week_on(weeks: float, fired: bool) -> None:
-    signal = too_old(weeks, LIMITS)
+    signal = too_old(weeks, weeks, LIMITS)
     assert (signal.value, signal.fired) == (weeks, fired)
     assert signal.would_flip == ("an age below 8 weeks" if fired else "an age of 8 weeks")
 
 
 def test_the_age_that_replaces_a_champion_can_be_set() -> None:
-    assert too_old(3.0, Thresholds(max_age_weeks=3)).fired
-    assert not too_old(3.0, Thresholds(max_age_weeks=4)).fired
+    assert too_old(3.0, 3.0, Thresholds(max_age_weeks=3)).fired
+    assert not too_old(3.0, 3.0, Thresholds(max_age_weeks=4)).fired
+
+
+@pytest.mark.parametrize(("waited", "fired"), [(1.0, False), (1.99, False), (2.0, True), (9.0, True)])
+def test_an_old_champion_whose_challenger_was_refused_waits_for_the_cool_down(
+    waited: float, fired: bool
+) -> None:
+    signal = too_old(9.0, waited, LIMITS)
+    assert (signal.value, signal.fired) == (9.0, fired)
+    assert signal.would_flip == (
+        "an age below 8 weeks" if fired else "a newest training older than the cool-down"
+    )
+
+
+def test_who_asks_for_a_training_every_week_gets_it() -> None:
+    assert too_old(1.0, 1.0, Thresholds(max_age_weeks=1)).fired
 
 
 @pytest.mark.parametrize(
@@ -320,9 +335,9 @@ def test_the_age_that_replaces_a_champion_can_be_set() -> None:
     ],
     ids=lambda signal: signal.name,
 )
-def test_a_champion_in_its_cool_down_is_not_replaced_because_of_drift(signal: Signal) -> None:
+def test_in_the_cool_down_of_a_training_drift_asks_for_no_other(signal: Signal) -> None:
     assert not signal.fired
-    assert signal.would_flip == "a champion older than the cool-down"
+    assert signal.would_flip == "a newest training older than the cool-down"
     assert decide([*quiet()[:2], signal]).branch == LOAD
 
 
