@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 umask 077
 touch .env
 chmod 600 .env
+# A last line without an end would take the next name in.
+[ -z "$(tail -c 1 .env)" ] || echo >>.env
 
 add() { # add NAME VALUE
     grep -q "^$1=." .env || printf '%s=%s\n' "$1" "$2" >>.env

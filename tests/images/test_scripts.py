@@ -31,6 +31,10 @@ def put_command(folder: Path, name: str, script: str = "") -> None:
             "Types: deb\nURIs: http://mirror.example/debian-security\nSuites: bookworm-security\n\n"
             "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm\n",
         ),
+        (
+            "mirrors/debian.list",
+            "http://mirror.example/debian-security\nhttp://mirror.example/debian\tpriority:1\n",
+        ),
     ],
 )
 def test_the_archive_is_read_from_either_form_of_apt_sources(tmp_path: Path, file: str, text: str) -> None:
@@ -75,6 +79,13 @@ def test_a_group_of_the_socket_that_is_known_is_not_asked_for(tmp_path: Path) ->
     done = complete_env(tmp_path, f"touch {tmp_path}/asked; exit 125", "DOCKER_GID=7\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert not (tmp_path / "asked").exists()
+
+
+def test_a_last_line_without_an_end_stays_what_it_is(tmp_path: Path) -> None:
+    complete_env(tmp_path, "exit 125", "DOCKER_GID=7\nAIRFLOW_DB_PASSWORD=chosen")
+    lines = (tmp_path / ".env").read_text().splitlines()
+    assert lines[:2] == ["DOCKER_GID=7", "AIRFLOW_DB_PASSWORD=chosen"]
+    assert lines[2].startswith("MLFLOW_DB_PASSWORD=")
 
 
 @pytest.mark.docker
