@@ -64,6 +64,8 @@ bench-data: env ## Make sales of any size as input: ROWS=10_000_000 [OUT=data]
 	@: $(or $(ROWS),$(error bench-data: ROWS is not set; expected a number of lines such as 10_000_000))
 	@PYTHONPATH=shared:tests .venv/bin/python -m benchmarks.made_sales --rows $(ROWS) --out "$(OUT)"
 
+# The images that are built are those that Compose starts, which reads .env.
+up: export SODAI_IMAGE_TAG := $(or $(SODAI_IMAGE_TAG),$(shell sed -n 's/^SODAI_IMAGE_TAG="*\([A-Za-z0-9_.-]*\).*/\1/p' .env 2>/dev/null))
 .PHONY: up
 up: env images ## Start the full stack and load [DATA=folder]; SPARK=1 with a Spark cluster: Airflow on port 8080, MLflow on 5000
 	@$(if $(SPARK),images/build.sh spark)

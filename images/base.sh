@@ -7,7 +7,8 @@ set -eu
 
 IMAGE=${1:-sodai/base:latest}
 SUITE=trixie
-PULL_SECONDS=20
+# A name that is not found and a port that is closed fail at once: this is for a slow line.
+PULL_SECONDS=120
 
 fail() {
     echo "images: $1" >&2

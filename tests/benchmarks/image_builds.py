@@ -24,7 +24,8 @@ CHANGED = "create_features"
 def build_seconds(root: Path, *options: str) -> float:
     """Seconds that `images/build.sh` takes in a copy of the project."""
     started = time.perf_counter()
-    subprocess.run([root / "images/build.sh", *options], check=True, env={**os.environ, "TAG": TAG})
+    environment = {**os.environ, "SODAI_IMAGE_TAG": TAG}
+    subprocess.run([root / "images/build.sh", *options], check=True, env=environment)
     return time.perf_counter() - started
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import image_builds
+from path_commands import put_command
 
 
 def test_a_changed_line_leaves_the_program_as_it_was(tmp_path: Path) -> None:
@@ -13,6 +14,13 @@ def test_a_changed_line_leaves_the_program_as_it_was(tmp_path: Path) -> None:
     program.write_text("answer = 42\n")
     image_builds.change_a_line(program)
     assert program.read_text() == "answer = 42\n# A line more.\n"
+
+
+def test_images_are_built_under_a_tag_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    put_command(tmp_path / "images", "build.sh", 'echo "$SODAI_IMAGE_TAG $*" >"$(dirname "$0")/told"')
+    assert image_builds.build_seconds(tmp_path, "--no-cache") > 0
+    assert (tmp_path / "images/told").read_text() == "bench --no-cache\n"
 
 
 @pytest.mark.docker

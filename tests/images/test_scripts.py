@@ -8,13 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from path_commands import put_command
+
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "images"
 
 
-def put_command(folder: Path, name: str, script: str = "") -> None:
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
+# An engine with the base image, under a context of its own; what bakes says what it was told.
+BAKING = """
+case "$1 $2" in
+"context show") echo elsewhere ;;
+"buildx bake") echo "$BUILDX_BUILDER $TAG $CA" ;;
+esac
+"""
 
 
 @pytest.mark.parametrize(
@@ -43,6 +49,78 @@ def test_the_archive_is_read_from_either_form_of_apt_sources(tmp_path: Path, fil
     command = ["sh", "-c", f'. {IMAGES}/debian.sh && debian_archive "$1"', "sh", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     assert done.stdout == "http://mirror.example/debian\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder that holds what images/build.sh reads, without an image."""
+    project = tmp_path / "project"
+    (project / "images").mkdir(parents=True)
+    for script in ("build.sh", "base.sh", "debian.sh"):
+        shutil.copy(IMAGES / script, project / "images")
+    shutil.copy(ROOT / "pyproject.toml", project)
+    return project
+
+
+def build(project: Path, docker: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    """Run build.sh with a script for the command docker."""
+    put_command(project, "docker", docker)
+    path = f"{project}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [project / "images/build.sh"], env={"PATH": path, "UV_VERSION": "1", **env},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def told_to_bake(project: Path, **env: str) -> list[str]:
+    """Builder, tag and file with the authorities."""
+    done = build(project, BAKING, **env)
+    assert (done.returncode, done.stderr) == (0, "")
+    return (project / ".cache/images.log").read_text().split()
+
+
+def test_authorities_of_anywhere_are_read_in_the_folder_that_bake_may_read(
+    project: Path, tmp_path: Path
+) -> None:
+    for authorities in ("first", "others"):
+        (tmp_path / "authorities.pem").write_text(authorities)
+        (tmp_path / "authorities.pem").chmod(0o444)
+        *_, file = told_to_bake(project, SSL_CERT_FILE=str(tmp_path / "authorities.pem"))
+        assert not Path(file).is_absolute()
+        assert (project / file).resolve().is_relative_to(project)
+        assert (project / file).read_text() == authorities
+        (tmp_path / "authorities.pem").unlink()
+
+
+def test_a_machine_without_authorities_gives_none(project: Path, tmp_path: Path) -> None:
+    assert len(told_to_bake(project, SSL_CERT_FILE=str(tmp_path / "none.pem"))) == 2
+
+
+@pytest.mark.parametrize(("told", "tag"), [({}, "latest"), ({"SODAI_IMAGE_TAG": "two"}, "two")])
+def test_images_get_the_tag_that_is_run(project: Path, told: dict[str, str], tag: str) -> None:
+    assert told_to_bake(project, **told)[1] == tag
+
+
+def test_the_engine_that_runs_the_images_builds_them(project: Path) -> None:
+    assert told_to_bake(project, BUILDX_BUILDER="container")[0] == "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("docker", "line"),
+    [
+        (
+            "exit 1",
+            "no Docker engine answers this user; make engine starts one on Debian, or join the group docker",
+        ),
+        (
+            '[ "$1" = version ] || exit 1',
+            "Docker's Buildx is missing; on Debian or Ubuntu: apt-get install docker-buildx",
+        ),
+    ],
+)
+def test_what_a_build_lacks_is_told_in_one_line(project: Path, docker: str, line: str) -> None:
+    done = build(project, docker)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"images: {line}\n")
 
 
 def complete_env(folder: Path, docker: str, holds: str = "") -> "subprocess.CompletedProcess[str]":
