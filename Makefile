@@ -23,9 +23,11 @@ SPARK ?=
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
-UV := .cache/uv/bin/uv
+# Named after its version, so that another one is installed.
+UV_HOME := .cache/uv-$(UV_VERSION)
+UV := $(UV_HOME)/bin/uv
 STAGES := $(notdir $(patsubst %/,%,$(dir $(wildcard stages/*/pyproject.toml))))
-ENGINE_ANSWERS = docker version >/dev/null 2>&1
+ENGINE_ANSWERS = { docker version && docker buildx version; } >/dev/null 2>&1
 # One name each: dash looks at the first alone.
 HAS_BROWSER = command -v chromium >/dev/null && command -v chromedriver >/dev/null
 
@@ -67,14 +69,20 @@ bench-data: env ## Make sales of any size as input: ROWS=10_000_000 [OUT=data]
 # The images that are built are those that Compose starts, which reads .env.
 up: export SODAI_IMAGE_TAG := $(or $(SODAI_IMAGE_TAG),$(shell sed -n 's/^SODAI_IMAGE_TAG="*\([A-Za-z0-9_.-]*\).*/\1/p' .env 2>/dev/null))
 .PHONY: up
-up: env images ## Start the full stack and load [DATA=folder]; SPARK=1 with a Spark cluster: Airflow on port 8080, MLflow on 5000
+up: env compose images ## Start the full stack and load [DATA=folder]; SPARK=1 with a Spark cluster: Airflow on port 8080, MLflow on 5000
 	@$(if $(SPARK),images/build.sh spark)
 	@$(if $(SPARK),COMPOSE_PROFILES=spark) .venv/bin/python dags/run_stack.py $(if $(DATA),--data "$(DATA)")
 
 .PHONY: down
-down: ## Stop the full stack; VOLUMES=1 removes its data too
+down: compose ## Stop the full stack; VOLUMES=1 removes its data too
 	@images/secrets.sh
 	@docker compose --profile spark down $(if $(VOLUMES),--volumes)
+
+# Before images are built; that no engine answers is told by whoever asks one.
+.PHONY: compose
+compose:
+	@! docker version >/dev/null 2>&1 || docker compose version >/dev/null 2>&1 || \
+	    { echo "compose: Docker's Compose 2 is missing; on Debian: apt-get install docker-compose, on Ubuntu docker-compose-v2" >&2; exit 1; }
 
 .PHONY: check
 check: env ## Lint, format, types, layers and the lock files
@@ -88,14 +96,15 @@ check: env ## Lint, format, types, layers and the lock files
 
 # Without an engine or a browser the tests that need one are left out, unless SODAI_REQUIRE_DOCKER=1.
 .PHONY: test
-test: env browser ## Run the tests; those in containers only if a Docker engine answers
+test: env ## Run the tests; those in containers only if a Docker engine answers
 	@left_out=; \
 	if $(ENGINE_ANSWERS) || [ -n "$$SODAI_REQUIRE_DOCKER" ]; then \
 	    $(MAKE) --no-print-directory images || exit 1; \
 	else \
-	    echo "test: no Docker engine answers, tests that need one are left out; make engine starts one"; \
+	    echo "test: no Docker engine with Buildx answers, tests that need one are left out; make engine starts one"; \
 	    left_out="not docker and not compose"; \
 	fi; \
+	$(MAKE) --no-print-directory browser 2>/dev/null || :; \
 	if ! { $(HAS_BROWSER); }; then \
 	    echo "test: no chromium or no chromedriver, tests that need them are left out; apt-get install chromium chromium-driver"; \
 	    left_out="$${left_out:+$$left_out and }not browser"; \
@@ -114,15 +123,17 @@ env: .venv/.made .venv-airflow/.made ## Make the two Python environments (stages
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || \
 	    { echo "env: $(PYTHON) is $$($(PYTHON) --version 2>&1), expected Python 3.11 to 3.13; run make PYTHON=/path/to/python3.13 env" >&2; exit 1; }
-	@$(PYTHON) -m venv .cache/uv || \
+	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || \
+	    { echo "env: libgomp.so.1 is missing, LightGBM needs it; on Debian: apt-get install libgomp1" >&2; exit 1; }
+	@$(PYTHON) -m venv $(UV_HOME) || \
 	    { echo "env: $(PYTHON) cannot make an environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@.cache/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(UV_HOME)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 # The stamp comes last: an environment without it is incomplete and is made again.
 .venv/.made: images/requirements/dev.txt | $(UV)
 .venv-airflow/.made: images/requirements/airflow.txt | $(UV)
 .venv/.made .venv-airflow/.made:
-	@$(UV) venv --quiet --allow-existing --python "$$(.cache/uv/bin/python -c 'import sys; print(sys.executable)')" $(@D)
+	@$(UV) venv --quiet --allow-existing --python "$$($(UV_HOME)/bin/python -c 'import sys; print(sys.executable)')" $(@D)
 	@$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes --compile-bytecode $<
 	@touch $@
 	@echo "env: $(@D) is ready"

@@ -50,7 +50,10 @@ def main(arguments: Sequence[str]) -> int:
     print(f"run: input is {brought}")
     print(f"run: stages as {how}, volume {volume.name}")
     if options.runner == PROCESS and not _engine_answers():
-        print("run: no Docker engine answers, so stages run as local processes; make engine starts one")
+        print(
+            "run: no Docker engine with Buildx answers, so stages run as local processes; "
+            "make engine starts one on Debian"
+        )
     params = {
         "as_of": options.as_of,
         "horizon_days": options.horizon,
@@ -203,9 +206,11 @@ def _date(text: str) -> str:
 
 
 def _engine_answers() -> bool:
+    """Whether containers could run, as `make run` asks: an engine answers, and Buildx makes images for it."""
     if shutil.which("docker") is None:
         return False
-    return subprocess.run(["docker", "version"], capture_output=True, check=False).returncode == 0
+    asked = (["docker", "version"], ["docker", "buildx", "version"])
+    return all(subprocess.run(one, capture_output=True, check=False).returncode == 0 for one in asked)
 
 
 if __name__ == "__main__":

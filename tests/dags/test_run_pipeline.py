@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from run_pipeline import _migration, _show, _stage_server
+from path_commands import put_command
+from run_pipeline import _engine_answers, _migration, _show, _stage_server
 
 PERIOD = "period to predict: 2018-01-01, result: {'as_of': '2018-01-01'}"
 
@@ -72,3 +73,16 @@ def test_an_interpreter_that_is_none_is_told_before_airflow_starts(tmp_path: Pat
     nowhere = str(tmp_path / "python")
     with pytest.raises(ValueError, match=f"SODAI_PYTHON: found {nowhere}, expected the interpreter"):
         _stage_server({"SODAI_RUNNER": "process", "SODAI_PYTHON": nowhere})
+
+
+@pytest.mark.parametrize(
+    ("docker", "answers"),
+    [("", True), ("exit 1", False), ('[ "$1" != buildx ] || exit 1', False), (None, False)],
+)
+def test_an_engine_without_buildx_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, docker: str | None, answers: bool
+) -> None:
+    if docker is not None:
+        put_command(tmp_path, "docker", docker)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert _engine_answers() == answers

@@ -1,4 +1,4 @@
-"""The scripts behind make engine, make images and make up, and what the Makefile asks of a machine."""
+"""The scripts behind make engine, make images and make up."""
 
 import os
 import shutil
@@ -179,20 +179,3 @@ def test_secrets_are_made_once_for_the_owner_only_and_kept(tmp_path: Path) -> No
     values = dict(line.split("=", 1) for line in first.splitlines())
     assert values["AIRFLOW_ADMIN_PASSWORD"] == "chosen"
     assert len(set(values.values())) == len(values) == 7
-
-
-@pytest.mark.parametrize(
-    ("found", "installs"),
-    [(["chromium", "chromedriver"], False), (["chromium"], True), (["chromedriver"], True), ([], True)],
-)
-def test_the_browser_is_installed_where_it_or_its_driver_is_missing(
-    tmp_path: Path, found: list[str], installs: bool
-) -> None:
-    for name in found:
-        put_command(tmp_path, name)
-    put_command(tmp_path, "id", "echo 0")
-    put_command(tmp_path, "apt-get", f"echo asked >>{tmp_path}/installed")
-    make = shutil.which("make")
-    assert make
-    subprocess.run([make, "browser"], cwd=ROOT, env={"PATH": str(tmp_path)}, timeout=60, check=True)
-    assert (tmp_path / "installed").exists() == installs
