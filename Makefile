@@ -6,13 +6,16 @@ SHELL := /bin/sh
 
 # What a user may set: the data to read (what raw/ holds if none, the example data if that is nothing), the
 # first day to predict, the days to predict, how tasks run, where results go, how many trials training gets,
-# whether stages run that nothing changed for.
+# how many products a customer gets, whether the model is trained again in any case, whether stages run that
+# nothing changed for.
 DATA ?=
 AS_OF ?=
 HORIZON ?= 7
 RUNNER ?=
 OUT ?= data
 TRIALS ?= 50
+K ?= 10
+RETRAIN ?=
 FORCE ?=
 WEEKS ?=
 ROWS ?=
@@ -42,12 +45,13 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: env ## Run the pipeline once: [DATA=folder] [AS_OF=date] [HORIZON=7] [RUNNER=docker|process] [OUT=data] [TRIALS=50] [FORCE=1]
+run: env ## Run the pipeline once: [DATA=folder] [AS_OF=date] [HORIZON=7] [RUNNER=docker|process] [OUT=data] [TRIALS=50] [K=10] [RETRAIN=1] [FORCE=1]
 	@runner=$(RUNNER); \
 	if [ -z "$$runner" ]; then if $(ENGINE_ANSWERS); then runner=docker; else runner=process; fi; fi; \
 	if [ "$$runner" = docker ]; then $(MAKE) --no-print-directory images; fi && \
 	exec .venv-airflow/bin/python dags/run_pipeline.py --runner "$$runner" --horizon $(HORIZON) --out "$(OUT)" \
-	    --trials $(TRIALS) $(if $(DATA),--data "$(DATA)") $(if $(AS_OF),--as-of $(AS_OF)) $(if $(FORCE),--force)
+	    --trials $(TRIALS) --k $(K) $(if $(DATA),--data "$(DATA)") $(if $(AS_OF),--as-of $(AS_OF)) \
+	    $(if $(RETRAIN),--force-retrain) $(if $(FORCE),--force)
 
 .PHONY: backtest
 backtest: env ## Replay periods: DATA=folder WEEKS="2025-01-01:5 2025-01-06" [SINCE=date] [OUT=data] [TRIALS=50]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from path_commands import put_command, put_own
+from run_pipeline import _parse
 
 ROOT = Path(__file__).parents[1]
 # Both environments, as they are made.
@@ -59,6 +60,23 @@ def told(done: "subprocess.CompletedProcess[str]") -> str:
     """What the last command was told, of a make that ended well."""
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ([], {"force_retrain": False, "force": False, "k": 10, "horizon": 7, "trials": 50}),
+        (["RETRAIN=1", "K=5"], {"force_retrain": True, "force": False, "k": 5}),
+        (["FORCE=1", "HORIZON=28", "TRIALS=3"], {"force": True, "horizon": 28, "trials": 3}),
+    ],
+)
+def test_a_run_gets_what_it_is_made_with(
+    project: Path, machine: Path, settings: list[str], expected: dict[str, object]
+) -> None:
+    script, *arguments = told(make(project, machine, *MADE, "run", "RUNNER=process", *settings)).split()
+    assert script == "dags/run_pipeline.py"
+    options = vars(_parse([argument.strip('"') for argument in arguments]))
+    assert {name: options[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize(("docker", "runner"), [(None, "process"), (NO_BUILDX, "process"), ("", "docker")])

@@ -1,5 +1,8 @@
 """Expected failures: each is one line that says what, where, what was expected and what to do."""
 
+# What to do where only a new model helps.
+TRAIN_AGAIN = "train again: make run RETRAIN=1, or force_retrain in Airflow's form"
+
 
 class SodaiError(Exception):
     """An expected failure; a stage that raises it ends with exit code 1 and a retry is pointless."""

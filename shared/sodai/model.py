@@ -21,7 +21,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from sodai.blend import BlendedClassifier
-from sodai.errors import ModelError
+from sodai.errors import TRAIN_AGAIN, ModelError
 from sodai.features import CATEGORICAL_NAMES, FEATURE_NAMES
 
 Floats = npt.NDArray[np.float64]
@@ -228,9 +228,7 @@ def load_model(folder: Path, called: str | None = None) -> TrainedModel:
         skops.io.exceptions.UntrustedTypesFoundException,
     ) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            f"{name}: not readable as a model ({first_line}); retrain with --force-retrain"
-        ) from error
+        raise ModelError(f"{name}: not readable as a model ({first_line}); {TRAIN_AGAIN}") from error
     check_features(manifest, name)
     return TrainedModel(pipeline, manifest)
 
@@ -248,8 +246,7 @@ def check_features(manifest: Mapping[str, Any], where: str) -> None:
     new = [name for name in FEATURE_NAMES if name not in trained]
     what = f"no longer made: {_named(gone)}; new: {_named(new)}" if gone or new else "their order changed"
     raise ModelError(
-        f"{where}: version {manifest.get('version')} was trained on other features ({what}); "
-        "run the pipeline with force_retrain"
+        f"{where}: version {manifest.get('version')} was trained on other features ({what}); {TRAIN_AGAIN}"
     )
 
 

@@ -25,7 +25,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from sodai.errors import ModelError, RegistryError
+from sodai.errors import TRAIN_AGAIN, ModelError, RegistryError
 from sodai.registry_state import (
     CHAMPION,
     EXPERIMENT,
@@ -136,7 +136,7 @@ class Registry:
                     if name not in {Path(file.path).name for file in listed}:
                         raise ModelError(
                             f"MLflow at {self.uri}: version {version} of {MODEL_NAME} has no {name} "
-                            "any more; run the pipeline with force_retrain"
+                            f"any more; {TRAIN_AGAIN}"
                         )
                     address = f"{place}/{name}"
                     fetched = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=scratch)

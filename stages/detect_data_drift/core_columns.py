@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from sodai.errors import InputError
+from sodai.errors import TRAIN_AGAIN, InputError
 from sodai.features import FEATURES
 from sodai.units import CUSTOMER, PREDICTION, PRODUCT
 
@@ -106,7 +106,7 @@ def why_not_testable(current: pd.DataFrame, reference: pd.DataFrame, column: Tes
         return f"no value {where}, of {expected:.1f} to be expected"
     raise InputError(
         f"drift of {column.name}: found {n_current} current and {n_reference} reference values, expected "
-        "some on both sides; check the input of this week, or train again with force_retrain"
+        f"some on both sides; check the input of this week, or {TRAIN_AGAIN}"
     )
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from detect_data_drift.core_worth import Worth
 from sodai.baselines import Baseline, baselines, looked_back
 from sodai.datasets import DRIFT_TABLE, PREDICTIONS, QUALITY, REFERENCE, SCORING
-from sodai.errors import ContractError, InputError, ModelError
+from sodai.errors import TRAIN_AGAIN, ContractError, InputError, ModelError
 from sodai.metrics import PAIR
 from sodai.model import TrainedModel, load_model
 from sodai.ordered import read_in_order
@@ -94,8 +94,7 @@ def _reference(file: Path, version: str) -> pa.Table:
     except (ValueError, OSError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
-            f"{file.name} of version {version}: not readable ({first_line}); "
-            "run the pipeline with force_retrain"
+            f"{file.name} of version {version}: not readable ({first_line}); {TRAIN_AGAIN}"
         ) from error
     REFERENCE.contract.check(reference, f"reference of version {version}")
     return reference
@@ -117,7 +116,7 @@ def current_units(volume: Volume, period: Period, seed: int) -> pd.DataFrame:
     if not has_bought.any():
         raise InputError(
             f"{path}: found no candidate of a customer with purchases, expected some to compare with the "
-            "champion's reference; check the input of this week, or train again with --force-retrain"
+            f"champion's reference; check the input of this week, or {TRAIN_AGAIN}"
         )
     pairs = pd.DataFrame({name: keys[name].to_numpy()[has_bought] for name in PAIR})
     drawn = draw_units(pairs.set_index(np.flatnonzero(has_bought)), seed)

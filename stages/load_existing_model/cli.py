@@ -29,7 +29,7 @@ def load_existing_model(
 ) -> dict[str, Any]:
     """Fetch the champion, and check that it fits today's features."""
     from load_existing_model.core import age_in_days, warnings_for
-    from sodai.errors import RegistryError
+    from sodai.errors import TRAIN_AGAIN, RegistryError
     from sodai.model import load_model
     from sodai.periods import parse_date
     from sodai.registry import Registry
@@ -41,8 +41,8 @@ def load_existing_model(
     champion = registry.champion()
     if champion is None:
         raise RegistryError(
-            f"MLflow at {registry.uri}: {MODEL_NAME} has no version with the alias champion, expected one; "
-            "run the pipeline with force_retrain"
+            f"MLflow at {registry.uri}: {MODEL_NAME} has no version with the alias champion, "
+            f"expected one; {TRAIN_AGAIN}"
         )
     with volume.attempt(LOAD, day) as attempt:
         fetched = attempt.scratch("champion")

@@ -18,6 +18,7 @@ from made_run import (
     run_without_airflow,
 )
 from sodai.datasets import RECOMMENDATIONS, RUN_PAGE
+from sodai.errors import TRAIN_AGAIN
 from sodai.volume import Volume
 
 PUBLISHED = ("predictions", "reports", "history", "mlflow", "weeks", "warehouse")
@@ -90,7 +91,7 @@ def test_a_champion_of_other_features_is_told_and_stays(two_weeks: TwoWeeks, tmp
 
     assert line.startswith("detect_data_drift: champion: version 1 was trained on other features")
     assert f"no longer made: moon_phase; new: {record['features'][0]}" in line
-    assert line.endswith("run the pipeline with force_retrain")
+    assert line.endswith(TRAIN_AGAIN)
     assert results_of(volume, "predictions", "history") == published
     assert aliases(volume) == {"champion": "1"}
 

@@ -14,7 +14,7 @@ import skops.io
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sodai.errors import ModelError
+from sodai.errors import TRAIN_AGAIN, ModelError
 from sodai.features import CATEGORICAL_NAMES, FEATURE_NAMES, FEATURES
 from sodai.model import TrainedModel, check_features, features_frame, load_model
 
@@ -75,7 +75,7 @@ def test_a_type_that_is_not_trusted_is_refused(model: TrainedModel, folder: Path
     stranger = FunctionTransformer(Path.unlink)
     skops.io.dump(Pipeline([("first", stranger), *model.pipeline.steps]), folder / "model.skops")
 
-    with pytest.raises(ModelError, match=r"not readable as a model \(.*pathlib.*; retrain with --force"):
+    with pytest.raises(ModelError, match=r"not readable as a model \(.*pathlib.*; train again: make"):
         load_model(folder)
 
 
@@ -98,7 +98,7 @@ def test_a_missing_file_is_one_line(folder: Path, file: str) -> None:
 )
 def test_a_damaged_file_is_one_line(folder: Path, file: str, damage: Callable[[bytes], bytes]) -> None:
     (folder / file).write_bytes(damage((folder / file).read_bytes()))
-    with pytest.raises(ModelError, match=r"model: not readable as a model \(.+\); retrain") as error:
+    with pytest.raises(ModelError, match=r"model: not readable as a model \(.+\); train again: ") as error:
         load_model(folder)
     assert "\n" not in str(error.value)
 
@@ -108,9 +108,7 @@ def test_other_features_are_named() -> None:
     with pytest.raises(ModelError, match=r"^here: version 1 was trained on other features") as error:
         check_features({**made_manifest(), "features": trained}, "here")
     new = f"{FEATURE_NAMES[0]}, {FEATURE_NAMES[1]}"
-    assert f"(no longer made: old_feature; new: {new}); run the pipeline with force_retrain" in str(
-        error.value
-    )
+    assert f"(no longer made: old_feature; new: {new}); {TRAIN_AGAIN}" in str(error.value)
 
 
 def test_only_the_first_five_of_many_differences_are_named() -> None:

@@ -15,6 +15,7 @@ from detect_data_drift import core_columns
 from made_champion import MadeWeek, champion_week, featured_week, run_stage
 from made_week import Outcome, files_of
 from sodai.datasets import DECISION, DRIFT, DRIFT_PAGE, DRIFT_REPORT, DRIFT_TABLE, SCORING
+from sodai.errors import TRAIN_AGAIN
 from sodai.features import FEATURES
 from sodai.registry import MODEL_NAME, Registry
 from sodai.volume import Volume
@@ -247,7 +248,8 @@ def test_a_missing_reference_is_an_error_and_no_drift(volume: Volume, week: Made
     before = files_of(volume.root)
     outcome = run_stage(DRIFT, volume.root, week.as_of)
     assert_is_one_line_and_no_decision(volume, outcome, before)
-    assert "version 1 of sodai_purchase_model has no reference.parquet any more" in outcome.result["error"]
+    told = f"version 1 of sodai_purchase_model has no reference.parquet any more; {TRAIN_AGAIN}"
+    assert outcome.result["error"].endswith(told)
     assert_force_gets_past(volume, week)
 
 
@@ -268,6 +270,7 @@ def test_a_damaged_file_of_the_champion_is_an_error_and_no_drift(
     outcome = run_stage(DRIFT, volume.root, week.as_of)
     assert_is_one_line_and_no_decision(volume, outcome, before)
     assert message in outcome.result["error"]
+    assert outcome.result["error"].endswith(TRAIN_AGAIN)
     assert_force_gets_past(volume, week)
 
 
