@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from importlib.metadata import version
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from run_volume import ROOT, RunVolume, bring, run_volume
+from sodai_arguments import BOUNDS
 from sodai_processes import stage_server
 from sodai_settings import DOCKER, PROCESS, settings_from
 
@@ -190,19 +191,33 @@ def _summarize(volume: RunVolume, as_of: str, seconds: float, log: Path) -> None
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder laid out like raw/; none for what raw/ holds")
-    parser.add_argument("--as-of", type=_date, help="first day to predict; the day after the newest purchase")
-    parser.add_argument("--horizon", type=int, default=7, help="days to predict")
+    parser.add_argument("--as-of", type=_day, help="first day to predict; the day after the newest purchase")
+    parser.add_argument("--horizon", type=_number("horizon_days"), default=7, help="days to predict")
     parser.add_argument("--runner", choices=[DOCKER, PROCESS], required=True)
     parser.add_argument("--out", default="data", help="root of the volume, a folder or s3://bucket/prefix")
-    parser.add_argument("--trials", type=int, default=50, help="Optuna trials")
-    parser.add_argument("--k", type=int, default=10, help="products per customer")
+    parser.add_argument("--trials", type=_number("trials"), default=50, help="Optuna trials")
+    parser.add_argument("--k", type=_number("k"), default=10, help="products per customer")
     parser.add_argument("--force-retrain", action="store_true", help="train again in any case")
     parser.add_argument("--force", action="store_true", help="run stages even where nothing changed")
     return parser.parse_args(arguments)
 
 
-def _date(text: str) -> str:
-    return date.fromisoformat(text).isoformat()
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"found {text}, expected a day such as 2025-01-06") from None
+
+
+def _number(name: str) -> Callable[[str], int]:
+    least, most = BOUNDS[name]["minimum"], BOUNDS[name]["maximum"]
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"found {text}, expected a whole number from {least} to {most}")
+        return int(text)
+
+    return number
 
 
 def _engine_answers() -> bool:

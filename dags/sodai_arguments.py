@@ -17,6 +17,13 @@ HORIZON = "{{ params.horizon_days }}"
 FORCE = "{{ '--force' if params.force else '--no-force' }}"
 FORCE_RETRAIN = "{{ '--force-retrain' if params.force_retrain else '--no-force-retrain' }}"
 
+# The least and the most that a run may ask for, in the words of Airflow's form.
+BOUNDS: dict[str, dict[str, Any]] = {
+    "horizon_days": {"minimum": 1, "maximum": 28},
+    "trials": {"minimum": 1, "maximum": 1000},
+    "k": {"minimum": 1, "maximum": 100},
+}
+
 _OPTIONS: dict[str, list[str]] = {
     EXTRACT: [],
     "create_features": ["--horizon-days", HORIZON],

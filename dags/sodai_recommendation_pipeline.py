@@ -3,6 +3,7 @@
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param, chain
 
+from sodai_arguments import BOUNDS
 from sodai_operators import shard_tasks, stage_task
 from sodai_schedule import weekly
 
@@ -36,16 +37,14 @@ with DAG(
         "horizon_days": Param(
             7,
             type="integer",
-            minimum=1,
-            maximum=28,
+            **BOUNDS["horizon_days"],
             title="Days to predict",
             description="Length of the period.",
         ),
         "trials": Param(
             50,
             type="integer",
-            minimum=1,
-            maximum=1000,
+            **BOUNDS["trials"],
             title="Optuna trials",
             description="Only used when the model is trained again.",
         ),
@@ -64,8 +63,7 @@ with DAG(
         "k": Param(
             10,
             type="integer",
-            minimum=1,
-            maximum=100,
+            **BOUNDS["k"],
             title="Products per customer",
             description="Length of each recommendation list.",
         ),

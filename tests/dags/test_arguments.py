@@ -7,7 +7,7 @@ import pytest
 from dags.commands import parsed
 from dags.conftest import Airflow
 from sodai.datasets import STAGES as SHARED_STAGES
-from sodai_arguments import PREDICT, STAGES, branch_of, rendered_arguments, stage_arguments
+from sodai_arguments import BOUNDS, PREDICT, STAGES, branch_of, rendered_arguments, stage_arguments
 
 AS_OF = "2025-01-06"
 USUAL = {"horizon_days": 7, "trials": 50, "force_retrain": False, "force": False, "k": 10}
@@ -33,6 +33,16 @@ def test_there_are_arguments_for_every_stage_of_the_volume() -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_arguments_of_a_stage_parse_with_its_own_command_line(stage: str) -> None:
     assert parsed(stage, rendered_arguments(stage, AS_OF, OTHER)) == EXPECTED_OF_OTHER[stage]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("bound", ["minimum", "maximum"])
+def test_a_stage_takes_the_least_and_the_most_that_a_run_may_ask_for(stage: str, bound: str) -> None:
+    asked = {name: bounds[bound] for name, bounds in BOUNDS.items()}
+    found = parsed(stage, rendered_arguments(stage, AS_OF, {**USUAL, **asked}))
+    assert {name: found[name] for name in asked.keys() & found} == {
+        name: asked[name] for name in asked.keys() & EXPECTED_OF_OTHER[stage]
+    }
 
 
 def test_the_first_stage_finds_the_period_where_none_is_given() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from path_commands import put_command
-from run_pipeline import _engine_answers, _migration, _show, _stage_server
+from run_pipeline import _engine_answers, _migration, _parse, _show, _stage_server
+from sodai_arguments import BOUNDS
 
 PERIOD = "period to predict: 2018-01-01, result: {'as_of': '2018-01-01'}"
 
@@ -73,6 +74,35 @@ def test_an_interpreter_that_is_none_is_told_before_airflow_starts(tmp_path: Pat
     nowhere = str(tmp_path / "python")
     with pytest.raises(ValueError, match=f"SODAI_PYTHON: found {nowhere}, expected the interpreter"):
         _stage_server({"SODAI_RUNNER": "process", "SODAI_PYTHON": nowhere})
+
+
+@pytest.mark.parametrize(
+    ("option", "found", "expected"),
+    [
+        ("--horizon", "0", "a whole number from 1 to 28"),
+        ("--horizon", "29", "a whole number from 1 to 28"),
+        ("--horizon", "7.5", "a whole number from 1 to 28"),
+        ("--trials", "0", "a whole number from 1 to 1000"),
+        ("--trials", "1001", "a whole number from 1 to 1000"),
+        ("--k", "ten", "a whole number from 1 to 100"),
+        ("--as-of", "2025-1-6", "a day such as 2025-01-06"),
+    ],
+)
+def test_an_option_out_of_its_bounds_is_told_with_them(
+    capsys: pytest.CaptureFixture[str], option: str, found: str, expected: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        _parse(["--runner", "docker", option, found])
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.endswith(f": error: argument {option}: found {found}, expected {expected}")
+
+
+@pytest.mark.parametrize("bound", ["minimum", "maximum"])
+def test_an_option_may_be_what_airflows_form_takes(bound: str) -> None:
+    least_or_most = {name: bounds[bound] for name, bounds in BOUNDS.items()}
+    horizon, trials, k = (str(least_or_most[name]) for name in ("horizon_days", "trials", "k"))
+    options = _parse(["--runner", "docker", "--horizon", horizon, "--trials", trials, "--k", k])
+    assert {"horizon_days": options.horizon, "trials": options.trials, "k": options.k} == least_or_most
 
 
 @pytest.mark.parametrize(
