@@ -40,7 +40,7 @@ class DockerStageOperator(DockerOperator):
             private_environment=dict(settings.object_store) if settings.is_object_store else {},
             mounts=[_mount(settings)],
             mount_tmp_dir=False,
-            network_mode=settings.network or ("bridge" if settings.is_object_store else "none"),
+            network_mode=settings.network_mode,
             user=_owner(settings),
             auto_remove="force",
             labels={

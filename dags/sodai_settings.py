@@ -23,6 +23,8 @@ OBJECT_STORE_NAMES = (
 # Tasks that are containers: the stages, and the scoring of shards.
 TASKS = (*STAGES, "score_candidates")
 _OBJECT_STORE = "s3://"
+# MLflow's stores that are files.
+_LOCAL = ("sqlite", "file:")
 _ADDRESSES = ("tcp://", "unix://")
 # What the stage takes too.
 MOST_SHARDS = 1000
@@ -36,12 +38,12 @@ class Settings:
     `volume` is a folder (absolute path), with the docker runner the name of a volume, or the URL of an
     object store; then `cache` is the volume (or folder) of each host that keeps what its stages brought,
     and `object_store` the variables that reach the store. `network` is the Docker network that reaches
-    MLflow, none if empty; `python` and `code` serve the process runner; `shards` is the number of parts in
-    which the candidates of a period are scored; `engine` computes the tables, `spark` is the address of its
-    cluster, none if empty. `docker_hosts` are the Docker engines of other hosts by task id; a task that is
-    not named runs on the engine that DOCKER_HOST names. `certificates` is the folder with ca.pem, cert.pem
-    and key.pem for engines that are reached by TCP; none if empty. `stage_server` is the socket
-    of a server that forks stages (process runner), none if empty.
+    MLflow, see `network_mode` if empty; `python` and `code` serve the process runner; `shards` is the number
+    of parts in which the candidates of a period are scored; `engine` computes the tables, `spark` is the
+    address of its cluster, none if empty. `docker_hosts` are the Docker engines of other hosts by task id; a
+    task that is not named runs on the engine that DOCKER_HOST names. `certificates` is the folder with
+    ca.pem, cert.pem and key.pem for engines that are reached by TCP; none if empty. `stage_server` is the
+    socket of a server that forks stages (process runner), none if empty.
     """
 
     runner: str
@@ -75,6 +77,14 @@ class Settings:
     def is_folder(self) -> bool:
         """Whether that is a folder of this machine."""
         return self.mounted.startswith("/")
+
+    @property
+    def network_mode(self) -> str:
+        """The Docker network of a stage: where none is named, Docker's own if a server is to be reached."""
+        if self.network:
+            return self.network
+        is_server = "://" in self.tracking_uri and not self.tracking_uri.startswith(_LOCAL)
+        return "bridge" if is_server or self.is_object_store or self.engine == SPARK else "none"
 
     @property
     def stage_environment(self) -> dict[str, str]:

@@ -42,9 +42,9 @@ class Run:
         outcome: dict[str, Any] = self.airflow.answer()
         return outcome
 
-    def begin_in_the_middle(self) -> str:
+    def begin_in_the_middle(self, env: dict[str, str] | None = None) -> str:
         """The container or service of a create_features that is in the middle of its work."""
-        self.begin(FEATURES)
+        self.begin(FEATURES, env)
         wait_until(lambda: self.week.being_written)
         (found,) = self.left()
         return found

@@ -82,6 +82,14 @@ def test_a_container_may_use_no_more_than_its_table_says(run: Run) -> None:
     }
 
 
+def test_a_container_is_on_a_network_where_its_registry_is_a_server(run: Run) -> None:
+    container = run.begin_in_the_middle({"MLFLOW_TRACKING_URI": "http://models.example:5000"})
+    network = docker("inspect", "--format", "{{.HostConfig.NetworkMode}}", container).strip()
+    docker("kill", container)
+    run.airflow.answer()
+    assert network == "bridge"
+
+
 def test_a_container_that_somebody_removes_is_lost(run: Run) -> None:
     docker("rm", "--force", run.begin_in_the_middle())
     outcome = run.airflow.answer()

@@ -252,6 +252,29 @@ def test_on_an_object_store_a_stage_sees_a_volume_of_its_host_and_is_told_where_
     assert "key" not in repr(settings)
 
 
+@pytest.mark.parametrize(
+    ("setting", "network"),
+    [
+        ({}, "none"),
+        ({"SODAI_NETWORK": "sodai"}, "sodai"),
+        ({"SODAI_NETWORK": "sodai", "SODAI_VOLUME": "s3://bucket/sodai"}, "sodai"),
+        ({"SODAI_VOLUME": "s3://bucket/sodai"}, "bridge"),
+        ({"SODAI_ENGINE": "spark", "SODAI_SPARK": "sc://host:15002"}, "bridge"),
+        ({"SODAI_SPARK": "sc://host:15002"}, "none"),
+        ({"MLFLOW_TRACKING_URI": "http://models:5000"}, "bridge"),
+        ({"MLFLOW_TRACKING_URI": "postgresql://models/mlflow"}, "bridge"),
+        ({"MLFLOW_TRACKING_URI": "sqlite:////data/mlflow/mlflow.db"}, "none"),
+        ({"MLFLOW_TRACKING_URI": "sqlite+pysqlite:////data/mlflow.db"}, "none"),
+        ({"MLFLOW_TRACKING_URI": "file:///data/mlflow"}, "none"),
+        ({"MLFLOW_TRACKING_URI": "/data/mlflow"}, "none"),
+    ],
+)
+def test_stages_are_on_a_network_where_they_are_to_reach_something(
+    setting: dict[str, str], network: str
+) -> None:
+    assert settings_from({"SODAI_VOLUME": "/folder", **setting}).network_mode == network
+
+
 def test_in_a_swarm_every_stage_is_a_service_and_the_gate_still_branches(airflow: Airflow) -> None:
     dag = airflow.ask("describe", {"SODAI_RUNNER": "swarm", "SODAI_SHARDS": "2"})
     assert dag["import_errors"] == {}
