@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from run_volume import ROOT, DockerVolume, bring, is_object_store, parquet_names
+from sodai_settings import DOCKER, PROCESS, SWARM
 
 _LOG = ROOT / ".cache/up.log"
 _SHOWN_LINES = 20
@@ -29,9 +30,15 @@ class Stack:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Stack":
-        """The stack of what `docker compose config` prints."""
+        """The stack of what `docker compose config` prints.
+
+        Raises:
+            OSError: its tasks would be processes, whose packages the image of Airflow has not.
+        """
         services = config["services"]
         told = services["airflow-scheduler"]["environment"]
+        if told["SODAI_RUNNER"] == PROCESS:
+            raise OSError(f"SODAI_RUNNER: found {PROCESS}, expected {DOCKER} or {SWARM} in the full stack")
         return cls(
             told["SODAI_VOLUME"],
             f"{told['SODAI_IMAGE_PREFIX']}extract_and_validate_data:{told['SODAI_IMAGE_TAG']}",

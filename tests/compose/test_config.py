@@ -128,6 +128,16 @@ def test_stages_may_have_another_network_and_mlflow_than_those_of_the_stack(
         assert {name: environment[name] for name in expected} == expected
 
 
+def test_stages_are_containers_unless_the_env_file_makes_them_services(
+    stack: dict[str, Any], tmp_path: Path, settings: dict[str, str]
+) -> None:
+    given = json.loads(compose_config(tmp_path, {**settings, "SODAI_RUNNER": "swarm"}).stdout)
+    for config, expected in ((stack, "docker"), (given, "swarm")):
+        # Of every service that reads the DAG.
+        for name in ("airflow-scheduler", "airflow-dag-processor"):
+            assert config["services"][name]["environment"]["SODAI_RUNNER"] == expected
+
+
 def test_the_database_is_on_no_network_that_stages_join(stack: dict[str, Any]) -> None:
     assert set(stack["services"]["postgres"]["networks"]) == {"backend"}
 

@@ -18,6 +18,12 @@ def test_a_folder_for_an_object_store_is_refused_in_one_line(tmp_path: Path) -> 
         STORE.load(tmp_path)
 
 
+def test_processes_are_refused_where_their_packages_are_not() -> None:
+    config = {"services": {"airflow-scheduler": {"environment": {"SODAI_RUNNER": "process"}}}}
+    with pytest.raises(OSError, match=r"^SODAI_RUNNER: found process, expected docker or swarm in the full"):
+        Stack.of(config)
+
+
 def test_a_folder_without_parquet_files_is_refused_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
