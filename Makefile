@@ -79,8 +79,7 @@ up: env compose images ## Start the full stack and load [DATA=folder]; SPARK=1 w
 
 .PHONY: down
 down: compose ## Stop the full stack; VOLUMES=1 removes its data too
-	@images/secrets.sh
-	@docker compose --profile spark down $(if $(VOLUMES),--volumes)
+	@$(or $(wildcard .venv/bin/python),$(PYTHON)) dags/stop_stack.py $(if $(VOLUMES),--volumes)
 
 # Before images are built; that no engine answers is told by whoever asks one.
 .PHONY: compose

@@ -70,9 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if source is not None:
             parquet_names(source)
-        _run("images/secrets.sh")
-        config = _run("docker", "compose", "config", "--format", "json")
-        stack = Stack.of(json.loads(config))
+        stack = Stack.of(composed())
         # Compose makes the volumes, and the input is there before anything looks for it.
         _compose("create", "--no-recreate", "airflow-init")
         print(f"up: input is {stack.load(source)}", flush=True)
@@ -86,7 +84,18 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _run(*command: str) -> str:
+def composed() -> dict[str, Any]:
+    """What `docker compose config` prints, once .env holds all that it reads.
+
+    Raises:
+        OSError: .env cannot be completed, or Compose refuses it; the message is one line.
+    """
+    output_of("images/secrets.sh")
+    config: dict[str, Any] = json.loads(output_of("docker", "compose", "config", "--format", "json"))
+    return config
+
+
+def output_of(*command: str) -> str:
     """What a command in the project's folder prints.
 
     Raises:

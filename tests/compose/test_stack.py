@@ -116,3 +116,13 @@ def test_a_drop_that_drifts_trains_again_though_the_stage_and_then_the_scheduler
     assert stack.tries("killed")[RETRAIN] == 3
     assert_took(stack.ended("killed"), RETRAIN)
     assert stack.inside("find", "/data/.attempts", "-mindepth", "1", "-maxdepth", "1") == ""
+
+
+def test_the_stack_goes_down_in_the_middle_of_a_task_and_nothing_of_it_is_left(stack: Stack) -> None:
+    stack.trigger("last", trials=1000, force_retrain=True)
+    stacks.until(lambda: next(iter(stack.containers(RETRAIN)), None), 300, "a training container")
+    stacks.run("make", "down", "VOLUMES=1")
+    assert stack.containers(RETRAIN) == []
+    own = f"label=com.docker.compose.project={stacks.NAME}"
+    for kind in ("volume", "network"):
+        assert stacks.run("docker", kind, "ls", "--quiet", "--filter", own) == ""
