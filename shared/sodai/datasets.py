@@ -208,6 +208,7 @@ FORECASTS = _weekly(
     Contract(
         (
             Column("cutoff", "date32", "first day of the period"),
+            Column("horizon_days", "int32", "length of the period", "days", minimum=1),
             Column("level", "float64", "pairs expected in an ordinary period", "pairs", minimum=0),
             Column("calendar", "float64", "times this, for holidays and time of the month", minimum=0),
             Column("expected_pairs", "float64", "level times calendar", "pairs", minimum=0),

@@ -17,7 +17,7 @@ class ContractError(SodaiError):
 
 
 class VolumeError(SodaiError):
-    """The shared volume cannot be read or written: missing, read-only or full."""
+    """The shared volume cannot be read or written: missing, read-only, full or in use."""
 
 
 class ModelError(SodaiError):

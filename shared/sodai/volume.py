@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import json
+import math
 import os
 import shutil
 import uuid
@@ -18,11 +19,15 @@ import pyarrow.parquet as pq
 
 from sodai.datasets import Dataset
 from sodai.errors import VolumeError
+from sodai.locks import sole_use
 from sodai.replacing import left_beside, private_beside
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _FULL_OR_FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT}
+_ATTEMPTS = ".attempts"
+# A try that was killed may take a moment to die, while the next one begins.
+_PATIENCE_SECONDS = 10.0
 
 
 class Volume:
@@ -110,23 +115,41 @@ class Volume:
     def attempt(self, stage: str, as_of: date | None = None) -> Iterator["Attempt"]:
         """A private area for one try of a stage; what it wrote is published when the block ends well.
 
-        An error in the block, or the end of the process, leaves what was published before, whole.
-        Leftovers of earlier tries of the same stage and period are removed first.
+        An error in the block, or the end of the process, leaves what was published before, whole. There
+        is one try of a stage and period at a time: what is left of earlier ones is removed first.
 
         Raises:
-            VolumeError: the volume is read-only or full.
+            VolumeError: the volume is read-only or full, or another try is under way.
         """
-        area = self.root / ".attempts" / f"{stage}-{as_of}"
+        name = f"{stage}-{as_of}"
+        area = self.root / _ATTEMPTS / name
         private = area / uuid.uuid4().hex
-        with explained(self.root):
-            shutil.rmtree(area, ignore_errors=True)
+        busy = f"{self.root}: another run of {stage} for {as_of} is under way"
+        with self.sole_use(name, busy, _PATIENCE_SECONDS) as alone:
+            if alone:
+                shutil.rmtree(area, ignore_errors=True)
             private.mkdir(parents=True)
             try:
                 attempt = Attempt(self, private, as_of)
                 yield attempt
                 attempt.publish()
             finally:
-                shutil.rmtree(area, ignore_errors=True)
+                shutil.rmtree(private, ignore_errors=True)
+                with suppress(OSError):  # without locks another try may be at work beside this one
+                    area.rmdir()
+
+    @contextmanager
+    def sole_use(self, name: str, busy: str, patience: float = math.inf) -> Iterator[bool]:
+        """Hold what `name` stands for, as `sodai.locks.sole_use` says; yields whether it is held.
+
+        Raises:
+            VolumeError: the volume is read-only or full, or another process held it for too long.
+        """
+        attempts = self.root / _ATTEMPTS
+        with explained(self.root):
+            attempts.mkdir(parents=True, exist_ok=True)
+            with sole_use(attempts / f"{name}.lock", busy, patience) as alone:
+                yield alone
 
 
 class Attempt:

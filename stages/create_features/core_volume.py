@@ -195,6 +195,7 @@ def forecast_table(forecasts: Sequence[Forecast]) -> pa.Table:
         [
             {
                 "cutoff": each.period.as_of,
+                "horizon_days": each.period.horizon_days,
                 "level": each.level,
                 "calendar": each.calendar,
                 "expected_pairs": each.expected_pairs,

@@ -21,6 +21,8 @@ from sodai.datasets import (
     DRIFT_PAGE,
     DRIFT_REPORT,
     DRIFT_TABLE,
+    FORECASTS,
+    PREDICTION_SUMMARY,
     PREDICTIONS,
     QUALITY,
     SCORING,
@@ -42,8 +44,8 @@ log = logging.getLogger("sodai")
 @stage_command(
     DRIFT,
     Inputs(
-        (SCORING, QUALITY, TRANSACTIONS),
-        before=(PREDICTIONS,),
+        (SCORING, FORECASTS, QUALITY, TRANSACTIONS),
+        before=(PREDICTIONS, PREDICTION_SUMMARY),
         registry=read_state,
         champion=True,
         trainings=True,
@@ -63,11 +65,13 @@ def detect_data_drift(
 
     from detect_data_drift import core_rules as rules
     from detect_data_drift import records
+    from sodai.horizons import check_features
     from sodai.periods import Period, parse_date
     from sodai.registry import Registry
     from sodai.volume import Volume
 
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
+    check_features(volume, period)
     thresholds = rules.Thresholds(max_age_weeks=max_age_weeks)
     registry = Registry(volume, tracking_uri)
     with volume.attempt(DRIFT, period.as_of) as attempt:

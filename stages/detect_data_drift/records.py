@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from detect_data_drift.core_worth import Worth
 from sodai.baselines import Baseline, baselines, looked_back
-from sodai.datasets import DRIFT_TABLE, PREDICTIONS, QUALITY, REFERENCE, SCORING
+from sodai.datasets import DRIFT_TABLE, PREDICTION_SUMMARY, PREDICTIONS, QUALITY, REFERENCE, SCORING
 from sodai.errors import TRAIN_AGAIN, ContractError, InputError, ModelError
 from sodai.metrics import PAIR
 from sodai.model import TrainedModel, load_model
@@ -142,12 +142,18 @@ def volumes(volume: Volume, period: Period, reference: pa.Table) -> tuple[float,
 def last_published(volume: Volume, period: Period) -> Worth | None:
     """What was published for the period before, held against its purchases; None without either.
 
+    What was published for a period of another length is of other days, and says nothing of this one's.
+
     Raises:
         VolumeError: the warehouse or the predictions cannot be read.
     """
     before = period.back(1)
     if not volume.exists(PREDICTIONS, before.as_of):
         return None
+    if volume.exists(PREDICTION_SUMMARY, before.as_of):
+        summary = volume.read_json(PREDICTION_SUMMARY, before.as_of)
+        if summary["horizon_days"] != before.horizon_days:
+            return None
     customers = _sample_of_customers(volume, before)
     predictions = told_pairs(volume, before.as_of, customers)
     purchases = read_transactions(

@@ -1,18 +1,16 @@
 """The warehouse on the volume: one load at a time, and no file that only ledgers of long ago named."""
 
-import fcntl
 import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from extract_and_validate_data.core_ledger import Ledger, ledger_of
 from extract_and_validate_data.partitions import remove_unnamed
 from sodai.datasets import EXTRACT, LEDGER, LINES, QUARANTINE, TRANSACTIONS
 from sodai.errors import VolumeError
-from sodai.volume import Volume, explained
+from sodai.volume import Volume
 
 log = logging.getLogger("sodai")
 
@@ -33,18 +31,16 @@ def sole_use(volume: Volume) -> Iterator[Path]:
     """
     warehouse = volume.path(LEDGER).parent
     scratch = volume.root / ".attempts" / f"{EXTRACT}-load"
-    with explained(volume.root):
+    with volume.sole_use(warehouse.name, f"{warehouse}: another run is loading it"):
         warehouse.mkdir(parents=True, exist_ok=True)
-        with (warehouse / ".lock").open("w") as lock:
-            _wait_for(lock)
-            before = _in_force(volume)
+        before = _in_force(volume)
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        try:
+            yield scratch
+        finally:
             shutil.rmtree(scratch, ignore_errors=True)
-            scratch.mkdir(parents=True)
-            try:
-                yield scratch
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
-                _tidy(volume, before)
+            _tidy(volume, before)
 
 
 def read_ledger(volume: Volume) -> Ledger:
@@ -83,14 +79,6 @@ def check_partitions(volume: Volume, ledger: Ledger) -> None:
             f"{missing[0]}: missing but named by the ledger, as are {len(missing) - 1} more; "
             "run extract_and_validate_data --reload to build the warehouse anew from raw/"
         )
-
-
-def _wait_for(lock: IO[str]) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        log.info("another process is loading this warehouse; waiting for it to end")
-        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def _in_force(volume: Volume) -> Mapping[str, Mapping[str, str]] | None:

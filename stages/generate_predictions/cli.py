@@ -20,6 +20,7 @@ from sodai.cli import (
 )
 from sodai.datasets import (
     CUSTOMERS,
+    EVALUATE,
     FORECASTS,
     PREDICT,
     PREDICTION_SUMMARY,
@@ -34,7 +35,7 @@ from sodai.datasets import (
 )
 from sodai.engines import EngineName
 from sodai.inputs import Inputs
-from sodai.periods import parse_date
+from sodai.periods import Period, parse_date
 
 if TYPE_CHECKING:
     from generate_predictions.parts import Scores
@@ -82,12 +83,16 @@ def generate_predictions(
 
         spark_remote = remote_of(spark_remote)
     from sodai.forecasts import expected_volume
+    from sodai.horizons import check_features, check_model
     from sodai.model import load_model
     from sodai.ordered import Shard
     from sodai.volume import Volume
 
-    day, volume = parse_date(as_of), Volume(data)
-    model = load_model(volume.path(PUBLISHED_MODEL, day))
+    volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
+    day, folder = period.as_of, volume.path(PUBLISHED_MODEL, period.as_of)
+    check_features(volume, period)
+    model = load_model(folder)
+    check_model(model.manifest, period, folder, EVALUATE)
     if shard is not None:
         return _score_shard(volume, day, model, Shard(shard, shards))
     expected = expected_volume(volume, day, day, model.manifest["missing_share"])

@@ -81,15 +81,16 @@ def log_pipeline_metrics(
 
     day, volume = parse_date(as_of), Volume(data)
     week = records.read_week(volume, day)
-    history = core.with_row(records.read_history(volume), core.history_row(week))
-    history = core.with_realised(history, records.read_outcomes(volume, history, day))
-    history = core.with_realised(history, core.challenger_lead(week.evaluation))
-
     registry = Registry(volume, tracking_uri)
-    pages = [(dataset, title) for dataset, title in _PAGES if volume.exists(dataset, day)]
-    links = [{"file": volume.path(dataset, day).name, "title": title} for dataset, title in pages]
-    shown = core.known_on(history, day)
-    with volume.attempt(METRICS, day) as attempt:
+    # From before it is read until it is published: the run of another period adds a row of its own.
+    busy = f"{volume.path(HISTORY)}: another run is adding to it"
+    with volume.sole_use(HISTORY.name, busy), volume.attempt(METRICS, day) as attempt:
+        history = core.with_row(records.read_history(volume), core.history_row(week))
+        history = core.with_realised(history, records.read_outcomes(volume, history, day))
+        history = core.with_realised(history, core.challenger_lead(week.evaluation))
+        pages = [(dataset, title) for dataset, title in _PAGES if volume.exists(dataset, day)]
+        links = [{"file": volume.path(dataset, day).name, "title": title} for dataset, title in pages]
+        shown = core.known_on(history, day)
         attempt.write(HISTORY, pa.Table.from_pylist(history, HISTORY.contract.schema))
         attempt.write_text(RUN_PAGE, run_page(week, shown, _examples(volume, day), links))
         files = [attempt.path(RUN_PAGE), *(volume.path(dataset, day) for dataset, _ in pages)]

@@ -1,6 +1,7 @@
 """The command of retrain_model: training table in, registered challenger out."""
 
 import logging
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,16 @@ from sodai.cli import (
     TrackingUri,
     stage_command,
 )
-from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, STUDIES, TRAINING, TRANSACTIONS, TRIALS
+from sodai.datasets import (
+    FORECASTS,
+    REFERENCE,
+    RETRAIN,
+    RETRAINED_MODEL,
+    STUDIES,
+    TRAINING,
+    TRANSACTIONS,
+    TRIALS,
+)
 from sodai.inputs import Inputs
 from sodai.registry_state import read_state
 
@@ -31,14 +41,14 @@ if TYPE_CHECKING:
     from sodai.model import TrainedModel
     from sodai.periods import Period
     from sodai.registry import Registry
-    from sodai.volume import Volume
+    from sodai.volume import Attempt, Volume
 
 log = logging.getLogger("sodai")
 
 FINAL_FOLDS = 2
 
 
-@stage_command(RETRAIN, Inputs((TRAINING, TRANSACTIONS), registry=read_state))
+@stage_command(RETRAIN, Inputs((TRAINING, FORECASTS, TRANSACTIONS), registry=read_state))
 def retrain_model(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,
@@ -68,6 +78,7 @@ def retrain_model(
     """Search parameters with Optuna, fit, calibrate and register a challenger."""
     from retrain_model import core, core_blend, core_search
     from sodai.hashes import sha256_of
+    from sodai.horizons import check_features
     from sodai.model import TrainedModel
     from sodai.periods import Period, parse_date
     from sodai.registry import Registry
@@ -75,6 +86,7 @@ def retrain_model(
 
     wanted = _members(members)
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
+    check_features(volume, period)
     registry = Registry(volume, tracking_uri)
     table = _rows_to_learn_from(volume, period)
     lessons = _lessons(table, period, seed)
@@ -82,28 +94,32 @@ def retrain_model(
 
     key = core.study_key(training_sha256, code=_code(), seed=seed, folds=folds, rows=search_rows)
     journal = volume.path(STUDIES, period.as_of) / f"{key}.journal"
-    found, finalists = _search(journal, lessons, trials, folds, search_rows, final_rows)
-    tested = core_blend.tested_periods(lessons.folds(folds, blend_rows), finalists[0].params, seed, wanted)
-    blend = core_blend.choose(tested)
-    log.info("blend %s of %s", blend.weights, blend.figures)
-    params = core_search.slowed(finalists[0].params)
-    pipeline = core.fit_final(lessons, params, blend.weights, fit_rows)
-    model = TrainedModel(
-        pipeline,
-        core.manifest_of(
-            period.as_of,
-            horizon_days,
-            lessons.cutoff,
-            training_sha256,
-            params=params,
-            seed=seed,
-            blend={"weights": blend.weights, "figures": blend.figures},
-            calibration=blend.calibration,
-            missing_share=_missing_share(volume, period, table),
-            average_precision=finalists[0].average_precision,
-        ),
-    )
-    return _publish(volume, period, registry, model, found, finalists, table)
+    # From here on, because two searches of one study would take each other's trials.
+    with volume.attempt(RETRAIN, period.as_of) as attempt:
+        found, finalists = _search(journal, lessons, trials, folds, search_rows, final_rows)
+        tested = core_blend.tested_periods(
+            lessons.folds(folds, blend_rows), finalists[0].params, seed, wanted
+        )
+        blend = core_blend.choose(tested)
+        log.info("blend %s of %s", blend.weights, blend.figures)
+        params = core_search.slowed(finalists[0].params)
+        pipeline = core.fit_final(lessons, params, blend.weights, fit_rows)
+        model = TrainedModel(
+            pipeline,
+            core.manifest_of(
+                period.as_of,
+                horizon_days,
+                lessons.cutoff,
+                training_sha256,
+                params=params,
+                seed=seed,
+                blend={"weights": blend.weights, "figures": blend.figures},
+                calibration=blend.calibration,
+                missing_share=_missing_share(volume, period, table),
+                average_precision=finalists[0].average_precision,
+            ),
+        )
+        return _publish(attempt, period, registry, model, found, finalists, table)
 
 
 def _code() -> str:
@@ -132,12 +148,15 @@ def _rows_to_learn_from(volume: "Volume", period: "Period") -> "pa.Table":
 
     table = volume.read(TRAINING, period.as_of)
     table = table.filter(pc.field("cutoff") < period.back(1).as_of)
-    n_periods, newest = len(pc.unique(table["cutoff"])), pc.max(table["cutoff"])
-    n_bought = pc.sum(table.filter(pc.field("cutoff") < newest)["target"]).as_py() or 0
-    if n_periods < 2 or not n_bought:
+    counted = table.group_by("cutoff").aggregate([("target", "sum"), ("target", "count")])
+    n_of = {row["cutoff"]: (row["target_sum"], row["target_count"]) for row in counted.to_pylist()}
+    # As `rolling_folds` needs it: what is tested on holds pairs that were bought and others.
+    newest = max((cutoff for cutoff, (n, n_rows) in n_of.items() if 0 < n < n_rows), default=date.min)
+    n_before = sum(n for cutoff, (n, _) in n_of.items() if cutoff < newest)
+    if not n_before:
         raise InputError(
-            f"{volume.path(TRAINING, period.as_of)}: found {n_periods} periods to learn from and {n_bought} "
-            "purchases before the newest of them, expected at least 2 and 1; load older transactions or "
+            f"{volume.path(TRAINING, period.as_of)}: found {len(n_of)} periods to learn from and {n_before} "
+            "purchases before the newest with any, expected at least 2 and 1; load older transactions or "
             "give a later --as-of"
         )
     return table
@@ -196,7 +215,7 @@ def _missing_share(volume: "Volume", period: "Period", table: "pa.Table") -> flo
 
 
 def _publish(
-    volume: "Volume",
+    attempt: "Attempt",
     period: "Period",
     registry: "Registry",
     model: "TrainedModel",
@@ -208,23 +227,20 @@ def _publish(
     from retrain_model.registration import register
     from sodai.model import features_frame
 
-    with volume.attempt(RETRAIN, period.as_of) as attempt:
-        attempt.write(REFERENCE, records.reference(table, model.manifest["seed"]))
-        attempt.write_json(TRIALS, records.study_record(found, finalists))
-        plots = records.study_plots(found, attempt.scratch("plots"))
-        with registry.run(
-            f"retrain {period.as_of}", {"stage": RETRAIN, "as_of": str(period.as_of)}
-        ) as run_id:
-            registry.log(
-                run_id,
-                params={**model.manifest["params"], "n_training_rows": model.manifest["n_training_rows"]},
-                metrics={"average_precision": model.manifest["average_precision"]},
-                files={"study": plots},
-            )
-            registry.log_trials(run_id, records.trials(found), "average_precision")
-            example = features_frame(table.slice(0, 100))
-            model = register(registry, run_id, model, example, [attempt.path(REFERENCE)])
-        model.save(attempt.path(RETRAINED_MODEL))
+    attempt.write(REFERENCE, records.reference(table, model.manifest["seed"]))
+    attempt.write_json(TRIALS, records.study_record(found, finalists))
+    plots = records.study_plots(found, attempt.scratch("plots"))
+    with registry.run(f"retrain {period.as_of}", {"stage": RETRAIN, "as_of": str(period.as_of)}) as run_id:
+        registry.log(
+            run_id,
+            params={**model.manifest["params"], "n_training_rows": model.manifest["n_training_rows"]},
+            metrics={"average_precision": model.manifest["average_precision"]},
+            files={"study": plots},
+        )
+        registry.log_trials(run_id, records.trials(found), "average_precision")
+        example = features_frame(table.slice(0, 100))
+        model = register(registry, run_id, model, example, [attempt.path(REFERENCE)])
+    model.save(attempt.path(RETRAINED_MODEL))
     return {
         "version": model.manifest["version"],
         "trials": len(found.trials),

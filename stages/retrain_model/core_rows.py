@@ -126,17 +126,19 @@ def rolling_folds(
     """Rolling-origin folds, newest first: each tests on one period what earlier periods taught.
 
     A training period ends before the tested one begins, because periods of one kind do not overlap.
-    Something was bought in what a fold learns from; there may be no fold.
+    Something was bought in what a fold learns from, and some but not all in what it tests on: where
+    nothing was, every model is perfect to average precision, from its first tree on. There may be no fold.
 
     Args:
         X, y, cutoff, group: the training rows, (n, ...) with one order.
-        n_folds: wanted; fewer where fewer periods have one before them.
+        n_folds: wanted; fewer where fewer periods can be tested on.
         step_days: days between two cutoffs.
         max_rows: to learn from in each fold, see `sampled`.
         rng: of the sampling.
     """
+    with_both = set(cutoff[y == 1].unique()) & set(cutoff[y == 0].unique())
     first = cutoff[y == 1].min()
-    testable = sorted((day for day in cutoff.unique() if day > first), reverse=True)
+    testable = sorted((day for day in with_both if day > first), reverse=True)
     return [_fold(X, y, cutoff, group, tested, step_days, max_rows, rng) for tested in testable[:n_folds]]
 
 

@@ -27,6 +27,7 @@ def publish_model(volume: Volume, as_of: date) -> None:
         "version": "1",
         "features": FEATURE_NAMES,
         "as_of": as_of.isoformat(),
+        "horizon_days": 7,
         "calibration": {"slope": 1.0, "intercept": 0.0},
         "missing_share": 0.0,
     }

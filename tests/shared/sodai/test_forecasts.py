@@ -31,6 +31,7 @@ def volume(tmp_path: Path) -> Volume:
 def forecasts(cutoffs: list[date], expected: list[float], realised: list[int | None]) -> pa.Table:
     columns = {
         "cutoff": cutoffs,
+        "horizon_days": [7] * len(cutoffs),
         "level": expected,
         "calendar": [1.0] * len(cutoffs),
         "expected_pairs": expected,

@@ -1,15 +1,19 @@
-"""Publication on the volume: readers, kills and full disks find one whole version."""
+"""Publication on the volume: readers, kills, second runs and full disks find one whole version."""
 
 import errno
+import fcntl
 import json
 import os
 import signal
+import threading
+import time
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from made_week import files_of
-from sodai.errors import ContractError
+from sodai.errors import ContractError, VolumeError
 from sodai.volume import Volume
 
 from .made_stage import AS_OF, FOLDER, NOTES, ORDERS, PAGE, leftovers, orders, publish, start
@@ -175,11 +179,77 @@ with volume.attempt("made", AS_OF) as attempt:
     assert {name: content for name, content in files_of(volume.root).items() if name in before} == before
     assert volume.read(ORDERS, AS_OF)["n_units"].to_pylist() == [1.0]
 
+    private = {name for name in remains if name.startswith(f".attempts/made-{AS_OF}/")}
     with volume.attempt("made", AS_OF) as attempt:
-        assert not set(leftovers(volume)) & set(remains[1:])
+        assert not set(leftovers(volume)) & private
         attempt.write_json(NOTES, {"version": 2})
     assert leftovers(volume) == []
     assert volume.read_json(NOTES, AS_OF) == {"version": 2}
+
+
+def test_a_second_try_ends_with_one_line_and_the_first_publishes(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sodai.volume._PATIENCE_SECONDS", 0.0)
+    with volume.attempt("made", AS_OF) as attempt:
+        attempt.write_text(PAGE, "version 2")
+        with pytest.raises(
+            VolumeError,
+            match=r"volume: another run of made for 2024-01-08 is under way; wait for it, or stop it",
+        ):
+            publish(volume, 3)
+        attempt.write_json(NOTES, {"version": 2})
+    assert volume.path(PAGE, AS_OF).read_text() == "version 2"
+    assert volume.read_json(NOTES, AS_OF) == {"version": 2}
+    assert leftovers(volume) == []
+
+
+def test_a_try_begins_once_the_one_before_has_ended(volume: Volume) -> None:
+    begun = threading.Event()
+
+    def first() -> None:
+        with volume.attempt("made", AS_OF) as attempt:
+            begun.set()
+            time.sleep(0.3)
+            attempt.write_json(NOTES, {"version": 2})
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    begun.wait()
+    publish(volume, 3)
+    thread.join()
+    assert volume.read_json(NOTES, AS_OF) == {"version": 3}
+
+
+def test_tries_of_other_stages_and_periods_are_under_way_beside_it(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sodai.volume._PATIENCE_SECONDS", 0.0)
+    with (
+        volume.attempt("made", AS_OF) as attempt,
+        volume.attempt("made", date(2024, 1, 15)) as next_week,
+        volume.attempt("made-0-of-2", AS_OF) as shard,
+    ):
+        for number, each in enumerate((attempt, next_week, shard)):
+            each.write_text(PAGE, f"version {number}")
+    assert volume.path(PAGE, date(2024, 1, 15)).read_text() == "version 1"
+    assert leftovers(volume) == []
+
+
+def test_where_there_are_no_locks_each_try_removes_its_own_files_alone(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with volume.attempt("made", AS_OF) as attempt:
+        attempt.write_text(PAGE, "version 2")
+        publish(volume, 3)
+        attempt.write_json(NOTES, {"version": 2})
+    assert volume.path(PAGE, AS_OF).read_text() == "version 2"
+    assert volume.read_json(NOTES, AS_OF) == {"version": 2}
+    assert leftovers(volume) == []
 
 
 def test_a_read_only_volume_is_one_line_and_stays_as_it_was(volume: Volume) -> None:

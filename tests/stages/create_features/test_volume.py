@@ -309,10 +309,12 @@ def test_without_a_day_none_is_a_stray() -> None:
 
 
 def test_the_table_has_a_row_a_cutoff_the_oldest_first() -> None:
-    coming, closed = Period(AS_OF, 7), Period(AS_OF, 7).back(1)
+    coming, closed = Period(AS_OF, 5), Period(AS_OF, 5).back(1)
     made = forecast_table([Forecast(coming, 100.0, 0.8), Forecast(closed, 50.0, 1.5, 72)])
     assert made.schema.equals(FORECASTS.contract.schema)
+    of_closed = {"level": 50, "calendar": 1.5, "expected_pairs": 75, "realised_pairs": 72}
+    of_coming = {"level": 100, "calendar": 0.8, "expected_pairs": 80, "realised_pairs": None}
     assert made.to_pylist() == [
-        {"cutoff": closed.as_of, "level": 50, "calendar": 1.5, "expected_pairs": 75, "realised_pairs": 72},
-        {"cutoff": AS_OF, "level": 100, "calendar": 0.8, "expected_pairs": 80, "realised_pairs": None},
+        {"cutoff": closed.as_of, "horizon_days": 5, **of_closed},
+        {"cutoff": AS_OF, "horizon_days": 5, **of_coming},
     ]

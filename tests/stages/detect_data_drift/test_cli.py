@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from detect_data_drift import core_columns
-from made_champion import MadeWeek, champion_week, featured_week, run_stage
+from made_champion import MadeWeek, champion_week, delete_run, featured_week, run_stage
 from made_week import Outcome, files_of
 from sodai.datasets import DECISION, DRIFT, DRIFT_PAGE, DRIFT_REPORT, DRIFT_TABLE, SCORING
 from sodai.errors import TRAIN_AGAIN
@@ -307,6 +307,24 @@ def test_a_week_without_features_is_an_error_and_no_drift(volume: Volume, week: 
     outcome = run_stage(DRIFT, volume.root, week.as_of)
     assert_is_one_line_and_no_decision(volume, outcome, before)
     assert "run create_features for this period first" in outcome.result["error"]
+
+
+def test_features_of_another_horizon_are_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
+    before = files_of(volume.root)
+    outcome = run_stage(DRIFT, volume.root, week.as_of, "--horizon-days", "5")
+    assert_is_one_line_and_no_decision(volume, outcome, before)
+    assert "made for periods of 7 days, found --horizon-days 5; give" in outcome.result["error"]
+
+
+def test_a_champion_whose_run_was_deleted_is_an_error_that_only_force_gets_past(
+    volume: Volume, week: MadeWeek
+) -> None:
+    delete_run(volume, "1")
+    before = files_of(volume.root)
+    outcome = run_stage(DRIFT, volume.root, week.as_of)
+    assert_is_one_line_and_no_decision(volume, outcome, before)
+    assert "version 1 of sodai_purchase_model has no model.json any more; run" in outcome.result["error"]
+    assert_force_gets_past(volume, week)
 
 
 def test_a_champion_of_other_features_is_an_error_that_only_force_gets_past(

@@ -22,7 +22,7 @@ from detect_data_drift.records import (
 from made_champion import MadeWeek, featured_week
 from made_week import write_record
 from sodai.baselines import baselines
-from sodai.datasets import PREDICTIONS, QUALITY, SCORING, TRAINING
+from sodai.datasets import PREDICTION_SUMMARY, PREDICTIONS, QUALITY, SCORING, TRAINING
 from sodai.metrics import set_metrics
 from sodai.model import TrainedModel
 from sodai.periods import Period
@@ -112,6 +112,19 @@ def test_a_shorter_period_is_held_against_its_own_days_alone(volume: Volume, wee
     assert len(truth) < len(bought(volume, before, week.as_of))
     publish(volume, before, truth)
     assert published(volume, Period(week.as_of, 5)).figures["set_f1"] == 1.0
+
+
+@pytest.mark.parametrize("horizon_days", [5, 7])
+def test_what_was_published_for_a_period_of_another_length_says_nothing(
+    volume: Volume, week: MadeWeek, horizon_days: int
+) -> None:
+    before = week.as_of - timedelta(weeks=1)
+    publish(volume, before, bought(volume, before, week.as_of))
+    write_record(volume, PREDICTION_SUMMARY, before, {"horizon_days": horizon_days})
+    # Periods of five days and of seven are both preceded by the one that began a week before.
+    for days in (5, 7):
+        found = last_published(volume, Period(week.as_of, days))
+        assert (found is not None) == (days == horizon_days)
 
 
 def test_a_set_in_which_nothing_was_right_was_worth_nothing(volume: Volume, week: MadeWeek) -> None:

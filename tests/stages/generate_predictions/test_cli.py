@@ -95,6 +95,25 @@ def test_a_period_without_a_forecast_is_one_line_and_leaves_no_output(volume: Vo
     assert files_of(volume.root) == before
 
 
+def test_features_of_another_horizon_are_one_line_and_leave_no_output(volume: Volume, as_of: date) -> None:
+    before = files_of(volume.root)
+    for options in ((), ("--shards", "2", "--shard", "0")):
+        outcome = run_stage(STAGE, volume.root, str(as_of), "--horizon-days", "5", *options)
+        assert outcome.code == 1
+        assert "made for periods of 7 days, found --horizon-days 5; give" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+def test_a_model_of_another_horizon_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
+    manifest = volume.path(PUBLISHED_MODEL, as_of) / "model.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "horizon_days": 5}))
+    before = files_of(volume.root)
+    outcome = run_stage(STAGE, volume.root, str(as_of))
+    assert outcome.code == 1
+    assert "trained for periods of 5 days, found --horizon-days 7; run evalua" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
 def test_candidates_out_of_order_are_one_line_and_leave_no_output(volume: Volume, as_of: date) -> None:
     rows = pq.read_table(volume.path(SCORING, as_of))
     pq.write_table(rows.take(list(range(rows.num_rows))[::-1]), volume.path(SCORING, as_of))

@@ -1,6 +1,8 @@
 """The stage on a volume with a week's records: page, history, MLflow run, and what is missing."""
 
 import re
+import threading
+import time
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -171,6 +173,29 @@ def test_a_second_run_of_a_week_keeps_one_row(volume: Volume, as_of: date) -> No
     run_stage(METRICS, volume.root, str(as_of))
     run_stage(METRICS, volume.root, str(as_of))
     assert volume.read(HISTORY).num_rows == 1
+
+
+def test_a_row_that_another_run_adds_meanwhile_is_kept(volume: Volume, as_of: date) -> None:
+    run_stage(METRICS, volume.root, str(as_of))
+    (row,) = volume.read(HISTORY).to_pylist()
+    before, begun = as_of - timedelta(days=7), threading.Event()
+
+    def add_row() -> None:
+        with volume.sole_use(HISTORY.name, "busy"), volume.attempt(METRICS, before) as attempt:
+            begun.set()
+            time.sleep(1)
+            rows = [{**row, "as_of": before}, row]
+            attempt.write(HISTORY, pa.Table.from_pylist(rows, HISTORY.contract.schema))
+
+    other = threading.Thread(target=add_row)
+    other.start()
+    begun.wait()
+    outcome = run_stage(METRICS, volume.root, str(as_of))
+    other.join()
+
+    assert outcome.code == 0, outcome.log
+    assert "history/runs.parquet: another run is adding to it; waiting for it to end" in outcome.log
+    assert volume.read(HISTORY)["as_of"].to_pylist() == [before, as_of]
 
 
 def test_a_week_without_classes_to_tell_apart_has_no_auc(volume: Volume, as_of: date) -> None:

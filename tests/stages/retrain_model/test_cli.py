@@ -18,7 +18,7 @@ from sklearn.metrics import average_precision_score
 from made_champion import N_CUSTOMERS, SMALL_SEARCH, MadeWeek, featured_week, run_stage, trained_week
 from made_week import files_of, write_training
 from retrain_model.core_search import N_FINALISTS, slowed
-from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, SCORING, TRAINING, TRIALS
+from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, SCORING, STUDIES, TRAINING, TRIALS
 from sodai.features import FEATURE_NAMES
 from sodai.hashes import sha256_of
 from sodai.model import features_frame, load_model
@@ -243,7 +243,7 @@ def test_periods_in_which_nobody_bought_are_refused(volume: Volume, featured: Ma
     before = files_of(volume.root)
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
     assert outcome.code == 1
-    assert "and 0 purchases before the newest of them, expected at least 2 and 1" in outcome.result["error"]
+    assert "and 0 purchases before the newest with any, expected at least 2 and 1" in outcome.result["error"]
     assert files_of(volume.root) == before
 
 
@@ -254,7 +254,40 @@ def test_purchases_in_the_newest_period_alone_are_refused(volume: Volume, featur
     write_training(volume, featured.as_of, table.set_column(3, "target", target))
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
     assert outcome.code == 1
-    assert "and 0 purchases before the newest of them, expected" in outcome.result["error"]
+    assert "and 0 purchases before the newest with any, expected" in outcome.result["error"]
+
+
+def test_purchases_in_the_oldest_period_alone_leave_none_to_test_on(
+    volume: Volume, featured: MadeWeek
+) -> None:
+    table = volume.read(TRAINING, featured.as_of)
+    after_oldest = pc.greater(table["cutoff"], pc.min(table["cutoff"]))
+    target = pc.if_else(after_oldest, pa.scalar(0, pa.int8()), table["target"])
+    write_training(volume, featured.as_of, table.set_column(3, "target", target))
+    before = files_of(volume.root)
+    outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
+    assert outcome.code == 1
+    assert "and 0 purchases before the newest with any, expected" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+def test_features_of_another_horizon_are_refused(volume: Volume, featured: MadeWeek) -> None:
+    before = files_of(volume.root)
+    outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH, "--horizon-days", "5")
+    assert outcome.code == 1
+    assert "made for periods of 7 days, found --horizon-days 5; give" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+def test_a_second_search_of_the_period_is_refused_before_it_begins(
+    volume: Volume, featured: MadeWeek, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sodai.volume._PATIENCE_SECONDS", 0.0)
+    with volume.attempt(RETRAIN, featured.as_of):
+        outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
+    assert outcome.code == 1
+    assert f"another run of retrain_model for {featured.as_of} is under way" in outcome.result["error"]
+    assert not volume.path(STUDIES, featured.as_of).exists()
 
 
 def test_without_a_training_table_it_names_the_stage_to_run(volume: Volume, featured: MadeWeek) -> None:

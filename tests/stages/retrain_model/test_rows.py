@@ -66,6 +66,21 @@ def test_a_fold_has_something_bought_to_learn_from() -> None:
     assert all(fold.train.y.any() for fold in found)
 
 
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_period_with_one_class_is_not_tested_and_still_learnt_from(value: int) -> None:
+    X, y, cutoff, group = table()
+    y = np.where(cutoff.isin([MONDAYS[3], MONDAYS[6]]), value, y).astype(np.int8)
+    found = rolling_folds(X, y, cutoff, group, 3, 7, 10_000, np.random.default_rng(0))
+    assert [fold.cutoff for fold in found] == [MONDAYS[7], MONDAYS[5], MONDAYS[4]]
+    assert MONDAYS[6] in days(found[0].train)
+
+
+def test_where_only_the_first_period_has_purchases_there_is_no_fold() -> None:
+    X, y, cutoff, group = table()
+    y = np.where(cutoff > MONDAYS[0], 0, y).astype(np.int8)
+    assert rolling_folds(X, y, cutoff, group, 3, 7, 10_000, np.random.default_rng(0)) == []
+
+
 def test_a_tested_period_is_complete_unweighted_and_in_its_order() -> None:
     fold = folds(1, max_rows=40)[0]
     assert fold.valid.X["row"].tolist() == list(range(7 * ROWS_A_PERIOD, 8 * ROWS_A_PERIOD))
