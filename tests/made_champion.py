@@ -10,6 +10,9 @@ from datetime import date
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from made_data import MadeRaw, make_raw
 from made_week import Outcome
@@ -89,6 +92,17 @@ def register_again(volume: Volume, week: MadeWeek, **changes: object) -> None:
     manifest = volume.path(RETRAINED_MODEL, week.as_of) / "model.json"
     record = {**json.loads(manifest.read_text()), "version": str(second.version), **changes}
     manifest.write_text(json.dumps(record))
+
+
+def delete_run(volume: Volume, version: str) -> None:
+    """Delete the training run of a version for good, with its files, as `mlflow gc` does."""
+    registry = Registry(volume)
+    run_id = str(registry.client.get_model_version(MODEL_NAME, version).run_id)
+    folder = Path(unquote(urlparse(registry.client.get_run(run_id).info.artifact_uri).path))
+    registry.client.delete_run(run_id)
+    SqlAlchemyStore(registry.uri, folder.parents[1].as_uri())._hard_delete_run(run_id)
+    shutil.rmtree(folder.parent)
+    os.environ.pop(ENV_TRACKING_URI, None)
 
 
 def _continued(before: MadeWeek, root: Path, *commands: Sequence[str]) -> MadeWeek:

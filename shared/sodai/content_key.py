@@ -140,7 +140,8 @@ class Occasion:
 
         The run of a period may train and promote, so that its stages find another champion when they start
         again. It counts as unmoved while it is the one that evaluate_model promoted after it had seen the
-        same champion as this stage, and where it promoted none, while it is the one that they saw.
+        same champion as this stage, or had promoted it before and ran again; and where it promoted none,
+        while it is the one that they saw.
         """
         now = self._registry
         if now is None or then is None:
@@ -160,8 +161,10 @@ class Occasion:
     def _champion_after(self, seen: str | None, as_of: date) -> str | None:
         record = self._record(EVALUATE, as_of) or {}
         registry, result = record.get("registry"), record.get("result", {})
-        if registry and registry["champion"] == seen and result["promoted"]:
-            return str(result["published"]["version"])
+        if registry and result["promoted"]:
+            promoted = str(result["published"]["version"])
+            if registry["champion"] in (seen, promoted):
+                return promoted
         return seen
 
     def _ask_registry(self) -> "RegistryState | None":

@@ -38,6 +38,8 @@ from sodai.registry_state import (
 from sodai.volume import Volume, explained
 
 CHALLENGER = "challenger"
+# Tag of a version that became champion: the version that was it before, empty where there was none.
+REPLACED = "replaced"
 # What MLflow stores as absolute addresses, by table: they follow the volume when it moves.
 _ADDRESSES = {
     "experiments": ["artifact_location"],
@@ -55,6 +57,11 @@ class ModelVersion:
     version: str
     run_id: str
     tags: dict[str, str]
+
+    @property
+    def replaced(self) -> str | None:
+        """The version whose place it took as champion, empty if there was none; None if nobody noted it."""
+        return self.tags.get(REPLACED)
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ class Registry:
 
         Raises:
             RegistryError: there is no such version, or MLflow does not answer.
-            ModelError: MLflow answers, and has not all of its files.
+            ModelError: MLflow answers, and has not all of its files, or not the run that made it any more.
         """
         folder.mkdir(parents=True, exist_ok=True)
         with self.explained(f"version {version} of {MODEL_NAME}"), TemporaryDirectory() as scratch:
@@ -131,9 +138,9 @@ class Registry:
                 f"runs:/{run_id}/pipeline": ["model.json", "reference.parquet"],
             }
             for place, names in stored.items():
-                listed = mlflow.artifacts.list_artifacts(artifact_uri=place) or []
+                listed = _files_of(place)
                 for name in names:
-                    if name not in {Path(file.path).name for file in listed}:
+                    if name not in listed:
                         raise ModelError(
                             f"MLflow at {self.uri}: version {version} of {MODEL_NAME} has no {name} "
                             f"any more; {TRAIN_AGAIN}"
@@ -143,12 +150,38 @@ class Registry:
                     shutil.copyfile(fetched, folder / name)
 
     def promote(self, version: str) -> None:
-        """Move the alias champion to `version`, and take challenger from it."""
+        """Move the alias champion to `version`, and take challenger from it.
+
+        A version that becomes champion is tagged with the one whose place it takes, see REPLACED.
+        """
         with self.explained():
-            self.client.set_registered_model_alias(MODEL_NAME, CHAMPION, version)
+            before = self.champion()
+            if before is None or before.version != version:
+                # The tag first: there is no champion without, wherever a kill comes.
+                replaced = before.version if before else ""
+                self.client.set_model_version_tag(MODEL_NAME, version, REPLACED, replaced)
+                self.client.set_registered_model_alias(MODEL_NAME, CHAMPION, version)
             challenger = self._by_alias(CHALLENGER)
             if challenger and challenger.version == version:
                 self.client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
+
+    def expect_champion(self, version: str | None) -> None:
+        """See that the champion is still the one that a run began with.
+
+        Args:
+            version: None if there was none.
+
+        Raises:
+            RegistryError: another run has moved the alias since.
+        """
+        champion = self.champion()
+        found = champion.version if champion else None
+        if found != version:
+            raise RegistryError(
+                f"MLflow at {self.uri}: champion of {MODEL_NAME} is version {found or 'none'}, expected "
+                f"{version or 'none'} as when this run began: another run moved the alias meanwhile; run the "
+                "stage again"
+            )
 
     @contextmanager
     def run(self, name: str, tags: Mapping[str, str]) -> Iterator[str]:
@@ -227,6 +260,17 @@ class Registry:
                 f"MLflow at {self.uri}: {what} not available ({first_line}); "
                 "check that the server runs and that --tracking-uri names it, then run the stage again"
             ) from error
+
+
+def _files_of(place: str) -> set[str]:
+    """The names of the files that MLflow has at an address; none where what they belonged to was deleted."""
+    try:
+        listed = mlflow.artifacts.list_artifacts(artifact_uri=place) or []
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return set()
+    return {Path(file.path).name for file in listed}
 
 
 def _relocate(database: Path, location: str) -> None:

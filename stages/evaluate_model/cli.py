@@ -3,7 +3,6 @@
 import logging
 import shutil
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +23,6 @@ from sodai.datasets import (
     EVALUATE,
     EVALUATION,
     FORECASTS,
-    LOAD,
     LOADED_MODEL,
     PUBLISHED_MODEL,
     RETRAINED_MODEL,
@@ -35,12 +33,10 @@ from sodai.inputs import Inputs
 from sodai.registry_state import read_state
 
 if TYPE_CHECKING:
+    from evaluate_model.contenders import Contenders
     from evaluate_model.core_promotion import Promotion
     from evaluate_model.records import ClosedPeriod, Figures
-    from sodai.model import TrainedModel
     from sodai.periods import Period
-    from sodai.registry import Registry
-    from sodai.volume import Volume
 
 log = logging.getLogger("sodai")
 
@@ -66,30 +62,32 @@ def evaluate_model(
 ) -> dict[str, Any]:
     """Evaluate on the newest closed period, promote or keep, and choose the week's model."""
     from evaluate_model import records
+    from evaluate_model.contenders import contenders
+    from sodai.horizons import check_features
     from sodai.periods import Period, parse_date
     from sodai.registry import Registry
     from sodai.volume import Volume
 
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
+    check_features(volume, period)
     registry = Registry(volume, tracking_uri)
     with volume.attempt(EVALUATE, period.as_of) as attempt:
-        folders, missing = _folders(volume, period, registry, attempt.scratch("champion"))
-        models, unfit = records.loaded(folders)
-        unfit = missing or unfit
+        found = contenders(volume, registry, period, attempt.scratch("champion"))
+        models = found.models
         closed = records.closed_period(volume, period)
         figures = {name: records.figures_of(model, closed, k) for name, model in models.items()}
-        promotion = _promotion(period, models, unfit, figures, closed, seed)
+        promotion = _promotion(period, found, figures, closed, seed)
         role = promotion.role
         published = {"version": models[role].manifest["version"], "role": role}
         shutil.copytree(
-            folders[role], attempt.path(PUBLISHED_MODEL), ignore=shutil.ignore_patterns("*.parquet")
+            found.folders[role], attempt.path(PUBLISHED_MODEL), ignore=shutil.ignore_patterns("*.parquet")
         )
         record = {
             "as_of": period.as_of,
             "evaluated_period": {"as_of": closed.period.as_of, "horizon_days": horizon_days},
             "k": k,
             "models": {name: each.metrics for name, each in figures.items()},
-            "versions": {name: model.manifest["version"] for name, model in models.items()},
+            "versions": found.versions,
             "seen": {name: records.has_seen(model, closed.period) for name, model in models.items()},
             "n_customers": closed.pairs["customer_id"].nunique(),
             "baselines": records.baselines_of(closed, k),
@@ -102,6 +100,9 @@ def evaluate_model(
         }
         attempt.write_json(EVALUATION, record)
         records.log_run(registry, record, attempt.scratch("plots"))
+        if promotion.promoted:
+            # The run of another period may have ended since this one compared.
+            registry.expect_champion(found.champion)
     if promotion.promoted:
         registry.promote(published["version"])
     log.info("%s: %s", "promoted" if promotion.promoted else "kept", promotion.reason)
@@ -115,8 +116,22 @@ def evaluate_model(
 
 def _promotion(
     period: "Period",
-    models: "dict[str, TrainedModel]",
-    unfit: str | None,
+    found: "Contenders",
+    figures: "dict[str, Figures]",
+    closed: "ClosedPeriod",
+    seed: int,
+) -> "Promotion":
+    from evaluate_model import core_promotion as rules
+
+    if CHALLENGER not in found.models:
+        return rules.no_challenger()
+    promotion = _compared(period, found, figures, closed, seed)
+    return promotion if found.replaced is None else rules.standing(promotion)
+
+
+def _compared(
+    period: "Period",
+    found: "Contenders",
     figures: "dict[str, Figures]",
     closed: "ClosedPeriod",
     seed: int,
@@ -125,13 +140,11 @@ def _promotion(
 
     from evaluate_model import core_promotion as rules
 
-    if CHALLENGER not in models:
-        return rules.no_challenger()
-    if unfit is not None:
-        return rules.without_comparison(f"the champion cannot be used any more: {unfit}")
-    if CHAMPION not in models:
+    if found.unfit is not None:
+        return rules.without_comparison(f"the champion cannot be used any more: {found.unfit}")
+    if CHAMPION not in found.models:
         return rules.without_comparison("first version: there was no champion")
-    champion, challenger = models[CHAMPION].manifest, models[CHALLENGER].manifest
+    champion, challenger = found.models[CHAMPION].manifest, found.models[CHALLENGER].manifest
     if champion["version"] == challenger["version"]:
         return rules.without_comparison("already champion: this run was made before")
     if rules.is_backfill(champion, period.as_of):
@@ -144,25 +157,3 @@ def _promotion(
     ndcg = figures[CHALLENGER].ndcg
     groups = closed.groups.reindex(ndcg.index)
     return rules.compare(ndcg, figures[CHAMPION].ndcg, groups, np.random.default_rng(seed))
-
-
-def _folders(
-    volume: "Volume", period: "Period", registry: "Registry", scratch: Path
-) -> tuple[dict[str, Path], str | None]:
-    """The model folders to evaluate: what the branch made, and the champion beside a challenger.
-
-    Beside them why that champion cannot be fetched, if MLflow has lost its files.
-    """
-    from sodai.errors import ModelError
-
-    if volume.read_json(DECISION, period.as_of)["branch"] == LOAD:
-        return {CHAMPION: volume.existing(LOADED_MODEL, period.as_of)}, None
-    folders = {CHALLENGER: volume.existing(RETRAINED_MODEL, period.as_of)}
-    champion = registry.champion()
-    if champion is None:
-        return folders, None
-    try:
-        registry.download(champion.version, scratch)
-    except ModelError as error:
-        return folders, str(error)
-    return {**folders, CHAMPION: scratch}, None

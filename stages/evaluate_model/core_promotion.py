@@ -1,7 +1,7 @@
 """Whether a challenger becomes champion: each reason is one function."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -46,6 +46,18 @@ def on_backfill(champion: Mapping[str, Any], as_of: date) -> Promotion:
     """
     reason = f"backfill: the champion was trained for {champion['as_of']}, later than {as_of}"
     return Promotion(False, reason, CHALLENGER)
+
+
+def standing(promotion: Promotion) -> Promotion:
+    """A challenger that an earlier run of the period promoted: it stays champion, whatever is found now.
+
+    Args:
+        promotion: what the comparison with the champion of then comes to now.
+    """
+    if promotion.promoted:
+        return promotion
+    reason = f"promoted by an earlier run of this period, and stays; now {promotion.reason}"
+    return replace(promotion, promoted=True, role=CHALLENGER, reason=reason)
 
 
 def is_backfill(champion: Mapping[str, Any], as_of: date) -> bool:

@@ -107,24 +107,6 @@ def _share_of_market(forecasts: pd.DataFrame, period: Period, purchases: pd.Data
     return float(n_own / n_all) if n_all else 1.0
 
 
-def loaded(folders: Mapping[str, Path]) -> tuple[dict[str, TrainedModel], str | None]:
-    """The models of some folders, and why the champion beside a challenger cannot be used, if so.
-
-    Raises:
-        ModelError: the only model cannot be used.
-    """
-    models: dict[str, TrainedModel] = {}
-    unfit = None
-    for role, folder in folders.items():
-        try:
-            models[role] = load_model(folder)
-        except ModelError as error:
-            if role == "challenger" or len(folders) == 1:
-                raise
-            unfit = str(error)
-    return models, unfit
-
-
 def has_seen(model: TrainedModel, closed: Period) -> bool:
     """Whether a model learnt from a day of the closed period or from a later one."""
     newest = max(map(date.fromisoformat, model.manifest["cutoffs"]))
@@ -145,7 +127,8 @@ def last_retraining(
     """What the training of the period before was worth: its challenger against its champion.
 
     The closed period is the first that neither of them was chosen on. None where that period's run
-    trained nothing or had no champion, or where one of them has seen the period since.
+    trained nothing or had no champion, or where one of them has seen the period since or was trained for
+    periods of another length.
     """
     as_of = closed.period.as_of
     if not volume.exists(EVALUATION, as_of):
@@ -166,6 +149,8 @@ def last_retraining(
             registry.download(version, scratch / role)
             model = load_model(scratch / role, f"version {version}")
             if has_seen(model, closed.period):
+                return None
+            if model.manifest["horizon_days"] != closed.period.horizon_days:
                 return None
             scored = core.score_frame(closed.pairs, model.log_odds(closed.X))
             ndcg[role] = core.by_customer(scored, closed.truth, LIST_LENGTH)

@@ -80,12 +80,16 @@ def with_row(history: Sequence[Record], row: Record) -> list[Record]:
     """The rows of HISTORY with `row` in place of any earlier row of the same period, in order of time.
 
     What its training was worth and what its predictions came to stays known where the same model is
-    published again: only the runs of the periods after it find that out.
+    published again: only the runs of the periods after it find that out. Where a run loads what an
+    earlier one trained for the period and promoted, the row goes on to tell of that training.
     """
     rows = {earlier["as_of"]: earlier for earlier in history}
     before = rows.get(row["as_of"])
-    if before and all(before[name] == row[name] for name in ("branch", "model_version")):
-        row = {**row, **{name: before[name] for name in ("challenger_lead", *REALISED)}}
+    if before and before["model_version"] == row["model_version"]:
+        if before["promoted"] and before["branch"] != row["branch"]:
+            row = {**row, **{name: before[name] for name in ("branch", "rule", "promoted")}}
+        if before["branch"] == row["branch"]:
+            row = {**row, **{name: before[name] for name in ("challenger_lead", *REALISED)}}
     rows[row["as_of"]] = row
     return [rows[as_of] for as_of in sorted(rows)]
 

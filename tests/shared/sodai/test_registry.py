@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from made_champion import delete_run
 from retrain_model.registration import register
 from sodai.cli import ENV_TRACKING_URI
 from sodai.errors import ModelError, RegistryError
 from sodai.model import TrainedModel, load_model
-from sodai.registry import CHALLENGER, CHAMPION, MODEL_NAME, Registry, Trial
+from sodai.registry import CHALLENGER, CHAMPION, MODEL_NAME, REPLACED, Registry, Trial
 from sodai.volume import Volume
 
 from .made_model import made_frame, made_model
@@ -88,7 +89,8 @@ def test_the_champion_is_known_with_its_run_and_tags(registry: Registry) -> None
     assert champion is not None
     assert champion.version == "1"
     assert registry.client.get_run(champion.run_id).info.run_name == "retrain 1"
-    assert champion.tags == {"as_of": "2024-01-08", "horizon_days": "7", "training_sha256": "0" * 64}
+    made_from = {"as_of": "2024-01-08", "horizon_days": "7", "training_sha256": "0" * 64}
+    assert champion.tags == {**made_from, REPLACED: ""}
 
 
 def test_a_moved_volume_gives_the_model_that_was_registered(
@@ -142,6 +144,38 @@ def test_a_promotion_moves_the_champion_and_takes_the_challenger_from_it(registr
     assert set(registry.client.get_registered_model(MODEL_NAME).aliases) == {CHAMPION}
 
 
+def test_a_promotion_notes_which_version_it_replaced(registry: Registry) -> None:
+    registry.promote("2")
+    champion = registry.champion()
+    assert champion is not None
+    assert (champion.version, champion.replaced) == ("2", "1")
+    assert registry.client.get_model_version(MODEL_NAME, "1").tags[REPLACED] == ""
+    registry.promote("2")
+    assert registry.champion() == champion
+
+
+def test_a_champion_that_was_moved_by_hand_replaced_nobody_knows_whom(registry: Registry) -> None:
+    registry.client.set_registered_model_alias(MODEL_NAME, CHAMPION, "2")
+    champion = registry.champion()
+    assert champion is not None
+    assert champion.replaced is None
+
+
+def test_a_champion_that_moved_since_is_one_line(registry: Registry) -> None:
+    registry.expect_champion("1")
+    registry.promote("2")
+    with pytest.raises(RegistryError, match=r"champion of .* is version 2, expected 1 as when") as error:
+        registry.expect_champion("1")
+    assert "\n" not in str(error.value)
+    assert str(error.value).endswith("run the stage again")
+    with pytest.raises(RegistryError, match="is version 2, expected none"):
+        registry.expect_champion(None)
+    registry.client.delete_registered_model_alias(MODEL_NAME, CHAMPION)
+    registry.expect_champion(None)
+    with pytest.raises(RegistryError, match="is version none, expected 2"):
+        registry.expect_champion("2")
+
+
 def test_a_promotion_of_another_version_leaves_the_challenger(registry: Registry) -> None:
     registry.promote("2")
     registry.client.set_registered_model_alias(MODEL_NAME, CHALLENGER, "2")
@@ -174,6 +208,14 @@ def test_a_version_whose_file_is_gone_is_one_line(volume: Volume, tmp_path: Path
     ) as error:
         Registry(volume).download("1", tmp_path / "model")
     assert "\n" not in str(error.value)
+
+
+def test_a_version_whose_run_was_deleted_is_one_line(volume: Volume, tmp_path: Path) -> None:
+    delete_run(volume, "1")
+    with pytest.raises(ModelError, match=r"version 1 of .* has no model.json any more; train again") as error:
+        Registry(volume).download("1", tmp_path / "model")
+    assert "\n" not in str(error.value)
+    Registry(volume).download("2", tmp_path / "other")
 
 
 def test_a_database_that_is_none_is_one_line(tmp_path: Path) -> None:

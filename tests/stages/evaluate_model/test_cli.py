@@ -25,6 +25,7 @@ from sodai.datasets import (
     PUBLISHED_MODEL,
     RETRAINED_MODEL,
     TRAINING,
+    Dataset,
 )
 from sodai.metrics import PAIR, set_metrics
 from sodai.model import features_frame, load_model
@@ -372,6 +373,35 @@ def test_what_is_missing_is_one_line_and_moves_no_alias(
     assert message in outcome.result["error"]
     assert files_of(volume.root) == before
     assert champion_version(volume) is None
+
+
+def test_features_of_another_horizon_are_one_line(volume: Volume, week: MadeWeek) -> None:
+    before = files_of(volume.root)
+    outcome = run_stage(EVALUATE, volume.root, week.as_of, "--horizon-days", "5")
+    assert outcome.code == 1
+    assert "made for periods of 7 days, found --horizon-days 5; give" in outcome.result["error"]
+    assert files_of(volume.root) == before
+
+
+@pytest.mark.parametrize(
+    ("branch", "made"), [("retrain_model", RETRAINED_MODEL), ("load_existing_model", LOADED_MODEL)]
+)
+def test_a_model_of_another_horizon_is_one_line_and_not_promoted(
+    volume: Volume, week: MadeWeek, branch: str, made: Dataset
+) -> None:
+    assert run_stage(LOAD, volume.root, week.as_of).code == 0
+    write_record(volume, DECISION, week.as_of, {"branch": branch})
+    manifest = volume.path(made, week.as_of) / "model.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "horizon_days": 5, "version": "2"}))
+    before = files_of(volume.root)
+
+    outcome = run_stage(EVALUATE, volume.root, week.as_of)
+
+    assert outcome.code == 1
+    stage = {"retrain_model": "retrain_model", "load_existing_model": "detect_data_drift"}[branch]
+    assert f"found --horizon-days 7; run {stage} for this period again" in outcome.result["error"]
+    assert champion_version(volume) == "1"
+    assert files_of(volume.root) == before
 
 
 def test_a_period_in_which_nobody_bought_promotes_nothing_and_has_figures_of_zero(

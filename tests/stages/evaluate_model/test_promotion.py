@@ -17,6 +17,7 @@ from evaluate_model.core_promotion import (
     no_challenger,
     on_backfill,
     outcome,
+    standing,
     without_comparison,
 )
 from sodai.intervals import SMALLEST_GROUP
@@ -154,6 +155,15 @@ def test_without_a_champion_to_compare_with_the_challenger_is_promoted() -> None
 
 def test_without_a_challenger_nothing_moves_and_the_champion_is_published() -> None:
     assert no_challenger() == Promotion(False, "no challenger: the champion was loaded", CHAMPION)
+
+
+def test_a_challenger_that_was_promoted_before_stays_and_says_what_is_found_now() -> None:
+    assert standing(held_against(0.05)) == held_against(0.05)
+    worse = held_against(-0.05)
+    promotion = standing(worse)
+    assert (promotion.promoted, promotion.role) == (True, CHALLENGER)
+    assert promotion.reason == f"promoted by an earlier run of this period, and stays; now {worse.reason}"
+    assert (promotion.difference, promotion.groups) == (worse.difference, worse.groups)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,17 @@ def test_a_model_that_has_seen_the_closed_period_since_tells_nothing_of_a_traini
     assert volume.read_json(EVALUATION, week.as_of)["last_retraining"] is None
 
 
+def test_a_model_for_periods_of_another_length_tells_nothing_of_a_training(
+    volume: Volume, week: MadeWeek
+) -> None:
+    register_again(volume, week)
+    last_week_trained(volume, week, challenger="2", champion="1")
+    (manifest,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "horizon_days": 5}))
+    assert run_stage(EVALUATE, volume.root, week.as_of).code == 0
+    assert volume.read_json(EVALUATION, week.as_of)["last_retraining"] is None
+
+
 @pytest.mark.parametrize("versions", [{"champion": "1"}, {"challenger": "1", "champion": "1"}])
 def test_a_week_without_two_models_leaves_nothing_to_tell(
     volume: Volume, week: MadeWeek, versions: dict[str, str]

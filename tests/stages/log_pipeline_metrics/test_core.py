@@ -14,8 +14,8 @@ FIRST, SECOND = date(2024, 12, 30), date(2025, 1, 6)
 
 
 def row(as_of: date, **values: Any) -> dict[str, Any]:
-    model = {"branch": "retrain_model", "model_version": "1", "challenger_lead": None}
-    unknown = dict.fromkeys(core.REALISED)
+    model = {"branch": "retrain_model", "rule": "age", "promoted": False, "model_version": "1"}
+    unknown = dict.fromkeys(("challenger_lead", *core.REALISED))
     return {"as_of": as_of, "horizon_days": 7, "set_f1": 0.5, **unknown, **model, **values}
 
 
@@ -49,6 +49,20 @@ def test_a_rerun_keeps_what_a_later_one_found_out_unless_it_published_another_mo
     found_out = {"challenger_lead": 0.01, "realised_pairs": 12.0, "realised_set_f1": 0.5}
     (again,) = core.with_row([row(FIRST, **found_out)], row(FIRST, **published))
     assert {name: again[name] for name in found_out} == (found_out if kept else dict.fromkeys(found_out))
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_a_run_that_loads_what_its_own_period_promoted_goes_on_to_tell_of_that_training(
+    promoted: bool,
+) -> None:
+    loads = row(FIRST, branch="load_existing_model", rule="none", set_f1=0.6)
+    trained = row(FIRST, promoted=promoted, challenger_lead=0.01)
+    (again,) = core.with_row([trained], loads)
+    told = {name: again[name] for name in ("branch", "rule", "promoted", "challenger_lead")}
+    assert told == {name: (trained if promoted else loads)[name] for name in told}
+    assert again["set_f1"] == 0.6
+    (other,) = core.with_row([trained], {**loads, "model_version": "2"})
+    assert other == {**loads, "model_version": "2"}
 
 
 def test_rows_stand_in_order_of_time_whatever_the_order_of_the_runs() -> None:
