@@ -323,7 +323,9 @@ def test_a_champion_whose_run_was_deleted_is_an_error_that_only_force_gets_past(
     before = files_of(volume.root)
     outcome = run_stage(DRIFT, volume.root, week.as_of)
     assert_is_one_line_and_no_decision(volume, outcome, before)
-    assert "version 1 of sodai_purchase_model has no model.json any more; train again" in outcome.result["error"]
+    assert (
+        "version 1 of sodai_purchase_model has no model.json any more; train again" in outcome.result["error"]
+    )
     assert_force_gets_past(volume, week)
 
 
