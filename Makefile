@@ -97,8 +97,7 @@ check: env ## Lint, format, types, layers and the lock files
 	@.venv/bin/shellcheck --external-sources images/*.sh .ci/run
 	@$(MAKE) --no-print-directory lock-check
 
-# Without an engine or a browser the tests that need one are left out, unless SODAI_REQUIRE_DOCKER=1. Two
-# processes share all of them, one has the engine; threads that wait leave the other's their core.
+# Without an engine or a browser the tests that need one are left out, unless SODAI_REQUIRE_DOCKER=1.
 .PHONY: test
 test: env ## Run the tests; those in containers only if a Docker engine answers
 	@left_out=; \
@@ -113,8 +112,7 @@ test: env ## Run the tests; those in containers only if a Docker engine answers
 	    echo "test: no chromium or no chromedriver, tests that need them are left out; apt-get install chromium chromium-driver"; \
 	    left_out="$${left_out:+$$left_out and }not browser"; \
 	fi; \
-	OMP_WAIT_POLICY=passive .venv/bin/python -m pytest --durations 15 -m "$$left_out" \
-	    $(if $(TESTS),$(TESTS),--numprocesses 2 --dist loadgroup)
+	.venv/bin/python -m pytest --durations 15 -m "$$left_out" $(TESTS)
 
 .PHONY: browser
 browser: ## Install the browser that tests drive, on Debian and as root

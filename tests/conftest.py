@@ -12,31 +12,6 @@ from made_run import History, TwoWeeks, make_history, make_two_weeks
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-# What one process at a time makes use of: the engine, with the stack and the cluster on it.
-_ENGINE_MARKS = ("docker", "compose")
-# Runs that take long to make, so that all who look at them stand in one process.
-_SHARED_RUNS = ("two_weeks", "history", "object_store")
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests that one process has to run; the longest group goes first.
-
-    What a module makes for its tests is made once, as where no processes run side by side.
-    """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
-    items.sort(key=lambda item: _group_of(item) != "engine")
-
-
-def _group_of(item: pytest.Item) -> str:
-    if any(item.get_closest_marker(name) for name in _ENGINE_MARKS):
-        return "engine"
-    for name in _SHARED_RUNS:
-        if name in getattr(item, "fixturenames", ()):
-            return name
-    return item.path.name
-
 
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
