@@ -62,6 +62,11 @@ def run_stage(stage: str, root: Path, as_of: date, *options: str) -> Outcome:
     return run_in_process(stage, root, str(as_of), *options)
 
 
+def champion_version(volume: Volume) -> str | None:
+    champion = Registry(volume).champion()
+    return champion.version if champion else None
+
+
 @cache
 def featured_week(session: Path, noise: float = 0.1) -> MadeWeek:
     """Up to the features, with an empty registry, in the folder of the session; `noise` as in `make_raw`."""

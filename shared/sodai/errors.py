@@ -26,3 +26,8 @@ class ModelError(SodaiError):
 
 class RegistryError(SodaiError):
     """MLflow does not answer, or holds something other than expected."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's error says, as far as its first line; the name of its type if nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

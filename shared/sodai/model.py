@@ -21,7 +21,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from sodai.blend import BlendedClassifier
-from sodai.errors import TRAIN_AGAIN, ModelError
+from sodai.errors import TRAIN_AGAIN, ModelError, first_line
 from sodai.features import CATEGORICAL_NAMES, FEATURE_NAMES
 
 Floats = npt.NDArray[np.float64]
@@ -227,8 +227,7 @@ def load_model(folder: Path, called: str | None = None) -> TrainedModel:
         zlib.error,
         skops.io.exceptions.UntrustedTypesFoundException,
     ) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"{name}: not readable as a model ({first_line}); {TRAIN_AGAIN}") from error
+        raise ModelError(f"{name}: not readable as a model ({first_line(error)}); {TRAIN_AGAIN}") from error
     check_features(manifest, name)
     return TrainedModel(pipeline, manifest)
 

@@ -25,7 +25,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from sodai.errors import TRAIN_AGAIN, ModelError, RegistryError
+from sodai.errors import TRAIN_AGAIN, ModelError, RegistryError, first_line
 from sodai.registry_state import (
     CHAMPION,
     EXPERIMENT,
@@ -255,9 +255,8 @@ class Registry:
             sqlalchemy.exc.SQLAlchemyError,
             FileNotFoundError,
         ) as error:
-            first_line = (str(error).splitlines() or [type(error).__name__])[0][:300]
             raise RegistryError(
-                f"MLflow at {self.uri}: {what} not available ({first_line}); "
+                f"MLflow at {self.uri}: {what} not available ({first_line(error)[:300]}); "
                 "check that the server runs and that --tracking-uri names it, then run the stage again"
             ) from error
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sodai.datasets import Dataset
-from sodai.errors import VolumeError
+from sodai.errors import VolumeError, first_line
 from sodai.locks import sole_use
 from sodai.replacing import left_beside, private_beside
 
@@ -94,7 +94,7 @@ class Volume:
             record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise VolumeError(
-                f"{path}: not readable as JSON ({_first_line(error)}); run {dataset.remedy}"
+                f"{path}: not readable as JSON ({first_line(error)}); run {dataset.remedy}"
             ) from None
         return record
 
@@ -259,7 +259,7 @@ def readable(file: Path, run: str) -> Iterator[None]:
         # Arrow names a damaged page an OSError; those of the system carry their number.
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise VolumeError(f"{file}: not readable as parquet ({_first_line(error)}); run {run}") from None
+        raise VolumeError(f"{file}: not readable as parquet ({first_line(error)}); run {run}") from None
 
 
 @contextmanager
@@ -337,7 +337,3 @@ def _jsonable(value: object) -> object:
     if hasattr(value, "item"):
         return value.item()
     raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

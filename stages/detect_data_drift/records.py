@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from detect_data_drift.core_worth import Worth
 from sodai.baselines import Baseline, baselines, looked_back
 from sodai.datasets import DRIFT_TABLE, PREDICTION_SUMMARY, PREDICTIONS, QUALITY, REFERENCE, SCORING
-from sodai.errors import TRAIN_AGAIN, ContractError, InputError, ModelError
+from sodai.errors import TRAIN_AGAIN, ContractError, InputError, ModelError, first_line
 from sodai.metrics import PAIR
 from sodai.model import TrainedModel, load_model
 from sodai.ordered import read_in_order
@@ -92,9 +92,8 @@ def _reference(file: Path, version: str) -> pa.Table:
     try:
         reference = pq.read_table(file)
     except (ValueError, OSError) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
-            f"{file.name} of version {version}: not readable ({first_line}); {TRAIN_AGAIN}"
+            f"{file.name} of version {version}: not readable ({first_line(error)}); {TRAIN_AGAIN}"
         ) from error
     REFERENCE.contract.check(reference, f"reference of version {version}")
     return reference

@@ -17,7 +17,7 @@ from extract_and_validate_data.core_columns import (
 )
 from extract_and_validate_data.core_tables import TableReport, check_table
 from sodai.contracts import Contract
-from sodai.errors import ContractError, InputError
+from sodai.errors import ContractError, InputError, first_line
 
 TRANSACTION_NAMES = ("transacciones", "transactions")
 CUSTOMER_NAMES = ("clientes", "customers")
@@ -117,7 +117,7 @@ def _open(contracts: Mapping[Path, Contract]) -> dict[Path, RawFile]:
                 match = match_columns(stored.schema_arrow, contract)
                 opened[path] = RawFile(path, stored.metadata.num_rows, match)
         except (pa.ArrowException, OSError) as error:
-            unreadable.append(f"{path.name} ({_first_line(error)})")
+            unreadable.append(f"{path.name} ({first_line(error)})")
     if unreadable:
         raise InputError(
             f"raw: {', '.join(unreadable)}: not readable, expected whole parquet files; send them again"
@@ -140,7 +140,7 @@ def _read(file: RawFile) -> pa.Table:
         return pq.read_table(file.path, columns=list(file.match.names.values()), partitioning=None)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
-            f"raw: {file.path.name} is damaged ({_first_line(error)}), expected a whole parquet file; "
+            f"raw: {file.path.name} is damaged ({first_line(error)}), expected a whole parquet file; "
             "send it again"
         ) from None
 
@@ -163,7 +163,3 @@ def _hash_of(path: Path) -> str:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}), expected a parquet file; replace it"
         ) from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -11,8 +11,8 @@ import pandas as pd
 from benchmarks import rules
 from benchmarks.histories import History
 from benchmarks.peers import GRIDS, PEERS
-from benchmarks.scoring import LIST_LENGTH, purchases_in
-from sodai.metrics import ranking_metrics, set_metrics
+from benchmarks.scoring import purchases_in
+from sodai.metrics import LIST_LENGTH, ranking_metrics, set_metrics
 from sodai.periods import Period
 
 TUNING_PERIODS = 4

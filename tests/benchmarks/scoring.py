@@ -7,9 +7,15 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from sodai.metrics import PAIR, calibration_error, customer_metrics, ranking_metrics, set_metrics
+from sodai.metrics import (
+    LIST_LENGTH,
+    PAIR,
+    calibration_error,
+    customer_metrics,
+    ranking_metrics,
+    set_metrics,
+)
 
-LIST_LENGTH = 10
 KS = (5, 10)
 
 

@@ -1,8 +1,5 @@
-"""Imports Evidently for the tests of this folder: it asks NumPy and Litestar for what they deprecate."""
+"""Evidently, for the tests of this folder."""
 
-import warnings
-from importlib import import_module
+from quiet_import import import_evidently
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import_module("detect_data_drift.report")
+import_evidently()

@@ -2,29 +2,18 @@
 
 import json
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evaluate_model import records
-from made_champion import MadeWeek, champion_week, delete_run, register_again, run_stage
+from made_champion import MadeWeek, champion_version, delete_run, register_again, run_stage
 from made_week import files_of, write_record
 from sodai.datasets import DECISION, DRIFT, EVALUATE, EVALUATION, LOAD, PUBLISHED_MODEL
 from sodai.registry import CHAMPION, MODEL_NAME, REPLACED, Registry
 from sodai.volume import Volume
 
 WORSE = {"slope": -1.0, "intercept": 0.0}
-
-
-@pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return champion_week(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture
-def volume(week: MadeWeek, tmp_path: Path) -> Volume:
-    return week.copy(tmp_path / "volume")
 
 
 @pytest.fixture
@@ -40,11 +29,6 @@ def evaluated(volume: Volume, as_of: date, *options: str) -> dict[str, Any]:
     outcome = run_stage(EVALUATE, volume.root, as_of, *options)
     assert outcome.code == 0, outcome.log
     return volume.read_json(EVALUATION, as_of)
-
-
-def champion_version(volume: Volume) -> str | None:
-    champion = Registry(volume).champion()
-    return champion.version if champion else None
 
 
 def test_it_compares_with_the_version_that_it_replaced_as_the_first_time(

@@ -13,7 +13,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from evaluate_model.records import closed_period
-from made_champion import MadeWeek, champion_week, register_again, run_stage, trained_week
+from made_champion import MadeWeek, champion_version, register_again, run_stage, trained_week
 from made_week import files_of, write_record, write_training
 from sodai.datasets import (
     DECISION,
@@ -40,21 +40,6 @@ BASELINES = ("bought_last_week", "bought_3_of_8_weeks", "decayed_frequency")
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
     return trained_week(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return champion_week(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture
-def volume(week: MadeWeek, tmp_path: Path) -> Volume:
-    return week.copy(tmp_path / "volume")
-
-
-def champion_version(volume: Volume) -> str | None:
-    champion = Registry(volume).champion()
-    return champion.version if champion else None
 
 
 def stored_manifest(volume: Volume) -> Path:

@@ -2,24 +2,13 @@
 
 import json
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from made_champion import MadeWeek, champion_week, register_again, run_stage
+from made_champion import MadeWeek, register_again, run_stage
 from made_week import write_record
 from sodai.datasets import DECISION, EVALUATE, EVALUATION
 from sodai.volume import Volume
-
-
-@pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return champion_week(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture
-def volume(week: MadeWeek, tmp_path: Path) -> Volume:
-    return week.copy(tmp_path / "volume")
 
 
 def last_week_trained(volume: Volume, week: MadeWeek, **versions: str) -> None:

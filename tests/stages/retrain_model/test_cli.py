@@ -236,25 +236,27 @@ def test_one_period_to_learn_from_is_refused(volume: Volume, featured: MadeWeek)
     assert files_of(volume.root) == before
 
 
-def test_periods_in_which_nobody_bought_are_refused(volume: Volume, featured: MadeWeek) -> None:
-    table = volume.read(TRAINING, featured.as_of)
-    nothing = pa.array(np.zeros(table.num_rows, np.int8))
-    write_training(volume, featured.as_of, table.set_column(3, "target", nothing))
+def assert_too_few_purchases(volume: Volume, week: MadeWeek, training: pa.Table) -> None:
+    """Training rows that hold no purchase to learn from are one line, and nothing changes."""
+    write_training(volume, week.as_of, training)
     before = files_of(volume.root)
-    outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
+    outcome = run_stage(RETRAIN, volume.root, week.as_of, *SMALL_SEARCH)
     assert outcome.code == 1
     assert "and 0 purchases before the newest with any, expected at least 2 and 1" in outcome.result["error"]
     assert files_of(volume.root) == before
+
+
+def test_periods_in_which_nobody_bought_are_refused(volume: Volume, featured: MadeWeek) -> None:
+    table = volume.read(TRAINING, featured.as_of)
+    nothing = pa.array(np.zeros(table.num_rows, np.int8))
+    assert_too_few_purchases(volume, featured, table.set_column(3, "target", nothing))
 
 
 def test_purchases_in_the_newest_period_alone_are_refused(volume: Volume, featured: MadeWeek) -> None:
     table = volume.read(TRAINING, featured.as_of)
     before_newest = pc.less(table["cutoff"], pa.scalar(featured.as_of - timedelta(weeks=2)))
     target = pc.if_else(before_newest, pa.scalar(0, pa.int8()), table["target"])
-    write_training(volume, featured.as_of, table.set_column(3, "target", target))
-    outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
-    assert outcome.code == 1
-    assert "and 0 purchases before the newest with any, expected" in outcome.result["error"]
+    assert_too_few_purchases(volume, featured, table.set_column(3, "target", target))
 
 
 def test_purchases_in_the_oldest_period_alone_leave_none_to_test_on(
@@ -263,12 +265,7 @@ def test_purchases_in_the_oldest_period_alone_leave_none_to_test_on(
     table = volume.read(TRAINING, featured.as_of)
     after_oldest = pc.greater(table["cutoff"], pc.min(table["cutoff"]))
     target = pc.if_else(after_oldest, pa.scalar(0, pa.int8()), table["target"])
-    write_training(volume, featured.as_of, table.set_column(3, "target", target))
-    before = files_of(volume.root)
-    outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
-    assert outcome.code == 1
-    assert "and 0 purchases before the newest with any, expected" in outcome.result["error"]
-    assert files_of(volume.root) == before
+    assert_too_few_purchases(volume, featured, table.set_column(3, "target", target))
 
 
 def test_features_of_another_horizon_are_refused(volume: Volume, featured: MadeWeek) -> None:
