@@ -1,6 +1,7 @@
 """Several answers to "will this shop buy this product" as one scikit-learn classifier."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import numpy as np
@@ -58,27 +59,25 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
             group: (n,) which list a row belongs to, rows of a list next to each other; only the
                 ranker asks for it.
         """
+        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        fits: dict[str, Callable[..., Any]] = {CLASSIFIER: _fit_classifier, RANKER: _fit_ranker}
+        fitted = [name for name in fits if name in self._weights()]
+        if RANKER in fitted and group is None:
+            raise ValueError("group is None, expected the list of each row, which the ranker learns from")
+        # A second thread gives a fit less than a second fit beside it.
+        side_by_side = max(1, min(len(fitted), available_cpus()))
         fixed = {
             **(self.params or {}),
             "random_state": self.seed,
             "deterministic": True,
             "force_row_wise": True,
-            "n_jobs": available_cpus(),
+            "n_jobs": available_cpus() // side_by_side,
             "verbose": -1,
         }
-        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        with ThreadPoolExecutor(side_by_side) as pool:
+            members = [pool.submit(fits[name], fixed, X, y, weight, group) for name in fitted]
+            self.estimators_ = {name: member.result() for name, member in zip(fitted, members, strict=True)}
         self.classes_ = np.array([0, 1])
-        self.estimators_: dict[str, Any] = {}
-        if CLASSIFIER in self._weights():
-            classifier = LGBMClassifier(**fixed)
-            self.estimators_[CLASSIFIER] = classifier.fit(
-                X, y, sample_weight=weight, categorical_feature=list(CATEGORICAL_NAMES)
-            )
-        if RANKER in self._weights():
-            if group is None:
-                raise ValueError("group is None, expected the list of each row, which the ranker learns from")
-            ranker = LGBMRanker(**fixed, lambdarank_truncation_level=_TRUNCATION)
-            self.estimators_[RANKER] = _fit_ranker(ranker, X, y, weight, group)
         self.momentum_centre_ = (
             float(np.average(_momentum(X), weights=weight)) if MOMENTUM in self._weights() else 0.0
         )
@@ -136,15 +135,27 @@ def _momentum(X: pd.DataFrame) -> Floats:
     return np.asarray(np.log(X[MOMENTUM_FEATURE].to_numpy(np.float64) + _SMALLEST_MOMENTUM))
 
 
+def _fit_classifier(
+    params: Mapping[str, Any], X: pd.DataFrame, y: npt.NDArray[Any], weight: Floats, _: object
+) -> LGBMClassifier:
+    return LGBMClassifier(**params).fit(
+        X, y, sample_weight=weight, categorical_feature=list(CATEGORICAL_NAMES)
+    )
+
+
 def _fit_ranker(
-    ranker: LGBMRanker, X: pd.DataFrame, y: npt.NDArray[Any], weight: Floats, group: npt.NDArray[np.int64]
+    params: Mapping[str, Any],
+    X: pd.DataFrame,
+    y: npt.NDArray[Any],
+    weight: Floats,
+    group: npt.NDArray[np.int64],
 ) -> LGBMRanker:
     """Fit on the lists that hold a purchase: the others have no order to learn."""
     starts = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
     lengths = np.diff(np.append(starts, len(group)))
     bought = np.add.reduceat(y, starts) > 0
     rows = np.repeat(bought, lengths)
-    return ranker.fit(
+    return LGBMRanker(**params, lambdarank_truncation_level=_TRUNCATION).fit(
         X[rows],
         y[rows],
         group=lengths[bought],

@@ -1,6 +1,8 @@
 """The command of retrain_model: training table in, registered challenger out."""
 
 import logging
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,34 +78,57 @@ def retrain_model(
     tracking_uri: TrackingUri = None,
 ) -> dict[str, Any]:
     """Search parameters with Optuna, fit, calibrate and register a challenger."""
-    from retrain_model import core, core_blend, core_search
+    from optuna.exceptions import ExperimentalWarning
+
+    from retrain_model import core, core_blend, core_search, records, study
+    from retrain_model.core_folds import encode
+    from retrain_model.workers import fold_workers
     from sodai.hashes import sha256_of
     from sodai.horizons import check_features
     from sodai.model import TrainedModel
     from sodai.periods import Period, parse_date
     from sodai.registry import Registry
+    from sodai.resources import available_cpus
     from sodai.volume import Volume
 
     wanted = _members(members)
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
     check_features(volume, period)
-    registry = Registry(volume, tracking_uri)
-    table = _rows_to_learn_from(volume, period)
-    lessons = _lessons(table, period, seed)
-    training_sha256 = sha256_of(volume.existing(TRAINING, period.as_of))
-
-    key = core.study_key(training_sha256, code=_code(), seed=seed, folds=folds, rows=search_rows)
-    journal = volume.path(STUDIES, period.as_of) / f"{key}.journal"
-    # From here on, because two searches of one study would take each other's trials.
+    registry, cpus = Registry(volume, tracking_uri), available_cpus()
+    # One at a time, because two searches of one study would take each other's trials.
     with volume.attempt(RETRAIN, period.as_of) as attempt:
-        found, finalists = _search(journal, lessons, trials, folds, search_rows, final_rows)
+        with fold_workers(min(cpus, study.SIDE_BY_SIDE), attempt.scratch("folds")) as score_on:
+            table = _rows_to_learn_from(volume, period)
+            training_sha256 = sha256_of(volume.existing(TRAINING, period.as_of))
+            lessons = _lessons(table, period, seed)
+            encoder = core_search.encoder_of(lessons)
+            small = [encode(fold, encoder, search_rows // 2) for fold in lessons.folds(folds, search_rows)]
+            key = core.study_key(training_sha256, code=_code(), seed=seed, folds=folds, rows=search_rows)
+            found = study.run_study(
+                volume.path(STUDIES, period.as_of) / f"{key}.journal",
+                key,
+                trials,
+                seed,
+                len(small),
+                core_search.suggest,
+                score_on(small, seed),
+            )
+        large = lessons.folds(min(folds, FINAL_FOLDS), final_rows)
+        finalists = core_search.finalists(found.trials, [encode(each, encoder) for each in large], seed, cpus)
+        del large
+        for each in finalists:
+            log.info("trial %d on many rows: %.5f, %s", each.number, each.average_precision, each.params)
         tested = core_blend.tested_periods(
             lessons.folds(folds, blend_rows), finalists[0].params, seed, wanted
         )
         blend = core_blend.choose(tested)
         log.info("blend %s of %s", blend.weights, blend.figures)
         params = core_search.slowed(finalists[0].params)
-        pipeline = core.fit_final(lessons, params, blend.weights, fit_rows)
+        with warnings.catch_warnings(), ThreadPoolExecutor(1) as beside:
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            # A second thread would give the fit next to nothing.
+            plots = beside.submit(records.study_plots, found, attempt.scratch("plots"))
+            pipeline = core.fit_final(lessons, params, blend.weights, fit_rows)
         model = TrainedModel(
             pipeline,
             core.manifest_of(
@@ -119,7 +144,7 @@ def retrain_model(
                 average_precision=finalists[0].average_precision,
             ),
         )
-        return _publish(attempt, period, registry, model, found, finalists, table)
+        return _publish(attempt, period, registry, model, found, finalists, plots.result(), table)
 
 
 def _code() -> str:
@@ -175,30 +200,6 @@ def _lessons(table: "pa.Table", period: "Period", seed: int) -> "Lessons":
     return Lessons(rows, cutoff, period.step_days, seed)
 
 
-def _search(
-    journal: Path, lessons: "Lessons", trials: int, folds: int, search_rows: int, final_rows: int
-) -> "tuple[optuna.Study, list[Finalist]]":
-    """The study, and its best trials once more on many rows."""
-    from retrain_model import core_search, study
-    from retrain_model.core_folds import encode, prepare
-    from retrain_model.workers import fold_workers
-    from sodai.resources import available_cpus
-
-    encoder, cpus = core_search.encoder_of(lessons), available_cpus()
-    small = [encode(fold, encoder, search_rows // 2) for fold in lessons.folds(folds, search_rows)]
-    with fold_workers(small, lessons.seed, min(cpus, study.SIDE_BY_SIDE)) as score:
-        found = study.run_study(
-            journal, journal.stem, trials, lessons.seed, len(small), core_search.suggest, score
-        )
-    large = lessons.folds(min(folds, FINAL_FOLDS), final_rows)
-    finalists = core_search.finalists(
-        found.trials, [prepare(encode(fold, encoder)) for fold in large], lessons.seed, cpus
-    )
-    for each in finalists:
-        log.info("trial %d on many rows: %.5f, %s", each.number, each.average_precision, each.params)
-    return found, finalists
-
-
 def _missing_share(volume: "Volume", period: "Period", table: "pa.Table") -> float:
     import pyarrow.compute as pc
 
@@ -221,6 +222,7 @@ def _publish(
     model: "TrainedModel",
     found: "optuna.Study",
     finalists: "Sequence[Finalist]",
+    plots: list[Path],
     table: "pa.Table",
 ) -> dict[str, Any]:
     from retrain_model import records
@@ -229,7 +231,6 @@ def _publish(
 
     attempt.write(REFERENCE, records.reference(table, model.manifest["seed"]))
     attempt.write_json(TRIALS, records.study_record(found, finalists))
-    plots = records.study_plots(found, attempt.scratch("plots"))
     with registry.run(f"retrain {period.as_of}", {"stage": RETRAIN, "as_of": str(period.as_of)}) as run_id:
         registry.log(
             run_id,

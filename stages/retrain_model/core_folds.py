@@ -65,17 +65,24 @@ def encode(fold: Fold, encoder: Any, max_tested: int | None = None) -> EncodedFo
     )
 
 
-def prepare(fold: EncodedFold) -> PreparedFold:
-    """Bin a fold."""
+def prepare(fold: EncodedFold, threads: int) -> PreparedFold:
+    """Bin a fold.
+
+    Args:
+        fold: encoded.
+        threads: of LightGBM. Their number is one of the whole process: where folds are prepared and
+            evaluated side by side, it has to be the same for all.
+    """
+    params = {**_FIXED, "num_threads": threads}
     train = lightgbm.Dataset(
         fold.train.X,
         fold.train.y,
         weight=fold.train.weight,
         categorical_feature=list(CATEGORICAL_NAMES),
-        params=_FIXED,
+        params=params,
         free_raw_data=False,
     ).construct()
-    valid = lightgbm.Dataset(fold.valid.X, fold.valid.y, reference=train, params=_FIXED, free_raw_data=False)
+    valid = lightgbm.Dataset(fold.valid.X, fold.valid.y, reference=train, params=params, free_raw_data=False)
     return PreparedFold(train, valid.construct())
 
 

@@ -83,16 +83,27 @@ def sampled(rows: Rows, max_rows: int, rng: np.random.Generator) -> Rows:
         max_rows: wanted, about.
         rng: of the draw.
     """
-    bought = rows.y == 1
+    kept, weight = _drawn(rows.y, rows.weight, rows.group, max_rows, rng)
+    return Rows(rows.X.iloc[kept].reset_index(drop=True), rows.y[kept], weight, rows.group[kept])
+
+
+def _drawn(
+    y: npt.NDArray[np.int8],
+    weight: Floats,
+    group: npt.NDArray[np.int64],
+    max_rows: int,
+    rng: np.random.Generator,
+) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Which rows to keep, in their order, and the weights that they get: see `sampled`."""
+    bought = y == 1
     n_bought, n_negative = int(bought.sum()), int((~bought).sum())
     share = float(np.clip((max_rows - n_bought) / max(n_negative, 1), SMALLEST_SHARE, 1.0))
     of_lists = min(1.0, max_rows / max(n_bought + share * n_negative, 1.0))
     if share == 1.0 and of_lists == 1.0:
-        return rows
-    lists, place = np.unique(rows.group, return_inverse=True)
-    kept = (rng.random(len(lists)) < of_lists)[place] & (bought | (rng.random(len(rows.y)) < share))
-    weight = np.where(bought, rows.weight, rows.weight / share)[kept]
-    return Rows(rows.X[kept].reset_index(drop=True), rows.y[kept], weight, rows.group[kept])
+        return np.arange(len(y)), weight
+    lists, place = np.unique(group, return_inverse=True)
+    kept = (rng.random(len(lists)) < of_lists)[place] & (bought | (rng.random(len(y)) < share))
+    return np.flatnonzero(kept), np.where(bought, weight, weight / share)[kept]
 
 
 def kept_lists(group: npt.NDArray[np.int64], max_rows: int) -> npt.NDArray[np.bool_]:
@@ -152,7 +163,9 @@ def _fold(
     max_rows: int,
     rng: np.random.Generator,
 ) -> Fold:
-    before, inside = (cutoff < tested).to_numpy(), (cutoff == tested).to_numpy()
-    weight = faded(cutoff[before], tested, step_days)
-    train = sampled(Rows(X[before].reset_index(drop=True), y[before], weight, group[before]), max_rows, rng)
+    before, inside = np.flatnonzero(cutoff < tested), (cutoff == tested).to_numpy()
+    weight = faded(cutoff.iloc[before], tested, step_days)
+    drawn, weight = _drawn(y[before], weight, group[before], max_rows, rng)
+    kept = before[drawn]
+    train = Rows(X.iloc[kept].reset_index(drop=True), y[kept], weight, group[kept])
     return Fold(tested, train, Rows(X[inside], y[inside], np.ones(int(inside.sum())), group[inside]))

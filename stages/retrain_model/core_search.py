@@ -1,6 +1,7 @@
 """The search space, and the best trials held against each other on many rows."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from retrain_model.core_folds import PreparedFold, evaluate_fold
+from retrain_model.core_folds import EncodedFold, evaluate_fold, prepare
 from retrain_model.core_rows import Lessons
 from sodai.model import purchase_pipeline
 
@@ -72,22 +73,32 @@ class Finalist:
 
 
 def finalists(
-    trials: Sequence[FrozenTrial], folds: Sequence[PreparedFold], seed: int, threads: int
+    trials: Sequence[FrozenTrial], folds: Sequence[EncodedFold], seed: int, cpus: int
 ) -> list[Finalist]:
-    """The best completed trials on folds of many rows, best first.
+    """The best completed trials on folds of many rows, best first; as many folds at once as there are CPUs.
 
     Args:
         trials: of a study, at least one completed.
-        folds: to test on, prepared.
-        seed, threads: of LightGBM.
+        folds: to test on.
+        seed: of LightGBM.
+        cpus: to use.
     """
     completed = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     best = sorted(completed, key=lambda trial: (-(trial.value or 0.0), trial.number))[:N_FINALISTS]
-    found = []
-    for trial in best:
-        results = [
-            evaluate_fold(fold, trial.params, seed, threads, FINAL_ROUNDS, FINAL_PATIENCE) for fold in folds
+    side_by_side = min(len(folds), cpus)
+    threads = cpus // side_by_side
+
+    def results_on(fold: EncodedFold) -> list[tuple[float, int]]:
+        prepared = prepare(fold, threads)
+        return [
+            evaluate_fold(prepared, trial.params, seed, threads, FINAL_ROUNDS, FINAL_PATIENCE)
+            for trial in best
         ]
+
+    with ThreadPoolExecutor(side_by_side) as pool:
+        by_fold = list(pool.map(results_on, folds))
+    found = []
+    for trial, results in zip(best, zip(*by_fold, strict=True), strict=True):
         scores, trees = zip(*results, strict=True)
         params = {**trial.params, "n_estimators": int(np.median(trees)), "subsample_freq": 1}
         found.append(Finalist(trial.number, float(np.mean(scores)), params))

@@ -74,10 +74,11 @@ def study_record(study: optuna.Study, finalists: Sequence[Finalist]) -> dict[str
 
 
 def study_plots(study: optuna.Study, folder: Path) -> list[Path]:
-    """Optuna's own plots as PNG files; importances need two completed trials that differ."""
-    matplotlib.use("Agg")
-    import warnings
+    """Optuna's own plots as PNG files; importances need two completed trials that differ.
 
+    Optuna warns that they are experimental.
+    """
+    matplotlib.use("Agg")
     from matplotlib import pyplot as plt
     from optuna import visualization
 
@@ -86,9 +87,7 @@ def study_plots(study: optuna.Study, folder: Path) -> list[Path]:
     for name in _PLOTS:
         if name == "plot_param_importances" and len(values) < 2:
             continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            getattr(visualization.matplotlib, name)(study)
+        getattr(visualization.matplotlib, name)(study)
         files.append(folder / f"{name}.png")
         plt.savefig(files[-1], dpi=80, bbox_inches="tight")
         plt.close("all")

@@ -47,8 +47,7 @@ def run_study(
     study = _opened(file, key)
     drafts: dict[int, _Draft] = {}
     asked: dict[Future[float], _Draft] = {}
-    while (done := len(study.trials)) < n_trials:
-        known = study.get_trials(deepcopy=False)
+    while (done := len(known := study.get_trials(deepcopy=False))) < n_trials:
         for number in range(done, min(n_trials, done + SIDE_BY_SIDE)):
             if number not in drafts:
                 before = known[: max(0, number - SIDE_BY_SIDE + 1)]
@@ -59,8 +58,9 @@ def run_study(
             draft.take(future.result())
             if draft.ended is None:
                 asked[score(draft.params, len(draft.scores))] = draft
-        while (first := drafts.get(len(study.trials))) and first.ended:
+        while (first := drafts.get(done)) and first.ended:
             study.add_trial(first.ended)
+            done += 1
             _tell(study, n_trials)
     # A longer search may have gone before: its first trials are those of a shorter one.
     found = optuna.create_study(study_name=key, direction="maximize")

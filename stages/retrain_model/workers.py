@@ -1,49 +1,63 @@
 """Processes that score parameters on folds, one thread each: small fits gain little from a second thread."""
 
 import os
+import pickle
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
+from pathlib import Path
 from typing import Any
 
 from retrain_model.core_folds import EncodedFold, PreparedFold, evaluate_fold, prepare
 
 # Parameters and the number of a fold, to the value that they have there.
 Score = Callable[[dict[str, Any], int], "Future[float]"]
+# Folds to test on and the seed of LightGBM, to what scores parameters on them.
+ScoreOn = Callable[[Sequence[EncodedFold], int], Score]
 
-_folds: list[PreparedFold] = []
+_prepared: dict[Path, PreparedFold] = {}
 
 
 @contextmanager
-def fold_workers(folds: Sequence[EncodedFold], seed: int, n_workers: int) -> Iterator[Score]:
-    """Worker processes that hold the folds; what they were not yet asked for is dropped at the end.
+def fold_workers(n_workers: int, folder: Path) -> Iterator[ScoreOn]:
+    """Worker processes, which import while the caller makes the folds.
+
+    What they still have to do at the end is dropped.
 
     Args:
-        folds: to test on.
-        seed: of LightGBM.
-        n_workers: processes at most; they start when there is work for them.
+        n_workers: processes.
+        folder: an empty one, through which they get the folds: there are none yet when they start.
     """
-    # A fork would copy the threads' locks of LightGBM and Arrow, held or not.
-    pool = ProcessPoolExecutor(n_workers, get_context("spawn"), initializer=_start, initargs=(list(folds),))
+    # A fork of this process would copy the threads' locks of LightGBM and Arrow, held or not. A server that
+    # did nothing but import has none, and imports once for all.
+    context = get_context("forkserver")
+    context.set_forkserver_preload([prepare.__module__])
+    pool = ProcessPoolExecutor(n_workers, context, initializer=_start)
+    for _ in range(n_workers):
+        pool.submit(os.getpid)
 
-    def score(params: dict[str, Any], fold: int) -> "Future[float]":
-        return pool.submit(_score, seed, params, fold)
+    def score_on(folds: Sequence[EncodedFold], seed: int) -> Score:
+        files = [folder / str(number) for number in range(len(folds))]
+        for file, fold in zip(files, folds, strict=True):
+            file.write_bytes(pickle.dumps(fold))
+        return lambda params, fold: pool.submit(_score, files[fold], seed, params)
 
     try:
-        yield score
+        yield score_on
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _start(folds: list[EncodedFold]) -> None:
+def _start() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _folds[:] = [prepare(fold) for fold in folds]
 
 
-def _score(seed: int, params: dict[str, Any], fold: int) -> float:
-    value, _ = evaluate_fold(_folds[fold], params, seed, threads=1)
+def _score(file: Path, seed: int, params: dict[str, Any]) -> float:
+    if file not in _prepared:
+        _prepared[file] = prepare(pickle.loads(file.read_bytes()), threads=1)
+    value, _ = evaluate_fold(_prepared[file], params, seed, threads=1)
     return value
 
 

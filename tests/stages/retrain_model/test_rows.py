@@ -155,7 +155,10 @@ def rows(n_bought: int, n_negative: int) -> Rows:
 
 def test_few_enough_rows_stay_as_they_are() -> None:
     few = rows(100, 900)
-    assert sampled(few, 1000, np.random.default_rng(0)) is few
+    kept = sampled(few, 1000, np.random.default_rng(0))
+    assert kept.X.equals(few.X)
+    for name in ("y", "weight", "group"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(few, name))
 
 
 @pytest.mark.parametrize("seed", range(3))
