@@ -99,20 +99,20 @@ check: env ## Lint, format, types, layers and the lock files
 
 # Without an engine or a browser the tests that need one are left out, unless SODAI_REQUIRE_DOCKER=1.
 .PHONY: test
-test: env ## Run the tests; those in containers only if a Docker engine answers
+test: env ## Run the tests: [TESTS=folder]; those in containers only if a Docker engine answers
 	@left_out=; \
 	if $(ENGINE_ANSWERS) || [ -n "$$SODAI_REQUIRE_DOCKER" ]; then \
 	    $(MAKE) --no-print-directory images || exit 1; \
 	else \
 	    echo "test: no Docker engine with Buildx answers, tests that need one are left out; make engine starts one"; \
-	    left_out="not docker and not compose"; \
+	    left_out=docker,compose; \
 	fi; \
 	$(MAKE) --no-print-directory browser 2>/dev/null || :; \
 	if ! { $(HAS_BROWSER); }; then \
 	    echo "test: no chromium or no chromedriver, tests that need them are left out; apt-get install chromium chromium-driver"; \
-	    left_out="$${left_out:+$$left_out and }not browser"; \
+	    left_out="$$left_out,browser"; \
 	fi; \
-	.venv/bin/python -m pytest --durations 15 -m "$$left_out" $(TESTS)
+	.venv/bin/python tests/side_by_side.py --without "$$left_out" --durations 15 $(TESTS)
 
 .PHONY: browser
 browser: ## Install the browser that tests drive, on Debian and as root

@@ -1,0 +1,53 @@
+"""Two pytest processes side by side, as one leaves half of two cores idle: long tests, and all others.
+
+The engine, and whatever there is one of on a machine, belongs to the first. Arguments go to both.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+LONG = ("slow", "docker", "compose", "browser")
+CACHE = Path(".cache")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the tests; 0 if all that were selected passed and any was.
+
+    Args:
+        arguments: `--without` and the markers of tests to leave out, with commas; then those of pytest.
+    """
+    without, options = [], list(arguments)
+    if options[:1] == ["--without"]:
+        without, options = [name for name in options[1].split(",") if name], options[2:]
+    wanted = "".join(f" and not {name}" for name in without)
+    log = CACHE / "long_tests.log"
+    CACHE.mkdir(exist_ok=True)
+    with log.open("w") as output:
+        long = _start("long", f"({' or '.join(LONG)}){wanted}", options, stdout=output)
+        others = _start("others", f"not ({' or '.join(LONG)}){wanted}", options)
+        try:
+            codes = [others.wait(), long.wait()]
+        except KeyboardInterrupt:  # they got it too, and take down what they set up
+            codes = [others.wait(), long.wait()]
+    print(log.read_text(), end="", flush=True)
+    nothing = pytest.ExitCode.NO_TESTS_COLLECTED
+    return next((code for code in codes if code not in (pytest.ExitCode.OK, nothing)), min(codes))
+
+
+def _start(
+    name: str, marked: str, options: Sequence[str], stdout: IO[str] | None = None
+) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "pytest", "-m", marked, "-o", f"cache_dir={CACHE / 'pytest' / name}"]
+    # Threads of two processes that wait for each other by spinning take each other's cores.
+    env = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+    return subprocess.Popen([*command, *options], env=env, stdout=stdout, stderr=subprocess.STDOUT)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
