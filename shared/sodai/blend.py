@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from sodai.features import CATEGORICAL_NAMES
 from sodai.resources import available_cpus
+from sodai.selection import starts_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -151,7 +152,7 @@ def _fit_ranker(
     group: npt.NDArray[np.int64],
 ) -> LGBMRanker:
     """Fit on the lists that hold a purchase: the others have no order to learn."""
-    starts = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
+    starts = starts_of(group)
     lengths = np.diff(np.append(starts, len(group)))
     bought = np.add.reduceat(y, starts) > 0
     rows = np.repeat(bought, lengths)

@@ -138,5 +138,5 @@ def rank_within_customer(
 
 
 def starts_of(customer_id: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Where each customer begins in rows that are ordered by customer."""
+    """Where each customer begins in rows that are ordered by customer, or each list in rows of lists."""
     return np.flatnonzero(np.diff(customer_id, prepend=customer_id[:1] - 1))

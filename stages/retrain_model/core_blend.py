@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score
 from retrain_model.core_rows import Floats, Fold, kept_lists
 from sodai.metrics import LIST_LENGTH
 from sodai.model import TrainedModel, fit_pipeline, purchase_pipeline
+from sodai.selection import starts_of
 
 # Shares of a member beside one of the first, in standard deviations of the scores.
 _SHARES = (0.0, 0.1, 0.2, 0.35, 0.6, 1.0)
@@ -170,7 +171,7 @@ def ndcg_by_list(y: npt.NDArray[np.int8], score: Floats, group: npt.NDArray[np.i
     """
     order = np.lexsort((-score, group))
     ordered, lists = y[order], group[order]
-    starts = np.flatnonzero(np.diff(lists, prepend=lists[0] - 1))
+    starts = starts_of(lists)
     place = np.arange(len(lists)) - np.repeat(starts, np.diff(np.append(starts, len(lists))))
     gain = np.where(place < LIST_LENGTH, ordered / np.log2(place + 2), 0.0)
     ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(LIST_LENGTH) + 2))])
