@@ -15,7 +15,8 @@ import typer
 
 from sodai.datasets import RAW
 from sodai.errors import InputError, SodaiError
-from sodai.working_copy import working_copy
+from sodai.volume import explained
+from sodai.working_copy import ENV_CACHE, working_copy
 
 log = logging.getLogger("sodai")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -50,8 +51,8 @@ def load(
         raise InputError(f"{folder}: no parquet files, expected transactions, customers and products")
     with working_copy(url) as copy:
         raw = copy.root / RAW.relative_path(None)
-        raw.mkdir()
-        copy.add([Path(shutil.copyfile(file, raw / file.name)) for file in files])
+        remedy = f"give {ENV_CACHE} space and this user the right to write"
+        copy.add([_copy(file, raw / file.name, remedy) for file in files])
     log.info("%d files in %s/raw", len(files), url)
 
 
@@ -73,9 +74,23 @@ def get(
                 raise InputError(f"{place}: nothing is published there, expected a file or folder")
         copy.bring(places, ())
         for file in chain.from_iterable(published.values()):
-            target = to / file.relative_to(copy.root)
+            remedy = "give the folder space and this user the right to write"
+            _copy(file, to / file.relative_to(copy.root), remedy)
+
+
+def _copy(file: Path, target: Path, remedy: str) -> Path:
+    """Copy a file as a whole, or not at all; gives the target."""
+    part = target.with_name(f"{target.name}.part")
+    with explained(target, remedy):
+        try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
+            shutil.copyfile(file, part)
+            part.replace(target)
+        except OSError as error:  # which names the file that was read
+            raise OSError(error.errno, error.strerror, str(target)) from error
+        finally:
+            part.unlink(missing_ok=True)
+    return target
 
 
 def _below_root(path: str) -> str:

@@ -282,7 +282,7 @@ def explained(
             raise
         raise VolumeError(
             f"{error.filename or where}: cannot be written ({os.strerror(error.errno)}); {remedy}, then run "
-            "the stage again"
+            "it again"
         ) from error
 
 

@@ -1,5 +1,8 @@
 """What people bring from an object store: what is published at a path, however the path was typed."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,7 @@ from typer.testing import CliRunner
 
 from made_bucket import ObjectStoreServer
 from made_week import files_of
+from run_volume import ROOT
 from sodai.storage import app
 from sodai.working_copy import working_copy
 
@@ -70,3 +74,26 @@ def test_of_an_empty_volume_there_is_nothing_to_bring(
     url: str, object_store: ObjectStoreServer, tmp_path: Path
 ) -> None:
     assert got(object_store.make_volume(), tmp_path / "to", ".") == 1
+
+
+def test_a_folder_without_space_is_one_line_and_holds_no_half_file(
+    url: str, object_store: ObjectStoreServer, tmp_path: Path
+) -> None:
+    with working_copy(url) as copy:
+        (copy.root / "large").mkdir()
+        (copy.root / "large/file").write_bytes(bytes(100_000))
+        copy.publish(["large"])
+    to = tmp_path / "to"
+    to.mkdir()
+    mounted = 'mount -t tmpfs -o size=32k none "$0" && "$@"; code=$?; ls -R "$0"; exit $code'
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", mounted, to,
+         sys.executable, "-m", "sodai.storage", "get", url, "large", "--to", to],
+        capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, **object_store.environment, "PYTHONPATH": str(ROOT / "shared")},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "file" not in done.stdout.split()
+    *_, line = done.stderr.splitlines()
+    expected = "cannot be written (No space left on device); give the folder space and this user the right to"
+    assert line == f"{to}/large/file: {expected} write, then run it again"
