@@ -12,7 +12,7 @@ class Resources:
 
     `memory_gib` and `cpus` are limits of its container; a try that was killed for its memory is
     followed by one with half as much again, up to `max_memory_gib`. `retries` counts the tries after
-    the first, which only a lost container, an engine error or memory gone can use. `pool` is
+    the first, which only a lost container, an engine error, `timeout` or memory gone can use. `pool` is
     Airflow's: how many of its tasks run at once is set there.
     """
 
