@@ -164,6 +164,8 @@ def _publish(
     header: dict[str, Any],
 ) -> dict[str, Any]:
     """Write what is published of the scores, customer by customer; gives the summary."""
+    from concurrent.futures import ThreadPoolExecutor
+
     import numpy as np
 
     from generate_predictions import core
@@ -171,19 +173,23 @@ def _publish(
     from sodai.ordered import adding_rows, one_ahead
     from sodai.warehouse import customers_with_history
 
-    outlook = core.Outlook.of(scores.log_odds, expected.candidate_pairs, expected.missing_pairs)
+    log_odds = scores.log_odds(attempt.scratch("outlook") / "log_odds")
+    outlook = core.Outlook.of(log_odds, expected.candidate_pairs, expected.missing_pairs)
     customers = np.sort(volume.read(CUSTOMERS, day, columns=["customer_id"])["customer_id"].to_numpy())
     tally = core.Tally(customers, customers_with_history(volume, day), header["k"])
     index = attempt.path(RECOMMENDATIONS), customers, reasons_of(volume, day), header
     with (
         adding_rows(attempt.path(PREDICTIONS), PREDICTIONS.contract) as add_predictions,
         adding_lists(*index) as add_lists,
+        ThreadPoolExecutor(1) as beside,
     ):
         of_scores = partial(outlook.predictions, week=day, model_version=header["model_version"])
         for predictions in one_ahead(map(of_scores, scores.tables())):
-            add_predictions(predictions)
-            add_lists(core.recommend(predictions, header["k"]))
-            tally.add(predictions)
+            added = beside.submit(add_predictions, predictions)
+            best = core.recommend(predictions, header["k"])
+            add_lists(best)
+            tally.add(predictions, best)
+            added.result()
     summary = tally.summary(outlook.missing_pairs)
     attempt.write_json(PREDICTION_SUMMARY, {"as_of": day, **header, **summary})
     return summary

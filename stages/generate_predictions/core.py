@@ -81,10 +81,14 @@ class Tally:
         self._n_candidates = self._n_selected = self._n_recommended = 0
         self._expected = self._expected_selected = 0.0
 
-    def add(self, predictions: pa.Table) -> None:
-        """Count the columns of PREDICTIONS of some customers, each customer whole."""
+    def add(self, predictions: pa.Table, best: pa.Table) -> None:
+        """Count the predictions of some customers, each customer whole.
+
+        Args:
+            predictions: the columns of PREDICTIONS.
+            best: those of them that are recommended, as from `recommend`.
+        """
         probability, selected = predictions["probability"].to_numpy(), predictions["selected"].to_numpy()
-        best = recommend(predictions, self._k)
         self._n_candidates += len(probability)
         self._n_selected += int(selected.sum())
         self._n_recommended += best.num_rows

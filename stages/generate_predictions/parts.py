@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from sodai.datasets import PREDICT, PUBLISHED_MODEL, SCORES, SCORING, shard_origin, shard_scores
@@ -18,6 +17,7 @@ from sodai.hashes import sha256_of
 from sodai.model import ESTIMATOR_FILE, MANIFEST_FILE, TrainedModel
 from sodai.ordered import Shard, adding_rows, pieces_of, read_in_order, whole_customers
 from sodai.scoring import BATCH_ROWS, score_candidates
+from sodai.selection import Blocks
 from sodai.volume import Volume
 
 
@@ -36,16 +36,23 @@ class Scores:
         """
         return whole_customers(read_in_order(self.files, SCORES, PREDICT), BATCH_ROWS)
 
-    def log_odds(self) -> Iterator[npt.NDArray[np.float64]]:
-        """Their log-odds, `BATCH_ROWS` at a time, the same arrays however many files there are."""
-        held = np.array([])
-        for file in self.files:
-            for piece in pieces_of(file, PREDICT, columns=["log_odds"]):
-                held = np.concatenate([held, piece["log_odds"].to_numpy()])
-                while len(held) >= BATCH_ROWS:
-                    yield held[:BATCH_ROWS]
-                    held = held[BATCH_ROWS:]
-        yield held
+    def log_odds(self, scratch: Path) -> Blocks:
+        """Their log-odds, `BATCH_ROWS` at a time, the same arrays however many files there are.
+
+        They are passed over some ten times: a copy on disk, neither compressed nor in memory, spares all
+        passes but this one their reading.
+
+        Args:
+            scratch: a private file, which is written.
+        """
+        n_rows = 0
+        with scratch.open("wb") as copy:
+            for file in self.files:
+                for piece in pieces_of(file, PREDICT, columns=["log_odds"]):
+                    piece["log_odds"].to_numpy().tofile(copy)
+                    n_rows += piece.num_rows
+        held = np.memmap(scratch, np.float64, mode="r") if n_rows else np.array([])
+        return lambda: (held[start : start + BATCH_ROWS] for start in range(0, n_rows, BATCH_ROWS))
 
 
 def write_scores(file: Path, volume: Volume, day: date, model: TrainedModel, shard: Shard) -> int:

@@ -38,7 +38,8 @@ def summary(customers: list[int], with_history: list[int], missing_pairs: float)
     tally = Tally(np.array(customers), np.array(with_history), k=2)
     # Customer by customer, as they come from disk.
     for start in (0, 2):
-        tally.add(predictions(missing_pairs).slice(start, 2))
+        some = predictions(missing_pairs).slice(start, 2)
+        tally.add(some, recommend(some, 2))
     return tally.summary(missing_pairs)
 
 
