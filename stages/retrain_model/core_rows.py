@@ -84,6 +84,8 @@ def sampled(rows: Rows, max_rows: int, rng: np.random.Generator) -> Rows:
         rng: of the draw.
     """
     kept, weight = _drawn(rows.y, rows.weight, rows.group, max_rows, rng)
+    if len(kept) == len(rows.y):  # and no copy: there may be millions
+        return rows
     return Rows(rows.X.iloc[kept].reset_index(drop=True), rows.y[kept], weight, rows.group[kept])
 
 
