@@ -3,6 +3,7 @@
 The engine, and whatever there is one of on a machine, belongs to the first. Arguments go to both.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -20,12 +21,12 @@ def main(arguments: Sequence[str]) -> int:
     """Run the tests; 0 if all that were selected passed and any was.
 
     Args:
-        arguments: `--without` and the markers of tests to leave out, with commas; then those of pytest.
+        arguments: `--without` and the markers of tests to leave out, with commas; others are pytest's.
     """
-    without, options = [], list(arguments)
-    if options[:1] == ["--without"]:
-        without, options = [name for name in options[1].split(",") if name], options[2:]
-    wanted = "".join(f" and not {name}" for name in without)
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    parser.add_argument("--without", default="")
+    own, options = parser.parse_known_args(arguments)
+    wanted = "".join(f" and not {name}" for name in own.without.split(",") if name)
     log = CACHE / "long_tests.log"
     CACHE.mkdir(exist_ok=True)
     with log.open("w") as output:

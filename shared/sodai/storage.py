@@ -15,8 +15,9 @@ import typer
 
 from sodai.datasets import RAW
 from sodai.errors import InputError, SodaiError
+from sodai.machine_cache import ENV_CACHE
 from sodai.volume import explained
-from sodai.working_copy import ENV_CACHE, working_copy
+from sodai.working_copy import working_copy
 
 log = logging.getLogger("sodai")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -81,13 +82,12 @@ def get(
 def _copy(file: Path, target: Path, remedy: str) -> Path:
     """Copy a file as a whole, or not at all; gives the target."""
     part = target.with_name(f"{target.name}.part")
-    with explained(target, remedy):
+    with file.open("rb") as source, explained(target, remedy):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, part)
+            with part.open("wb") as written:
+                shutil.copyfileobj(source, written)
             part.replace(target)
-        except OSError as error:  # which names the file that was read
-            raise OSError(error.errno, error.strerror, str(target)) from error
         finally:
             part.unlink(missing_ok=True)
     return target

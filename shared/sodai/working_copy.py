@@ -1,32 +1,29 @@
 """A stage on an object store: it works on a private folder, and one pointer publishes what it made."""
 
-import fcntl
 import logging
 import os
 import random
-import shutil
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sodai.errors import SodaiError, VolumeError
-from sodai.hashes import FileHashes, files_below, sha256_of
+from sodai.hashes import FileHashes, files_below
+from sodai.machine_cache import ENV_CACHE, Cache
 from sodai.manifest import Manifest, Stored
 from sodai.object_store import ObjectStore
 from sodai.replacing import replacing
 
 log = logging.getLogger("sodai")
 
-ENV_CACHE = "SODAI_CACHE"
 _OBJECTS = "objects"
 _AT_ONCE = 8
 _TRIES = 20
 _PAUSE_SECONDS = 0.1
-_CACHE_SECONDS = 14 * 86_400
 
 
 @contextmanager
@@ -59,7 +56,7 @@ def working_copy(url: str) -> Iterator["WorkingCopy"]:
 class WorkingCopy:
     """What one stage needs of an object store, below `root`, and the publication of what it made there."""
 
-    def __init__(self, store: ObjectStore, root: Path, cache: "Cache") -> None:
+    def __init__(self, store: ObjectStore, root: Path, cache: Cache) -> None:
         self.root, self.name = root, store.url
         self._store, self._cache = store, cache
         self._manifest, self._tag = self._read()
@@ -297,65 +294,3 @@ def _explained(folder: Path) -> Iterator[None]:
         )
         with explained(folder, remedy):
             raise
-
-
-class Cache:
-    """A folder of this machine: files by the hash of their content, and the private folders of stages."""
-
-    def __init__(self, folder: Path) -> None:
-        """Raises VolumeError if `folder` is a file; one that is missing is made."""
-        if folder.exists() and not folder.is_dir():
-            raise VolumeError(f"{folder}: is a file, expected a folder; name one in {ENV_CACHE}")
-        self.folder = folder
-        self._objects = folder / _OBJECTS
-        self._private = folder / "private"
-        for each in (self._objects, self._private):
-            each.mkdir(parents=True, exist_ok=True)
-
-    @contextmanager
-    def private_folder(self) -> Iterator[Path]:
-        """A folder that goes when the block ends; those of processes that died go first."""
-        self._tidy()
-        folder = self._private / uuid.uuid4().hex
-        unlocked = folder.with_name(f".{folder.name}")
-        unlocked.mkdir()
-        with (unlocked / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            unlocked.rename(folder)
-            try:
-                yield folder
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def lasting_folder(self, name: str) -> Path:
-        """A folder that stays."""
-        folder = self.folder / name
-        folder.mkdir(exist_ok=True)
-        return folder
-
-    def keep(self, file: Path, digest: str) -> None:
-        """Share a file that nobody changes in place any more; one that has no second name is not shared."""
-        with suppress(OSError), replacing(self._objects / digest) as private:
-            file.chmod(0o444)
-            os.link(file, private)
-
-    def give(self, digest: str, file: Path) -> bool:
-        """Put the content of that hash at `file`; whether it was there, whole."""
-        with suppress(OSError):
-            os.link(self._objects / digest, file)
-            if sha256_of(file) == digest:
-                os.utime(file)
-                return True
-        file.unlink(missing_ok=True)
-        return False
-
-    def _tidy(self) -> None:
-        now = time.time()
-        for kept in self._objects.iterdir():
-            with suppress(OSError):
-                if now - kept.stat().st_mtime > _CACHE_SECONDS:
-                    kept.unlink()
-        for folder in self._private.glob("[!.]*"):
-            with suppress(OSError), (folder / ".lock").open() as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)

@@ -3,11 +3,16 @@
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from made_week import ScoredWeek, make_scored_week
 from sodai.volume import Volume
+
+# MLflow comes with it, which most stages do without.
+if TYPE_CHECKING:
+    from made_champion import MadeWeek
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +32,27 @@ def volume(scored_week: ScoredWeek, tmp_path: Path) -> Volume:
 def as_of(scored_week: ScoredWeek) -> date:
     """First day of the period of `scored_week`."""
     return scored_week.as_of
+
+
+@pytest.fixture(scope="session")
+def featured(tmp_path_factory: pytest.TempPathFactory) -> "MadeWeek":
+    """A week up to the features; not to be written to."""
+    from made_champion import featured_week
+
+    return featured_week(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> "MadeWeek":
+    """The same with a challenger; not to be written to."""
+    from made_champion import trained_week
+
+    return trained_week(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def week(tmp_path_factory: pytest.TempPathFactory) -> "MadeWeek":
+    """The same with a champion; not to be written to."""
+    from made_champion import champion_week
+
+    return champion_week(tmp_path_factory.getbasetemp())

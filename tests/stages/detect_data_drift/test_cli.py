@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from detect_data_drift import core_columns
-from made_champion import MadeWeek, champion_week, delete_run, featured_week, run_stage
+from made_champion import MadeWeek, delete_run, featured_week, run_stage
 from made_week import Outcome, files_of
 from sodai.datasets import DECISION, DRIFT, DRIFT_PAGE, DRIFT_REPORT, DRIFT_TABLE, SCORING
 from sodai.errors import TRAIN_AGAIN
@@ -21,11 +21,6 @@ from sodai.registry import MODEL_NAME, Registry
 from sodai.volume import Volume
 
 OUTPUTS = (DECISION, DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE)
-
-
-@pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return champion_week(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture

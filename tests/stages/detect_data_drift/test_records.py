@@ -19,7 +19,7 @@ from detect_data_drift.records import (
     volumes,
     weekly_sales,
 )
-from made_champion import MadeWeek, featured_week
+from made_champion import MadeWeek
 from made_week import write_record
 from sodai.baselines import baselines
 from sodai.datasets import PREDICTION_SUMMARY, PREDICTIONS, QUALITY, SCORING, TRAINING
@@ -32,8 +32,8 @@ from sodai.warehouse import read_transactions, transaction_partitions
 
 
 @pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return featured_week(tmp_path_factory.getbasetemp())
+def week(featured: MadeWeek) -> MadeWeek:
+    return featured
 
 
 @pytest.fixture

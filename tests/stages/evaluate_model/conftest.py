@@ -1,19 +1,14 @@
-"""A week with a champion, and a copy of it that a test may write to; its drift can be asked again."""
+"""A copy of the week with a champion that a test may write to; its drift can be asked again."""
 
 from pathlib import Path
 
 import pytest
 
-from made_champion import MadeWeek, champion_week
+from made_champion import MadeWeek
 from quiet_import import import_evidently
 from sodai.volume import Volume
 
 import_evidently()
-
-
-@pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return champion_week(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from evaluate_model.records import closed_period
-from made_champion import MadeWeek, champion_version, register_again, run_stage, trained_week
+from made_champion import MadeWeek, champion_version, register_again, run_stage
 from made_week import files_of, write_record, write_training
 from sodai.datasets import (
     DECISION,
@@ -35,11 +35,6 @@ from sodai.volume import Volume
 from sodai.warehouse import read_transactions
 
 BASELINES = ("bought_last_week", "bought_3_of_8_weeks", "decayed_frequency")
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return trained_week(tmp_path_factory.getbasetemp())
 
 
 def stored_manifest(volume: Volume) -> Path:

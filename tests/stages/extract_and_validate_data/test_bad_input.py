@@ -14,9 +14,9 @@ from made_data import (
 from sodai.volume import Volume
 
 from .volumes import (
+    DROP,
     add_drop,
     assert_refused,
-    lines,
     loaded,
     purchases,
     quality,
@@ -25,7 +25,6 @@ from .volumes import (
 )
 
 AS_OF = "2024-03-06"
-DROP = lines((0, 0, 20, "2024-03-06", 2), (1, 1, 21, "2024-03-07", 2))
 
 
 class TestFiles:

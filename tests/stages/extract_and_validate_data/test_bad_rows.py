@@ -17,6 +17,7 @@ from sodai.datasets import LEDGER
 from sodai.volume import Volume
 
 from .volumes import (
+    DROP,
     HISTORY,
     add_drop,
     assert_refused,
@@ -29,8 +30,6 @@ from .volumes import (
     rewrite,
     state,
 )
-
-DROP = lines((0, 0, 20, "2024-03-06", 2), (1, 1, 21, "2024-03-07", 2))
 
 
 class TestRows:

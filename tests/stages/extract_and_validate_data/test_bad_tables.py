@@ -23,6 +23,7 @@ from sodai.volume import Volume
 from sodai.warehouse import transaction_partitions
 
 from .volumes import (
+    DROP,
     FAR,
     HISTORY,
     add_drop,
@@ -39,7 +40,6 @@ from .volumes import (
 )
 
 AS_OF = "2024-03-06"
-DROP = lines((0, 0, 20, "2024-03-06", 2), (1, 1, 21, "2024-03-07", 2))
 
 
 class TestTime:

@@ -43,6 +43,8 @@ HISTORY = lines(
     (1, 0, 11, "2024-02-27", 2),
     (1, 2, 12, "2024-03-05", 2),
 )
+# A later drop of one line a customer.
+DROP = lines((0, 0, 20, "2024-03-06", 2), (1, 1, 21, "2024-03-07", 2))
 
 
 def raw_volume(root: Path, history: pd.DataFrame = HISTORY) -> Volume:

@@ -8,17 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from made_champion import MadeWeek, champion_week, featured_week, run_stage, trained_week
+from made_champion import MadeWeek, featured_week, run_stage, trained_week
 from made_week import files_of
 from sodai.datasets import LOAD, LOADED_MODEL, PUBLISHED_MODEL, SCORING
 from sodai.errors import TRAIN_AGAIN
 from sodai.model import features_frame, load_model
 from sodai.volume import Volume
-
-
-@pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return champion_week(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import average_precision_score
 
-from made_champion import N_CUSTOMERS, SMALL_SEARCH, MadeWeek, featured_week, run_stage, trained_week
+from made_champion import N_CUSTOMERS, SMALL_SEARCH, MadeWeek, featured_week, run_stage
 from made_week import files_of, write_training
 from retrain_model.core_search import N_FINALISTS, slowed
 from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, SCORING, STUDIES, TRAINING, TRIALS
@@ -26,16 +26,6 @@ from sodai.volume import Volume
 from sodai.warehouse import read_transactions
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def featured(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return featured_week(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return trained_week(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from made_champion import MadeWeek, featured_week, run_stage
+from made_champion import MadeWeek, run_stage
 from made_week import files_of, start_stage
 from sodai.datasets import RETRAIN, STUDIES, TRIALS
 from sodai.volume import Volume
@@ -21,8 +21,8 @@ ENTERS, ENDED = 4, (1, 2)
 
 
 @pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return featured_week(tmp_path_factory.getbasetemp())
+def week(featured: MadeWeek) -> MadeWeek:
+    return featured
 
 
 def operations(volume: Volume, week: MadeWeek) -> list[dict[str, Any]]:

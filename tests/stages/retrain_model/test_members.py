@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from made_champion import SMALL_SEARCH, MadeWeek, featured_week, run_stage, trained_week
+from made_champion import SMALL_SEARCH, MadeWeek, run_stage
 from made_week import files_of
 from retrain_model import core_blend
 from retrain_model.core_rows import Fold, Rows, lists_of, rolling_folds
@@ -18,16 +18,6 @@ from sodai.model import features_frame, load_model
 from sodai.volume import Volume
 
 PARAMS = {"n_estimators": 8, "num_leaves": 7, "min_child_samples": 5, "learning_rate": 0.2}
-
-
-@pytest.fixture(scope="module")
-def featured(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return featured_week(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return trained_week(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
-from made_champion import MadeWeek, trained_week
+from made_champion import MadeWeek
 from sodai.datasets import REFERENCE, RETRAINED_MODEL, SCORING, TRIALS
 from sodai.features import FEATURE_NAMES
 from sodai.model import features_frame, load_model
@@ -22,8 +22,8 @@ from sodai.registry import MODEL_NAME, Registry
 
 
 @pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> MadeWeek:
-    return trained_week(tmp_path_factory.getbasetemp())
+def week(trained: MadeWeek) -> MadeWeek:
+    return trained
 
 
 @pytest.fixture(scope="module")
