@@ -21,11 +21,12 @@ from sodai_processes import stage_server
 from sodai_settings import DOCKER, PROCESS, settings_from
 
 # Several of Airflow's commands in one process, which imports it once, and with a garbage collector that
-# does not look again and again through all that the start makes and keeps. Airflow starts on one core:
-# meanwhile the stage server imports on another.
+# does not look again and again through all that the start makes and keeps, nor at the end. Airflow starts
+# on one core: meanwhile the stage server imports on another.
 _AIRFLOW = """
-import gc, json, sys
+import atexit, gc, json, sys
 gc.set_threshold(50_000, 50, 1_000)
+atexit.register(gc.freeze)
 from airflow.__main__ import main
 for sys.argv in json.loads(sys.argv[1]):
     main()

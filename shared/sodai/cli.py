@@ -1,7 +1,6 @@
 """The edge of every stage: its options, its one JSON result line, its exit code and its run record."""
 
 import functools
-import gc
 import inspect
 import json
 import logging
@@ -21,6 +20,7 @@ from sodai.engines import EngineName
 from sodai.errors import InputError, SodaiError
 from sodai.inputs import Inputs
 from sodai.periods import Period, parse_date
+from sodai.resources import import_fast
 from sodai.workplace import is_url, url_of, workplace
 
 # Every environment name that a stage reads stands here.
@@ -30,7 +30,6 @@ ENV_ENGINE = "SODAI_ENGINE"
 ENV_SPARK = "SODAI_SPARK"
 
 EXIT_EXPECTED = 1
-GC_OBJECTS = 50_000
 
 AsOf = Annotated[
     str,
@@ -124,8 +123,7 @@ def stage_command(stage: str, inputs: Inputs) -> Callable[[StageFunction], Calla
 
 def run_app(function: Callable[..., None], stage: str) -> None:
     """Run a stage's command with the arguments of the process."""
-    # Imports make objects that stay: to look for cycles every 700 costs up to a fifth of their time.
-    gc.set_threshold(GC_OBJECTS)
+    import_fast()
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command(name=stage)(function)
     app(prog_name=stage)

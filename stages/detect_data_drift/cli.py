@@ -1,10 +1,12 @@
 """The command of detect_data_drift: features and the champion's reference in, the decision out."""
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sodai.beside import beside
 from sodai.cli import (
     DEFAULT_DATA,
     DEFAULT_HORIZON_DAYS,
@@ -32,9 +34,9 @@ from sodai.inputs import Inputs
 from sodai.registry_state import read_state
 
 if TYPE_CHECKING:
+    from detect_data_drift.core_drifted import DriftReport
     from detect_data_drift.core_rules import Signal, Thresholds
     from detect_data_drift.records import Champion
-    from detect_data_drift.report import DriftReport
     from sodai.periods import Period
     from sodai.volume import Volume
 
@@ -61,60 +63,70 @@ def detect_data_drift(
     tracking_uri: TrackingUri = None,
 ) -> dict[str, Any]:
     """Compare this week with the champion's reference, and decide which branch follows."""
-    import pyarrow as pa
+    # Evidently takes as long to import as all that comes before its report.
+    with beside("detect_data_drift.report", "drift_report") as drift_report:
+        import pyarrow as pa
 
-    from detect_data_drift import core_rules as rules
-    from detect_data_drift import records
-    from sodai.horizons import check_features
-    from sodai.periods import Period, parse_date
-    from sodai.registry import Registry
-    from sodai.volume import Volume
+        from detect_data_drift import core_rules as rules
+        from detect_data_drift import records
+        from sodai.horizons import check_features
+        from sodai.periods import Period, parse_date
+        from sodai.registry import Registry
+        from sodai.volume import Volume
 
-    volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
-    check_features(volume, period)
-    thresholds = rules.Thresholds(max_age_weeks=max_age_weeks)
-    registry = Registry(volume, tracking_uri)
-    with volume.attempt(DRIFT, period.as_of) as attempt:
-        found = records.champion_of(registry, attempt.scratch("champion"), period, lenient=force_retrain)
-        champion = found.champion if found else None
-        report = _report(volume, period, champion, seed, lenient=force_retrain) if champion else None
-        version, share = found.version if found else None, report.share if report else None
-        signals = [rules.champion_missing(version), rules.forced(force_retrain)]
-        if champion and report:
-            signals += _signals(volume, period, champion, report, seed, thresholds)
-        decision = rules.decide(signals)
-        more = {"as_of": period.as_of, "champion_version": version, "drift_share": share}
-        attempt.write_json(DECISION, rules.record(decision, signals, more))
-        table = report.table if report else records.empty_table()
-        attempt.write(
-            DRIFT_TABLE, pa.Table.from_pandas(table, DRIFT_TABLE.contract.schema, preserve_index=False)
-        )
-        left_out = dict(report.left_out) if report else {}
-        attempt.write_json(
-            DRIFT_REPORT, {"share": share, "columns": table.to_dict("records"), "left_out": left_out}
-        )
-        attempt.write_text(
-            DRIFT_PAGE, report.html if report else records.page_without_report(decision.reason)
-        )
-    log.info("%s: %s", decision.branch, decision.reason)
-    drifted = int(report.columns["drifted"].sum()) if report else 0
-    return {
-        "branch": decision.branch,
-        "rule": decision.rule,
-        "reason": decision.reason,
-        "drift_share": share,
-        "n_drifted": drifted,
-        "n_tested": len(report.columns) if report else 0,
-    }
+        volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
+        check_features(volume, period)
+        thresholds = rules.Thresholds(max_age_weeks=max_age_weeks)
+        registry = Registry(volume, tracking_uri)
+        with volume.attempt(DRIFT, period.as_of) as attempt:
+            found = records.champion_of(registry, attempt.scratch("champion"), period, lenient=force_retrain)
+            champion = found.champion if found else None
+            report = (
+                _report(drift_report, volume, period, champion, seed, lenient=force_retrain)
+                if champion
+                else None
+            )
+            version, share = found.version if found else None, report.share if report else None
+            signals = [rules.champion_missing(version), rules.forced(force_retrain)]
+            if champion and report:
+                signals += _signals(volume, period, champion, report, seed, thresholds)
+            decision = rules.decide(signals)
+            more = {"as_of": period.as_of, "champion_version": version, "drift_share": share}
+            attempt.write_json(DECISION, rules.record(decision, signals, more))
+            table = report.table if report else records.empty_table()
+            attempt.write(
+                DRIFT_TABLE, pa.Table.from_pandas(table, DRIFT_TABLE.contract.schema, preserve_index=False)
+            )
+            left_out = dict(report.left_out) if report else {}
+            attempt.write_json(
+                DRIFT_REPORT, {"share": share, "columns": table.to_dict("records"), "left_out": left_out}
+            )
+            attempt.write_text(
+                DRIFT_PAGE, report.html if report else records.page_without_report(decision.reason)
+            )
+        log.info("%s: %s", decision.branch, decision.reason)
+        drifted = int(report.columns["drifted"].sum()) if report else 0
+        return {
+            "branch": decision.branch,
+            "rule": decision.rule,
+            "reason": decision.reason,
+            "drift_share": share,
+            "n_drifted": drifted,
+            "n_tested": len(report.columns) if report else 0,
+        }
 
 
 def _report(
-    volume: "Volume", period: "Period", champion: "Champion", seed: int, lenient: bool
+    drift_report: "Callable[..., DriftReport]",
+    volume: "Volume",
+    period: "Period",
+    champion: "Champion",
+    seed: int,
+    lenient: bool,
 ) -> "DriftReport | None":
     """This week beside the champion's reference; None where only a forced run gets past what is wrong."""
     from detect_data_drift import records
     from detect_data_drift.core_columns import tested_columns
-    from detect_data_drift.report import drift_report
     from sodai.errors import InputError
     from sodai.model import features_of
     from sodai.units import PREDICTION

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -14,40 +14,12 @@ from evidently import DataDefinition, Dataset, Report
 from evidently.metrics import ValueDrift
 
 from detect_data_drift.core_columns import TestedColumn, beyond_chance, values_of, why_not_testable
-from detect_data_drift.core_rules import Distance
+from detect_data_drift.core_drifted import DriftReport
 from sodai.datasets import DRIFT_TABLE
-from sodai.units import PREDICTION
 
 _STYLE = "<style>.MuiPaper-root{overflow-x:auto!important}</style>"
 _LINKS = '<p style="margin:1rem;font-family:sans-serif"><a href="index.html">The run</a></p>'
 _NOTE = '<p style="margin:1rem;font-family:sans-serif">{text}</p>'
-
-
-@dataclass(frozen=True)
-class DriftReport:
-    """The page, the columns of DRIFT_TABLE, and the columns that were left out, each with the reason."""
-
-    html: str
-    table: pd.DataFrame
-    left_out: Mapping[str, str]
-
-    @property
-    def columns(self) -> pd.DataFrame:
-        """The rows of the features."""
-        return self.table[self.table["column"] != PREDICTION]
-
-    @property
-    def share(self) -> float:
-        """Share of the tested features that drifted."""
-        return float(self.columns["drifted"].mean())
-
-    @property
-    def prediction(self) -> Distance | None:
-        """Of the champion's answers from those on its reference; None if not tested."""
-        found = self.table[self.table["column"] == PREDICTION].to_dict("records")
-        if not found:
-            return None
-        return Distance(found[0]["score"], found[0]["n_current"], found[0]["n_reference"])
 
 
 def drift_report(current: pd.DataFrame, reference: pd.DataFrame, columns: list[TestedColumn]) -> DriftReport:

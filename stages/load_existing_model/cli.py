@@ -4,6 +4,7 @@ import logging
 import shutil
 from typing import Any
 
+from sodai.beside import beside
 from sodai.cli import (
     DEFAULT_DATA,
     DEFAULT_HORIZON_DAYS,
@@ -28,27 +29,28 @@ def load_existing_model(
     tracking_uri: TrackingUri = None,
 ) -> dict[str, Any]:
     """Fetch the champion, and check that it fits today's features."""
-    from load_existing_model.core import age_in_days, warnings_for
-    from sodai.errors import TRAIN_AGAIN, RegistryError
-    from sodai.model import load_model
-    from sodai.periods import parse_date
-    from sodai.registry import Registry
-    from sodai.registry_state import MODEL_NAME
-    from sodai.volume import Volume
+    # MLflow and scikit-learn take two seconds each to import.
+    with beside("load_existing_model.checked", "manifest_of") as manifest_of:
+        from load_existing_model.core import age_in_days, warnings_for
+        from sodai.errors import TRAIN_AGAIN, RegistryError
+        from sodai.periods import parse_date
+        from sodai.registry import Registry
+        from sodai.registry_state import MODEL_NAME
+        from sodai.volume import Volume
 
-    volume, day = Volume(data), parse_date(as_of)
-    registry = Registry(volume, tracking_uri)
-    champion = registry.champion()
-    if champion is None:
-        raise RegistryError(
-            f"MLflow at {registry.uri}: {MODEL_NAME} has no version with the alias champion, "
-            f"expected one; {TRAIN_AGAIN}"
-        )
-    with volume.attempt(LOAD, day) as attempt:
-        fetched = attempt.scratch("champion")
-        registry.download(champion.version, fetched)
-        model = load_model(fetched)
-        shutil.copytree(fetched, attempt.path(LOADED_MODEL), ignore=shutil.ignore_patterns("*.parquet"))
-    for warning in warnings_for(model.manifest, day, horizon_days):
+        volume, day = Volume(data), parse_date(as_of)
+        registry = Registry(volume, tracking_uri)
+        champion = registry.champion()
+        if champion is None:
+            raise RegistryError(
+                f"MLflow at {registry.uri}: {MODEL_NAME} has no version with the alias champion, "
+                f"expected one; {TRAIN_AGAIN}"
+            )
+        with volume.attempt(LOAD, day) as attempt:
+            fetched = attempt.scratch("champion")
+            registry.download(champion.version, fetched)
+            manifest = manifest_of(fetched)
+            shutil.copytree(fetched, attempt.path(LOADED_MODEL), ignore=shutil.ignore_patterns("*.parquet"))
+    for warning in warnings_for(manifest, day, horizon_days):
         log.warning("version %s: %s", champion.version, warning)
-    return {"version": champion.version, "age_days": age_in_days(model.manifest, day)}
+    return {"version": champion.version, "age_days": age_in_days(manifest, day)}

@@ -1,6 +1,8 @@
 """What a container may use, read from files written like the kernel's."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,26 @@ def test_limits_of_a_container_on_an_older_host_hold(older_cgroup: Path) -> None
     (older_cgroup / "cpu" / "cpu.cfs_quota_us").write_text("150000\n")
     assert available_cpus() == 1
     assert available_memory_mib() == 1024
+
+
+def test_a_process_that_imports_much_looks_for_no_cycles_at_its_end() -> None:
+    code = """
+from sodai.resources import import_fast
+import_fast()
+class Cycle:
+    def __init__(self):
+        self.itself = self
+    def __del__(self):
+        print("found")
+Cycle()
+print("end")
+"""
+    shared = Path(resources.__file__).parents[1]
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(shared)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (ended.stdout, ended.stderr) == ("end\n", "")

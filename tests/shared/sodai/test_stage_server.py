@@ -80,5 +80,5 @@ def test_a_module_that_is_half_edited_once_it_is_imported_leaves_the_other_stage
     assert imported(["made_package", "load_existing_model"])[:3] == [
         "made_package.broken",
         "made_package.cli",
-        "load_existing_model.cli",
+        "load_existing_model.checked",
     ]

@@ -1,0 +1,74 @@
+"""Processes beside a stage's own, which import for seconds what it needs later: one process uses one core."""
+
+import importlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from typing import Any
+
+from sodai.resources import import_fast
+
+
+@contextmanager
+def importing_pool(module: str, n_workers: int = 1) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes that begin to import a module at once.
+
+    What they still have to do at the end is dropped. Time and memory of theirs are the children's of this
+    process from then on.
+
+    Args:
+        module: its name.
+        n_workers: processes.
+    """
+    # A fork of this process would copy the threads' locks of LightGBM and Arrow, held or not; and what a
+    # fork server starts is nobody's child whose time is counted.
+    pool = ProcessPoolExecutor(n_workers, get_context("spawn"), initializer=_start)
+    for _ in range(n_workers):
+        pool.submit(_import, module)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def beside(module: str, function: str) -> Iterator[Callable[..., Any]]:
+    """A function of a module that another process imports meanwhile, and runs there.
+
+    Where the module is imported already, as in a fork of `stage_server`, it runs in this process. Arguments
+    and what it gives or raises are pickled on their way.
+
+    Args:
+        module: its name.
+        function: of the module.
+    """
+    if module in sys.modules:
+        yield getattr(sys.modules[module], function)
+        return
+    with importing_pool(module) as pool:
+        yield lambda *arguments: pool.submit(_call, module, function, arguments).result()
+
+
+def _start() -> None:
+    import_fast()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _import(module: str) -> None:
+    importlib.import_module(module)
+
+
+def _call(module: str, function: str, arguments: tuple[Any, ...]) -> Any:
+    return getattr(importlib.import_module(module), function)(*arguments)
+
+
+def _end_with_parent() -> None:
+    """A stage that was killed hard cannot end its workers, and they would wait for it for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
