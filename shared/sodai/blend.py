@@ -84,19 +84,25 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
         )
         return self
 
-    def member_scores(self, X: pd.DataFrame) -> dict[str, Floats]:
-        """The score of each member: (n,) by name."""
+    def member_scores(self, X: pd.DataFrame, threads: int | None = None) -> dict[str, Floats]:
+        """The score of each member: (n,) by name.
+
+        Args:
+            X: as `fit` takes it.
+            threads: of LightGBM; one for each core if left out.
+        """
+        limit = {} if threads is None else {"num_threads": threads}
         scores = {
-            name: np.asarray(estimator.booster_.predict(X, raw_score=True), dtype=np.float64)
+            name: np.asarray(estimator.booster_.predict(X, raw_score=True, **limit), dtype=np.float64)
             for name, estimator in self.estimators_.items()
         }
         if MOMENTUM in self._weights():
             scores[MOMENTUM] = _momentum(X)
         return scores
 
-    def decision_function(self, X: pd.DataFrame) -> Floats:
+    def decision_function(self, X: pd.DataFrame, threads: int | None = None) -> Floats:
         """The weighted sum of the members' scores: (n,)."""
-        scores = self.member_scores(X)
+        scores = self.member_scores(X, threads)
         total = np.zeros(len(X))
         for name, weight in self._weights().items():
             total += weight * scores[name]

@@ -111,21 +111,21 @@ class TrainedModel:
     pipeline: Pipeline
     manifest: dict[str, Any]
 
-    def raw_score(self, X: pd.DataFrame | pa.Table) -> Floats:
+    def raw_score(self, X: pd.DataFrame | pa.Table, threads: int | None = None) -> Floats:
         """The blended score before calibration: (n,), log-odds where the classifier stands alone."""
-        return self._raw_score_of(self.encoded(X))
+        return np.asarray(self.blend.decision_function(self.encoded(X), threads), dtype=np.float64)
 
-    def log_odds(self, X: pd.DataFrame | pa.Table) -> Floats:
+    def log_odds(self, X: pd.DataFrame | pa.Table, threads: int | None = None) -> Floats:
         """Calibrated log-odds of at least one purchase in a period of usual volume: (n,).
 
         The calibration is a line through the log-odds (Platt, 1999).
-        """
-        return self.log_odds_of(self.encoded(X))
 
-    def log_odds_of(self, encoded: pd.DataFrame) -> Floats:
-        """The same of features as `encoded` gives them."""
+        Args:
+            X: as `encoded` takes it.
+            threads: of LightGBM; one for each core if left out.
+        """
         calibration = self.manifest["calibration"]
-        odds = calibration["slope"] * self._raw_score_of(encoded) + calibration["intercept"]
+        odds = calibration["slope"] * self.raw_score(X, threads) + calibration["intercept"]
         return np.asarray(np.clip(odds, -_LARGEST_ODDS, _LARGEST_ODDS), dtype=np.float64)
 
     def contributions(self, X: pd.DataFrame | pa.Table) -> Floats:
@@ -158,9 +158,6 @@ class TrainedModel:
             values = _codes(X[name], codes[name]) if name in codes else X[name]
             columns[:, place] = values.to_numpy()
         return pd.DataFrame(columns, columns=_ENCODED_ORDER, copy=False)
-
-    def _raw_score_of(self, encoded: pd.DataFrame) -> Floats:
-        return np.asarray(self.blend.decision_function(encoded), dtype=np.float64)
 
     @property
     def blend(self) -> BlendedClassifier:

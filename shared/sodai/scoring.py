@@ -11,12 +11,14 @@ import pyarrow as pa
 from sodai.datasets import SCORING
 from sodai.errors import InputError
 from sodai.model import TrainedModel
-from sodai.ordered import Shard, one_ahead, read_in_order, whole_customers
+from sodai.ordered import Shard, made_ahead, read_in_order, whole_customers
+from sodai.resources import available_cpus
 from sodai.selection import rank_within_customer
 from sodai.volume import Volume
 
-# About 60 MB of features: enough for LightGBM to be fast, little beside what a stage imports.
-BATCH_ROWS = 200_000
+# About 15 MB of features, which the allocator still keeps for the next ones: memory from the kernel comes
+# as pages of zeros, each of which costs as much as to read it.
+BATCH_ROWS = 50_000
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,9 @@ class Scored:
 def score_candidates(
     volume: Volume, as_of: date, model: TrainedModel, shard: Shard = Shard(), batch_rows: int = BATCH_ROWS
 ) -> Iterator[Scored]:
-    """Every candidate of a shard of SCORING, read and scored about `batch_rows` at a time.
+    """Every candidate of a shard of SCORING, about `batch_rows` at a time, in key order.
 
-    While some are scored, on all cores but for what only one can do, the next ones are read.
+    Each core scores some by itself: LightGBM's threads would wait for the one whose core reads the next.
 
     Raises:
         InputError: there is no candidate in the whole table.
@@ -48,11 +50,13 @@ def score_candidates(
     path = volume.path(SCORING, as_of)
     rows = shard.rows_of(path, SCORING.producer)
     pieces = read_in_order([path], SCORING.contract, SCORING.producer, rows)
-    ready = ((rows, model.encoded(rows)) for rows in whole_customers(pieces, batch_rows))
-    for candidates, encoded in one_ahead(ready):
-        log_odds = model.log_odds_of(encoded)
+
+    def scored(candidates: pa.Table) -> Scored:
+        log_odds = model.log_odds(candidates, threads=1)
         customer_id, product_id = (candidates[name].to_numpy() for name in ("customer_id", "product_id"))
-        yield Scored(candidates, log_odds, rank_within_customer(customer_id, product_id, log_odds))
+        return Scored(candidates, log_odds, rank_within_customer(customer_id, product_id, log_odds))
+
+    return made_ahead(scored, whole_customers(pieces, batch_rows), available_cpus())
 
 
 def n_candidates_of(volume: Volume, as_of: date) -> int:

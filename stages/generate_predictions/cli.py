@@ -170,7 +170,7 @@ def _publish(
 
     from generate_predictions import core
     from generate_predictions.lists import adding_lists, reasons_of
-    from sodai.ordered import adding_rows, one_ahead
+    from sodai.ordered import adding_rows, made_ahead
     from sodai.warehouse import customers_with_history
 
     log_odds = scores.log_odds(attempt.scratch("outlook") / "log_odds")
@@ -184,7 +184,7 @@ def _publish(
         ThreadPoolExecutor(1) as beside,
     ):
         of_scores = partial(outlook.predictions, week=day, model_version=header["model_version"])
-        for predictions in one_ahead(map(of_scores, scores.tables())):
+        for predictions in made_ahead(of_scores, scores.tables()):
             added = beside.submit(add_predictions, predictions)
             best = core.recommend(predictions, header["k"])
             add_lists(best)

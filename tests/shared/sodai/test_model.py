@@ -132,6 +132,10 @@ def test_a_model_of_other_features_is_not_loaded(folder: Path) -> None:
         load_model(folder)
 
 
+def test_one_thread_scores_as_all_do(model: TrainedModel, X: pd.DataFrame) -> None:
+    np.testing.assert_array_equal(model.log_odds(X, threads=1), model.log_odds(X))
+
+
 def test_calibration_is_a_line_through_the_raw_score(model: TrainedModel, X: pd.DataFrame) -> None:
     # The manifest says slope .5, intercept -1.
     raw = model.raw_score(X)

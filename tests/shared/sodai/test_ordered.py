@@ -1,5 +1,7 @@
 """Tables that are read in key order: whole customers, shards, what is out of order."""
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +18,7 @@ from sodai.ordered import (
     InStep,
     Shard,
     adding_rows,
-    one_ahead,
+    made_ahead,
     pieces_of,
     read_in_order,
     whole_customers,
@@ -171,28 +173,49 @@ def test_only_some_columns_are_read_where_no_more_are_asked_for(file: Path) -> N
     ]  # fmt: skip
 
 
-def test_items_that_are_made_ahead_are_the_same_and_no_more_than_one_waits() -> None:
-    made: list[int] = []
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_is_made_ahead_comes_in_order_and_no_more_waits_than_there_are_threads(threads: int) -> None:
+    taken: list[int] = []
 
     def items() -> Iterator[int]:
-        for number in range(5):
-            made.append(number)
+        for number in range(9):
+            taken.append(number)
             yield number
 
-    taken = []
-    for number in one_ahead(items()):
-        taken.append(number)
-        assert len(made) <= number + 2
-    assert taken == made == [0, 1, 2, 3, 4]
-    assert list(one_ahead([])) == []
+    def made(number: int) -> int:
+        # The later, the faster.
+        time.sleep(0.002 * (9 - number))
+        return 10 * number
+
+    found = []
+    for number, each in enumerate(made_ahead(made, items(), threads)):
+        found.append(each)
+        assert len(taken) <= number + 1 + threads
+    assert found == [0, 10, 20, 30, 40, 50, 60, 70, 80]
+    assert list(made_ahead(made, [], threads)) == []
+
+
+def test_as_many_are_made_at_once_as_there_are_threads() -> None:
+    together = threading.Barrier(3, timeout=30)
+    assert sorted(made_ahead(lambda _: together.wait(), range(3), threads=3)) == [0, 1, 2]
 
 
 def test_an_error_in_what_is_made_ahead_comes_after_the_items_before_it() -> None:
-    def items() -> Iterator[int]:
-        yield 1
-        raise ContractError("not in order")
+    def made(number: int) -> int:
+        if number == 2:
+            raise ContractError("not in order")
+        return number
 
-    ahead = one_ahead(items())
-    assert next(ahead) == 1
+    ahead = made_ahead(made, range(9))
+    assert [next(ahead), next(ahead)] == [0, 1]
     with pytest.raises(ContractError, match="not in order"):
         next(ahead)
+
+
+def test_an_error_of_the_items_themselves_comes_too() -> None:
+    def items() -> Iterator[int]:
+        yield from range(4)
+        raise ContractError("not in order")
+
+    with pytest.raises(ContractError, match="not in order"):
+        list(made_ahead(str, items()))
