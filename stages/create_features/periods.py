@@ -14,6 +14,7 @@ from create_features.core_volume import Forecast
 from create_features.engine import Steps, hold
 from sodai.datasets import SCORING, TRAINING
 from sodai.engines import Engine
+from sodai.ordered import made_ahead
 from sodai.periods import DAYS_PER_WEEK, Period
 
 # What one machine computes at once: a customer has 230 candidates at most and 60 as a rule.
@@ -66,30 +67,31 @@ class Builder:
     def _rows(self, forecast: Forecast, customers: Table) -> Iterator[pa.RecordBatch]:
         self._put_moment(forecast)
         self._market.run()
-        for shard in self._shards(customers):
-            self._engine.put(_SHARD, self._engine.compile(shard))
-            self._own.run()
-            yield from self._ordered()
-
-    def _ordered(self) -> Iterator[pa.RecordBatch]:
         if self._engine.distributed:
+            self._make_own(customers)
             yield from self._engine.batches(self._query, _BATCH_ROWS)
             return
-        # Arrow needs half of what DuckDB takes to order so many columns.
-        rows = self._engine.rows(self._query).combine_chunks()
-        order = pc.sort_indices(rows, [(name, "ascending") for name in _KEY])
-        yield next(iter(rows.take(order).to_batches()), pa.RecordBatch.from_pylist([], rows.schema))
 
-    def _shards(self, customers: Table) -> Iterator[Table]:
-        """The customers as many at a time as the engine computes at once, in order of their numbers."""
-        if self._engine.distributed:
-            yield customers
-            return
+        def rows_of(shard: tuple[int, int]) -> pa.Table:
+            self._make_own(customers.filter(customers.customer_id.between(*shard)))
+            return self._engine.rows(self._query)
+
+        # The next customers are computed while these are put in order and written.
+        for rows in made_ahead(rows_of, self._shards(customers)):
+            yield _in_order(rows)
+
+    def _make_own(self, shard: Table) -> None:
+        self._engine.put(_SHARD, self._engine.compile(shard))
+        self._own.run()
+
+    def _shards(self, customers: Table) -> list[tuple[int, int]]:
+        """The first and last number of as many customers at a time as one machine computes at once."""
         ids = self._engine.rows(self._engine.compile(customers.select("customer_id")))
         ordered = ids["customer_id"].sort().to_pylist()
-        for start in range(0, len(ordered), SHARD_CUSTOMERS):
-            shard = ordered[start : start + SHARD_CUSTOMERS]
-            yield customers.filter(customers.customer_id.between(shard[0], shard[-1]))
+        shards = (
+            ordered[start : start + SHARD_CUSTOMERS] for start in range(0, len(ordered), SHARD_CUSTOMERS)
+        )
+        return [(shard[0], shard[-1]) for shard in shards]
 
     def _put_moment(self, forecast: Forecast) -> None:
         period = forecast.period
@@ -101,3 +103,10 @@ class Builder:
             calendar=ibis.literal(repr(forecast.calendar)).cast("float64"),
         )
         self._engine.put(_MOMENT, self._engine.compile(moment))
+
+
+def _in_order(rows: pa.Table) -> pa.RecordBatch:
+    """The rows in order of the key: Arrow needs half of what DuckDB takes to order so many columns."""
+    rows = rows.combine_chunks()
+    order = pc.sort_indices(rows, [(name, "ascending") for name in _KEY])
+    return next(iter(rows.take(order).to_batches()), pa.RecordBatch.from_pylist([], rows.schema))
