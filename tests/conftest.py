@@ -13,6 +13,13 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what looks at `two_weeks`, so that one of the processes that share the tests makes them."""
+    for item in items:
+        if "two_weeks" in getattr(item, "fixturenames", ()):
+            item.add_marker("two_weeks")
+
+
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     """Raw folders without and with the newest week; not to be written to."""

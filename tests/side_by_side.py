@@ -1,6 +1,7 @@
-"""Two pytest processes side by side, as one leaves half of two cores idle: long tests, and all others.
+"""Two pytest processes side by side, as one leaves half of two cores idle: shared things, and all others.
 
-The engine, and whatever there is one of on a machine, belongs to the first. Arguments go to both.
+What there is one of belongs to the first: the engine, the browser, the volume of `two_weeks`, which takes
+three runs of the pipeline. Arguments go to both.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from typing import IO
 
 import pytest
 
-LONG = ("slow", "docker", "compose", "browser")
+SHARED = ("docker", "compose", "browser", "two_weeks")
 CACHE = Path(".cache")
 
 
@@ -27,15 +28,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--without", default="")
     own, options = parser.parse_known_args(arguments)
     wanted = "".join(f" and not {name}" for name in own.without.split(",") if name)
-    log = CACHE / "long_tests.log"
+    log = CACHE / "shared_tests.log"
     CACHE.mkdir(exist_ok=True)
     with log.open("w") as output:
-        long = _start("long", f"({' or '.join(LONG)}){wanted}", options, stdout=output)
-        others = _start("others", f"not ({' or '.join(LONG)}){wanted}", options)
+        shared = _start("shared", f"({' or '.join(SHARED)}){wanted}", options, stdout=output)
+        others = _start("others", f"not ({' or '.join(SHARED)}){wanted}", options)
         try:
-            codes = [others.wait(), long.wait()]
+            codes = [others.wait(), shared.wait()]
         except KeyboardInterrupt:  # they got it too, and take down what they set up
-            codes = [others.wait(), long.wait()]
+            codes = [others.wait(), shared.wait()]
     print(log.read_text(), end="", flush=True)
     nothing = pytest.ExitCode.NO_TESTS_COLLECTED
     return next((code for code in codes if code not in (pytest.ExitCode.OK, nothing)), min(codes))

@@ -8,7 +8,7 @@ import pytest
 
 from run_volume import ROOT
 
-MARKERS = "[pytest]\nmarkers =\n    slow\n    docker\n    compose\n    browser\n"
+MARKERS = "[pytest]\nmarkers =\n    docker\n    compose\n    browser\n    two_weeks\n"
 TESTS = """
 import os
 import pytest
@@ -17,11 +17,11 @@ def told(name):
     with open("told", "a") as file:
         file.write(f"{name} {os.getppid()} {os.getpid()}\\n")
 
-@pytest.mark.slow
-def test_slow(): told("slow")
+@pytest.mark.two_weeks
+def test_weeks(): told("weeks")
 
 @pytest.mark.docker
-@pytest.mark.slow
+@pytest.mark.two_weeks
 def test_docker(): told("docker")
 
 def test_quick(): told("quick")
@@ -43,20 +43,20 @@ def ran(folder: Path) -> dict[str, str]:
     return {name: process for name, _, process in lines}
 
 
-def test_long_tests_share_one_process_and_all_others_another(tmp_path: Path) -> None:
+def test_what_needs_the_same_things_shares_one_process_and_all_others_another(tmp_path: Path) -> None:
     done = run(tmp_path, TESTS)
     assert done.returncode == 0, done.stdout
     found = ran(tmp_path)
-    assert found["slow"] == found["docker"] != found["quick"] == found["quick too"]
+    assert found["weeks"] == found["docker"] != found["quick"] == found["quick too"]
     assert done.stdout.count("2 passed, 2 deselected") == 2
 
 
 def test_tests_with_a_marker_are_left_out_and_arguments_are_those_of_pytest(tmp_path: Path) -> None:
-    assert run(tmp_path, TESTS, "--without", "docker,browser", "-k", "slow or docker").returncode == 0
-    assert set(ran(tmp_path)) == {"slow"}
+    assert run(tmp_path, TESTS, "--without", "docker,browser", "-k", "weeks or docker").returncode == 0
+    assert set(ran(tmp_path)) == {"weeks"}
 
 
-@pytest.mark.parametrize(("name", "code"), [("slow", 1), ("quick", 1), ("other", 0)])
+@pytest.mark.parametrize(("name", "code"), [("weeks", 1), ("quick", 1), ("other", 0)])
 def test_a_failure_on_either_side_fails_the_whole(tmp_path: Path, name: str, code: int) -> None:
     done = run(tmp_path, TESTS.replace(f'told("{name}")', "assert 0"))
     assert done.returncode == code
