@@ -51,8 +51,15 @@ def close(file: Path, monday: date) -> None:
     write_transactions(file, lines[(day < monday) | (day >= monday + timedelta(weeks=1))])
 
 
-def left_out(volume: Volume, day: date, seed: int) -> dict[str, str]:
-    """What the gate could not test in the week, by its record; the run itself ends well."""
+@pytest.fixture(scope="module")
+def left_out(weeks: tuple[Volume, list[date]]) -> dict[tuple[date, int], dict[str, str]]:
+    """First day of a week after the first, and seed -> what the gate could not test."""
+    volume, days = weeks
+    return {(day, seed): _left_out(volume, day, seed) for day in days[1:] for seed in SEEDS}
+
+
+def _left_out(volume: Volume, day: date, seed: int) -> dict[str, str]:
+    """By the record of the week; the run itself ends well."""
     outcome = run_stage(DRIFT, volume.root, day, "--seed", str(seed))
     assert outcome.code == 0, outcome.log
     record = volume.read_json(DRIFT_REPORT, day)
@@ -62,23 +69,27 @@ def left_out(volume: Volume, day: date, seed: int) -> dict[str, str]:
     return record["left_out"]
 
 
-def test_what_three_customers_leave_empty_by_chance_stops_no_week(weeks: tuple[Volume, list[date]]) -> None:
-    volume, days = weeks
-    found = [left_out(volume, day, seed) for day in days[1:] for seed in SEEDS]
-    by_chance = [reason for each in found for reason in each.values() if "to be expected" in reason]
+def test_what_three_customers_leave_empty_by_chance_stops_no_week(
+    left_out: dict[tuple[date, int], dict[str, str]],
+) -> None:
+    by_chance = [
+        reason for each in left_out.values() for reason in each.values() if "to be expected" in reason
+    ]
     assert by_chance
 
 
-def test_the_weeks_after_a_closed_one_leave_out_what_asks_about_it(weeks: tuple[Volume, list[date]]) -> None:
-    volume, days = weeks
-    _, closed, after, later, last = days
-    assert not {name for name in left_out(volume, closed, 0) if name.startswith("product_")}
+def test_the_weeks_after_a_closed_one_leave_out_what_asks_about_it(
+    weeks: tuple[Volume, list[date]], left_out: dict[tuple[date, int], dict[str, str]]
+) -> None:
+    _, days = weeks
+    closed, after, later, last = (left_out[day, 0] for day in days[1:])
+    assert not {name for name in closed if name.startswith("product_")}
     of_last_week = dict.fromkeys(
         ("product_share_1w", "product_family_share_1w", "product_brand_size_share_1w"),
         "no value this week, where product_buyers_1w is 0 throughout",
     )
-    assert of_last_week.items() <= left_out(volume, after, 0).items()
-    assert left_out(volume, later, 0)["product_repeat_rate"] == (
+    assert of_last_week.items() <= after.items()
+    assert later["product_repeat_rate"] == (
         "no value this week, where product_buyers_2nd_week is 0 throughout"
     )
-    assert not {name for name in left_out(volume, last, 0) if name.startswith("product_")}
+    assert not {name for name in last if name.startswith("product_")}
