@@ -20,7 +20,7 @@ from made_data import make_raw
 from made_week import files_of
 from run_volume import ROOT, bring, run_volume
 from sodai_processes import stage_server
-from sodai_settings import settings_from
+from sodai_settings import Settings, settings_from
 from staged_run import StageEnd, run_stages
 
 # Every week beyond the twelfth is one more period to learn from, which each run makes features of.
@@ -138,9 +138,14 @@ class StagedRun:
 def run_without_airflow(data: Path, root: Path, as_of: str = "auto", **params: Any) -> StagedRun:
     """The stages that `run_pipeline` would run, for tests of what they do: Airflow takes longer than they."""
     bring(run_volume(str(root)), data)
-    asked = {"SODAI_RUNNER": PROCESS, "SODAI_VOLUME": str(root), "SODAI_STAGE_SERVER": session_server()}
     usual = {"horizon_days": 7, "trials": N_TRIALS, "k": 10, "force_retrain": False, "force": False}
-    return StagedRun(list(run_stages(settings_from(asked), as_of, {**usual, **params})))
+    return StagedRun(list(run_stages(forking_runner(root), as_of, {**usual, **params})))
+
+
+def forking_runner(root: Path) -> Settings:
+    """The settings of a runner on the volume `root` whose stages the server of the session forks."""
+    asked = {"SODAI_RUNNER": PROCESS, "SODAI_VOLUME": str(root), "SODAI_STAGE_SERVER": session_server()}
+    return settings_from(asked)
 
 
 def start_pipeline(

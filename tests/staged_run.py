@@ -1,7 +1,7 @@
 """The stages of a run in the order of the DAG, one after the other and without Airflow."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,15 +33,20 @@ def run_stages(runner: Settings, as_of: str, params: Mapping[str, Any]) -> Itera
     for stage in STAGES:
         if stage == not_taken:
             continue
-        process = start(runner, stage, rendered_arguments(stage, as_of, params))
-        assert process.stderr is not None
-        assert process.stdout is not None
-        with process.stderr as stderr, process.stdout as stdout:
-            log, lines = stderr.read(), stdout.read().splitlines()
-        end = StageEnd(stage, process.wait(), json.loads(lines[-1]) if lines else {}, log)
+        end = run_one(runner, stage, rendered_arguments(stage, as_of, params))
         yield end
         if end.code:
             return
         as_of = end.result["as_of"]
         if stage == DRIFT:
             not_taken = {RETRAIN: LOAD, LOAD: RETRAIN}[branch_of(end.result)]
+
+
+def run_one(runner: Settings, stage: str, arguments: Sequence[str]) -> StageEnd:
+    """Run a stage as the runner's process."""
+    process = start(runner, stage, arguments)
+    assert process.stderr is not None
+    assert process.stdout is not None
+    with process.stderr as stderr, process.stdout as stdout:
+        log, lines = stderr.read(), stdout.read().splitlines()
+    return StageEnd(stage, process.wait(), json.loads(lines[-1]) if lines else {}, log)

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from made_run import N_TRIALS, StagedRun, TwoWeeks, aliases, run_without_airflow
-from made_week import start_stage
+from made_run import N_TRIALS, StagedRun, TwoWeeks, aliases, forking_runner, run_without_airflow
 from sodai.cli import ENV_TRACKING_URI
 from sodai.datasets import (
     DECISION,
@@ -34,6 +33,7 @@ from sodai.datasets import (
 )
 from sodai.registry import CHAMPION, MODEL_NAME, Registry
 from sodai.volume import Volume
+from staged_run import run_one
 
 pytestmark = pytest.mark.slow
 
@@ -170,10 +170,9 @@ def test_a_stage_makes_the_same_of_nothing_but_what_it_declares(
         only_inputs(week.volume, stage, as_of, root)
 
         options = ["--trials", str(N_TRIALS)] if stage == RETRAIN else []
-        process = start_stage(stage, root, str(as_of), *options)
-        _, log = process.communicate()
+        end = run_one(forking_runner(root), stage, ["--as-of", str(as_of), "--force", *options])
 
-        assert process.returncode == 0, log
+        assert end.code == 0, end.log
         made, expected = (outputs_of(volume, stage, as_of) for volume in (Volume(root), week.volume))
         changed = {path for path in made.keys() | expected.keys() if made.get(path) != expected.get(path)}
         if changed:
