@@ -1,4 +1,4 @@
-"""Prediction in three shards as local processes: what is published is what one process publishes."""
+"""Prediction in three shards as local processes, for a day that is told: what one process publishes."""
 
 from pathlib import Path
 
@@ -11,10 +11,12 @@ from sodai.volume import Volume
 SHARDS = ["score_candidates 0", "score_candidates 1", "score_candidates 2"]
 
 
-def test_three_shards_publish_what_one_does(two_weeks: TwoWeeks, tmp_path: Path) -> None:
+def test_three_shards_publish_for_a_day_that_is_told_what_one_does_for_the_newest(
+    two_weeks: TwoWeeks, tmp_path: Path
+) -> None:
     history, root = two_weeks.history, tmp_path / "volume"
 
-    run = run_pipeline(history.before, root, env={"SODAI_SHARDS": "3"})
+    run = run_pipeline(history.before, root, "--as-of", str(history.as_of), env={"SODAI_SHARDS": "3"})
 
     assert run.code == 0, run.stderr
     place = run.tasks.index("analyze_interpretability") + 1
