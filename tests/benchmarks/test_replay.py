@@ -54,7 +54,6 @@ def test_other_data_are_another_replay(tmp_path: Path) -> None:
     assert Settings.of(tmp_path, 3) != before
 
 
-@pytest.mark.slow
 def test_a_backtest_resumes_and_gives_the_same_figures(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,7 +28,6 @@ def test_growth_is_the_power_of_the_lines_and_is_told_beside_the_plain_scan() ->
     assert table["lines_per_second"].loc[("a", 400)] == 12.5
 
 
-@pytest.mark.slow
 def test_a_size_is_loaded_and_gets_a_week_on_top(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scale.main(["--sizes", "10_000", "--memory-limit", "500", "--out", str(tmp_path)])
     table = pd.read_csv(tmp_path / "scale.csv")

@@ -37,7 +37,7 @@ from sodai.volume import Volume
 
 from . import spark
 
-pytestmark = [pytest.mark.docker, pytest.mark.compose, pytest.mark.slow]
+pytestmark = [pytest.mark.docker, pytest.mark.compose]
 
 AS_OF = date(2018, 1, 1)
 # Three periods are the fewest; rows for a sample of the customers in each, for all in the table to score.

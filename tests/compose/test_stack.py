@@ -14,7 +14,7 @@ from made_data import MadeRaw, disguised, make_raw
 from . import stack as stacks
 from .stack import Stack
 
-pytestmark = [pytest.mark.docker, pytest.mark.compose, pytest.mark.slow]
+pytestmark = [pytest.mark.docker, pytest.mark.compose]
 
 N_WEEKS = 20
 RETRAIN, LOAD = "retrain_model", "load_existing_model"

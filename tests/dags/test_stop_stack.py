@@ -97,7 +97,6 @@ def test_a_folder_is_the_stacks_too(held: Held, tmp_path: Path) -> None:
     assert (done.returncode, held.holders()) == (0, set()), done.stderr
 
 
-@pytest.mark.slow
 def test_services_of_a_swarm_go_with_their_containers(held: Held, tmp_path: Path) -> None:
     def serve(mount: str, *options: str) -> str:
         return docker(

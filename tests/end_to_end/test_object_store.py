@@ -17,7 +17,6 @@ from made_week import files_of
 from sodai.datasets import EXTRACT, FEATURES_STAGE, LOAD, STAGES
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)

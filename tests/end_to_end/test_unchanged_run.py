@@ -35,8 +35,6 @@ from sodai.registry import CHAMPION, MODEL_NAME, Registry
 from sodai.volume import Volume
 from staged_run import run_one
 
-pytestmark = pytest.mark.slow
-
 
 @dataclass(frozen=True)
 class NewestWeek:

@@ -170,7 +170,6 @@ def wait_until_healthy(port: int, process: "subprocess.Popen[bytes]") -> None:
     raise AssertionError("the MLflow server does not come up")
 
 
-@pytest.mark.slow
 def test_a_server_says_the_same_through_its_rest_interface(
     registry: Registry, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -250,7 +250,6 @@ def _arriving(known: pd.DataFrame, kind: str, place: int, units: int) -> pd.Data
     return line
 
 
-@pytest.mark.slow
 @settings(
     max_examples=5,
     derandomize=True,

@@ -20,8 +20,6 @@ from sodai.datasets import (
 )
 from sodai.volume import Volume
 
-pytestmark = pytest.mark.slow
-
 # The last customer of `make_raw` never buys.
 N_CUSTOMERS, N_PRODUCTS, N_WEEKS = 4, 14, 20
 SEEDS = range(4)

@@ -239,7 +239,6 @@ def test_a_broken_decision_is_one_line_and_leaves_no_output(volume: Volume, as_o
     assert files_of(volume.root) == before
 
 
-@pytest.mark.slow
 def test_an_mlflow_that_does_not_answer_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
     before = files_of(volume.root)
     outcome = run_stage(METRICS, volume.root, str(as_of), "--tracking-uri", "http://127.0.0.1:9")

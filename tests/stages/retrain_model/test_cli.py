@@ -47,7 +47,6 @@ def decayed_frequency(volume: Volume, week: MadeWeek) -> pd.Series:
     return weeks.assign(score=0.9 ** weeks["age"]).groupby(["customer_id", "product_id"])["score"].sum()
 
 
-@pytest.mark.slow
 def test_habits_without_noise_are_learnt_better_than_a_frequency_can_tell(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

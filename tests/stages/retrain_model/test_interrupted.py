@@ -39,7 +39,6 @@ def ended(record: Mapping[str, Any]) -> list[tuple[object, ...]]:
     return [(trial["state"], trial["value"], trial["params"]) for trial in record["trials"]]
 
 
-@pytest.mark.slow
 def test_a_search_that_was_killed_goes_on_and_ends_like_one_that_was_not(
     week: MadeWeek, tmp_path: Path
 ) -> None:
