@@ -2,6 +2,7 @@
 
 import json
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -47,10 +48,14 @@ class Outcome:
 
 
 def run_stage(stage: str, root: Path, as_of: str, *options: str) -> Outcome:
-    """Run a stage's command in this process, which spares its imports, on the volume `root`.
+    """Run a stage's command in this process alone, which spares its imports, on the volume `root`.
 
     It runs though nothing changed, unless an option says `--no-force`: what a test looks at is its work.
     """
+    # What is imported already runs in no process beside this one, see `sodai.beside`.
+    for module in pkgutil.iter_modules(import_module(stage).__path__, f"{stage}."):
+        if not module.name.endswith(".__main__"):
+            import_module(module.name)
     app = typer.Typer(add_completion=False)
     app.command()(getattr(import_module(f"{stage}.cli"), stage))
     done = CliRunner(env={"MLFLOW_TRACKING_URI": None}).invoke(
