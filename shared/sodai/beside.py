@@ -1,16 +1,41 @@
-"""Processes beside a stage's own, which import for seconds what it needs later: one process uses one core."""
+"""What runs beside a stage's own thread, which uses one core: threads, and processes that import.
+
+Threads for what leaves Python's lock alone, as NumPy, Arrow, LightGBM and DuckDB do; imports hold it for
+seconds, and go into a process.
+"""
 
 import importlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing import get_context, parent_process
-from typing import Any
+from typing import Any, TypeVar
 
 from sodai.resources import import_fast
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+def made_ahead(function: Callable[[S], T], items: Iterable[S], threads: int = 1) -> Iterator[T]:
+    """What a function makes of each item, in their order: while one is worked on, threads make the next.
+
+    Args:
+        function: called in a thread.
+        items: taken in the caller's thread, one more at once than there are threads.
+        threads: how many.
+    """
+    following = iter(items)
+    with ThreadPoolExecutor(threads) as pool:
+        ahead = deque(pool.submit(function, item) for item in islice(following, threads + 1))
+        while ahead:
+            yield ahead.popleft().result()
+            ahead.extend(pool.submit(function, item) for item in islice(following, 1))
 
 
 @contextmanager

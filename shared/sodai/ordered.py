@@ -1,13 +1,9 @@
 """Tables in key order: read and written in pieces that hold whole customers, all of them or one shard."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +14,6 @@ from sodai.contracts import Contract
 from sodai.errors import ContractError
 from sodai.selection import starts_of
 from sodai.volume import readable
-
-S = TypeVar("S")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -130,22 +123,6 @@ def whole_customers(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Tabl
             held, n_held = [rows.slice(end)], n_held - end
     if n_held:
         yield pa.concat_tables(held)
-
-
-def made_ahead(function: Callable[[S], T], items: Iterable[S], threads: int = 1) -> Iterator[T]:
-    """What a function makes of each item, in their order: while one is worked on, threads make the next.
-
-    Args:
-        function: called in a thread.
-        items: taken in the caller's thread, one more at once than there are threads.
-        threads: how many.
-    """
-    following = iter(items)
-    with ThreadPoolExecutor(threads) as pool:
-        ahead = deque(pool.submit(function, item) for item in islice(following, threads + 1))
-        while ahead:
-            yield ahead.popleft().result()
-            ahead.extend(pool.submit(function, item) for item in islice(following, 1))
 
 
 @contextmanager

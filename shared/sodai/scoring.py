@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from sodai.beside import made_ahead
 from sodai.datasets import SCORING
 from sodai.errors import InputError
 from sodai.model import TrainedModel
-from sodai.ordered import Shard, made_ahead, read_in_order, whole_customers
+from sodai.ordered import Shard, read_in_order, whole_customers
 from sodai.resources import available_cpus
 from sodai.selection import rank_within_customer
 from sodai.volume import Volume

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
+from sodai.beside import made_ahead
+from sodai.resources import available_cpus
+
 Floats = npt.NDArray[np.float64]
 
 # Log-odds or probabilities of a whole period, block by block, the same at every call: they may be
@@ -90,18 +93,25 @@ def expected_f1_set(probability: Floats, missing_pairs: float = 0.0) -> npt.NDAr
 
 def _half_f1(probability: Blocks, threshold: float, missing_pairs: float) -> float:
     """Half of the expected F1 of the pairs above a threshold."""
-    taken, size = 0.0, missing_pairs
-    for block in probability():
+
+    def of_block(block: Floats) -> tuple[float, float]:
         chosen = block[block > threshold]
-        taken, size = taken + chosen.sum(), size + len(chosen) + block.sum()
+        return chosen.sum(), len(chosen) + block.sum()
+
+    taken, size = 0.0, missing_pairs
+    for taken_of_block, size_of_block in made_ahead(of_block, probability(), available_cpus()):
+        taken, size = taken + taken_of_block, size + size_of_block
     return float(taken / size) if size else 0.0
 
 
 def _sum_and_slope(log_odds: Blocks, shift: float) -> tuple[float, float]:
-    total = slope = 0.0
-    for block in log_odds():
+    def of_block(block: Floats) -> tuple[float, float]:
         p = probabilities(block, shift)
-        total, slope = total + p.sum(), slope + (p * (1 - p)).sum()
+        return p.sum(), (p * (1 - p)).sum()
+
+    total = slope = 0.0
+    for total_of_block, slope_of_block in made_ahead(of_block, log_odds(), available_cpus()):
+        total, slope = total + total_of_block, slope + slope_of_block
     return total, slope
 
 

@@ -12,9 +12,9 @@ from create_features.core_history import History
 from create_features.core_products import weekly_sales
 from create_features.core_volume import Forecast
 from create_features.engine import Steps, hold
+from sodai.beside import made_ahead
 from sodai.datasets import SCORING, TRAINING
 from sodai.engines import Engine
-from sodai.ordered import made_ahead
 from sodai.periods import DAYS_PER_WEEK, Period
 
 # What one machine computes at once: a customer has 230 candidates at most and 60 as a rule.

@@ -170,7 +170,8 @@ def _publish(
 
     from generate_predictions import core
     from generate_predictions.lists import adding_lists, reasons_of
-    from sodai.ordered import adding_rows, made_ahead
+    from sodai.beside import made_ahead
+    from sodai.ordered import adding_rows
     from sodai.warehouse import customers_with_history
 
     log_odds = scores.log_odds(attempt.scratch("outlook") / "log_odds")

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from sodai.beside import made_ahead
 from sodai.datasets import PREDICTIONS
+from sodai.resources import available_cpus
 from sodai.selection import Blocks, expected_f1_threshold, probabilities, shift_to_volume
 
 Integers = npt.NDArray[np.int64]
@@ -34,8 +37,9 @@ class Outlook:
             candidate_pairs, missing_pairs: expected purchased pairs that are candidates, and that are none.
         """
         shift = shift_to_volume(log_odds, candidate_pairs)
+        at_volume = partial(probabilities, shift=shift)
         threshold = expected_f1_threshold(
-            lambda: (probabilities(block, shift) for block in log_odds()), missing_pairs
+            lambda: made_ahead(at_volume, log_odds(), available_cpus()), missing_pairs
         )
         return cls(shift, threshold, missing_pairs)
 

@@ -1,7 +1,5 @@
 """Tables that are read in key order: whole customers, shards, what is out of order."""
 
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +16,6 @@ from sodai.ordered import (
     InStep,
     Shard,
     adding_rows,
-    made_ahead,
     pieces_of,
     read_in_order,
     whole_customers,
@@ -171,51 +168,3 @@ def test_only_some_columns_are_read_where_no_more_are_asked_for(file: Path) -> N
     assert [piece.to_pydict() for piece in pieces] == [
         {"product_id": [1, 2]}, {"product_id": [1, 2]}, {"product_id": [3, 1]}
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-def test_what_is_made_ahead_comes_in_order_and_no_more_waits_than_there_are_threads(threads: int) -> None:
-    taken: list[int] = []
-
-    def items() -> Iterator[int]:
-        for number in range(9):
-            taken.append(number)
-            yield number
-
-    def made(number: int) -> int:
-        # The later, the faster.
-        time.sleep(0.002 * (9 - number))
-        return 10 * number
-
-    found = []
-    for number, each in enumerate(made_ahead(made, items(), threads)):
-        found.append(each)
-        assert len(taken) <= number + 1 + threads
-    assert found == [0, 10, 20, 30, 40, 50, 60, 70, 80]
-    assert list(made_ahead(made, [], threads)) == []
-
-
-def test_as_many_are_made_at_once_as_there_are_threads() -> None:
-    together = threading.Barrier(3, timeout=30)
-    assert sorted(made_ahead(lambda _: together.wait(), range(3), threads=3)) == [0, 1, 2]
-
-
-def test_an_error_in_what_is_made_ahead_comes_after_the_items_before_it() -> None:
-    def made(number: int) -> int:
-        if number == 2:
-            raise ContractError("not in order")
-        return number
-
-    ahead = made_ahead(made, range(9))
-    assert [next(ahead), next(ahead)] == [0, 1]
-    with pytest.raises(ContractError, match="not in order"):
-        next(ahead)
-
-
-def test_an_error_of_the_items_themselves_comes_too() -> None:
-    def items() -> Iterator[int]:
-        yield from range(4)
-        raise ContractError("not in order")
-
-    with pytest.raises(ContractError, match="not in order"):
-        list(made_ahead(str, items()))
