@@ -20,6 +20,9 @@ from sodai.scoring import BATCH_ROWS, score_candidates
 from sodai.selection import Blocks
 from sodai.volume import Volume
 
+# Numbers of one pass: a thread works on them for some milliseconds.
+_BLOCK_ROWS = 500_000
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -37,7 +40,7 @@ class Scores:
         return whole_customers(read_in_order(self.files, SCORES, PREDICT), BATCH_ROWS)
 
     def log_odds(self, scratch: Path) -> Blocks:
-        """Their log-odds, `BATCH_ROWS` at a time, the same arrays however many files there are.
+        """Their log-odds, `_BLOCK_ROWS` at a time, the same arrays however many files there are.
 
         They are passed over some ten times: a copy on disk, neither compressed nor in memory, spares all
         passes but this one their reading.
@@ -52,7 +55,7 @@ class Scores:
                     piece["log_odds"].to_numpy().tofile(copy)
                     n_rows += piece.num_rows
         held = np.memmap(scratch, np.float64, mode="r") if n_rows else np.array([])
-        return lambda: (held[start : start + BATCH_ROWS] for start in range(0, n_rows, BATCH_ROWS))
+        return lambda: (held[start : start + _BLOCK_ROWS] for start in range(0, n_rows, _BLOCK_ROWS))
 
 
 def write_scores(file: Path, volume: Volume, day: date, model: TrainedModel, shard: Shard) -> int:
