@@ -57,7 +57,7 @@ class Stack:
         if source is not None:
             raise OSError(
                 f"SODAI_VOLUME is {self.volume}, expected a volume of Docker or a folder; to an object store "
-                "python -m sodai.storage load brings files"
+                "python -m sodai.object_store load brings files"
             )
         return f"what {self.volume}/raw holds"
 

@@ -171,18 +171,18 @@ class StoreVolume:
 
     def raw_names(self) -> list[str]:
         """Read the manifest."""
-        listed = _stages_python("-m", "sodai.storage", "list", self.name, "raw/*.parquet")
+        listed = _stages_python("-m", "sodai.object_store", "list", self.name, "raw/*.parquet")
         return [path.removeprefix("raw/") for path in listed.splitlines()]
 
     def add(self, source: Path) -> None:
         """Upload the files."""
         parquet_names(source)
-        _stages_python("-m", "sodai.storage", "load", str(source), self.name)
+        _stages_python("-m", "sodai.object_store", "load", str(source), self.name)
 
     def read_json(self, path: str) -> dict[str, Any]:
         """Bring the file and read it."""
         with tempfile.TemporaryDirectory() as folder:
-            _stages_python("-m", "sodai.storage", "get", self.name, path, "--to", folder)
+            _stages_python("-m", "sodai.object_store", "get", self.name, path, "--to", folder)
             return _read_json(Path(folder) / path)
 
     def place(self, path: str) -> str:

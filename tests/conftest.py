@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from made_bucket import ObjectStoreServer, object_store_server
-from made_run import History, TwoWeeks, make_history, make_two_weeks
+from support.object_store_server import ObjectStoreServer, object_store_server
+from support.pipeline_runs import History, TwoWeeks, make_history, make_two_weeks
 
 # How long an example takes says what else the machine does: numbers are measured by benchmarks.
 settings.register_profile("untimed", deadline=None)

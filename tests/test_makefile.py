@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from path_commands import put_command, put_own
 from run_pipeline import _parse
+from support.path_commands import put_command, put_own
 
 ROOT = Path(__file__).parents[1]
 # Both environments, as they are made.

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dags.commands import parsed
-from feature_table import feature_table
-from sodai import datasets
-from sodai.datasets import STAGES, Dataset
+from sodai.data import catalog as datasets
+from sodai.data.catalog import STAGES, Dataset
+from support.feature_table import feature_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -32,8 +32,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sodai.content_key import code_digest, packages_digest
-from sodai.resources import import_fast
+from sodai.runtime.limits import tune_gc_for_imports
+from sodai.stage.fingerprint import code_digest, packages_digest
 
 # Of a request: the environment of a process is the most of it.
 _MOST_BYTES = 1 << 20
@@ -57,7 +57,7 @@ def main(listener: int, stages: Sequence[str]) -> None:
         listener: descriptor of a listening socket, AF_UNIX and SOCK_SEQPACKET.
         stages: packages, in the order in which they are imported while nobody asks for one.
     """
-    import_fast()
+    tune_gc_for_imports()
     # Python 3.12 warns of other threads at every fork. They are OpenBLAS's and jemalloc's, which see to it.
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     code = _code_and_packages()

@@ -1,7 +1,7 @@
 """`python -m analyze_interpretability`."""
 
 from analyze_interpretability.cli import analyze_interpretability
-from sodai.cli import run_app
-from sodai.datasets import INTERPRET
+from sodai.data.catalog import INTERPRET
+from sodai.stage.command import run_app
 
 run_app(analyze_interpretability, INTERPRET)

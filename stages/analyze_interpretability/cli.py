@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sodai.cli import DEFAULT_DATA, AsOf, DataRoot, Seed, stage_command
-from sodai.datasets import (
+from sodai.data.catalog import (
     CUSTOMERS,
     FORECASTS,
     IMPORTANCE,
@@ -17,8 +16,9 @@ from sodai.datasets import (
     SCORING,
     SHAP_PAGE,
 )
-from sodai.inputs import Inputs
-from sodai.periods import parse_date
+from sodai.data.periods import parse_date
+from sodai.stage.command import DEFAULT_DATA, AsOf, DataRoot, Seed, stage_command
+from sodai.stage.inputs import Inputs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,22 +53,22 @@ def analyze_interpretability(
 
     from analyze_interpretability import core, core_page
     from analyze_interpretability.explained import Explained, explain
-    from sodai.features import FEATURES
-    from sodai.model import load_model
-    from sodai.ordered import adding_rows
-    from sodai.scoring import n_candidates_of, score_candidates
-    from sodai.volume import Volume
+    from sodai.data.feature_catalog import FEATURES
+    from sodai.model.scoring import count_candidates, score_candidates
+    from sodai.model.trained_model import load_model
+    from sodai.volume.sorted_tables import sorted_writer
+    from sodai.volume.volume import Volume
 
     day, volume = parse_date(as_of), Volume(data)
     model = load_model(volume.path(PUBLISHED_MODEL, day))
-    n_candidates = n_candidates_of(volume, day)
+    n_candidates = count_candidates(volume, day)
     n_customers = volume.read(CUSTOMERS, day, columns=["customer_id"]).num_rows
     of_each = core.drawn_of_each(n_candidates, n_customers, max_rows)
     draw = partial(core.sample, of_each=of_each, rng=np.random.default_rng(seed))
     samples, n_explained = [], 0
     with volume.attempt(INTERPRET, day) as attempt:
         pieces = score_candidates(volume, day, model, batch_rows=_CANDIDATES_PER_STEP)
-        with adding_rows(attempt.path(REASONS), REASONS.contract) as add_reasons:
+        with sorted_writer(attempt.path(REASONS), REASONS.contract) as add_reasons:
             for lists, sample in explain(model, pieces, k, draw):
                 add_reasons(_reasons(lists))
                 samples.append(sample)
@@ -97,7 +97,7 @@ def _reasons(rows: "Explained") -> "pa.Table":
     import pyarrow as pa
 
     from analyze_interpretability import core
-    from sodai.features import FEATURES
+    from sodai.data.feature_catalog import FEATURES
 
     reasons = core.reasons(rows.pairs, rows.X, rows.contributions[:, :-1], FEATURES)
     return pa.Table.from_pandas(reasons, REASONS.contract.schema).replace_schema_metadata(None)

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sodai.data.customer_groups import rank_within_customer, starts_of
+from sodai.data.feature_catalog import Feature
 from sodai.errors import ModelError
-from sodai.features import Feature
-from sodai.selection import rank_within_customer, starts_of
 
 Floats = npt.NDArray[np.float64]
 

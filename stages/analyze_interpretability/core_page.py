@@ -9,9 +9,9 @@ import pandas as pd
 import shap
 
 from analyze_interpretability import core, core_plots
-from sodai.charts import inline_svg
-from sodai.features import FEATURES
-from sodai.pages import Bar, environment, page
+from sodai.data.feature_catalog import FEATURES
+from sodai.report.charts import inline_svg
+from sodai.report.pages import Bar, environment, page
 
 N_DEPENDENCE = 9
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from sodai.charts import PALETTE, SOFT, WIDTH_INCHES, drawing
+from sodai.report.charts import PALETTE, SOFT, WIDTH_INCHES, drawing
 
 GROUP_COLOURS = dict(zip(("pair", "product", "customer", "time"), PALETTE, strict=False))
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from analyze_interpretability.core import check_additivity
-from sodai.model import TrainedModel, features_frame
-from sodai.scoring import Scored
+from sodai.model.scoring import Scored
+from sodai.model.trained_model import TrainedModel, features_frame
 
 Floats = npt.NDArray[np.float64]
 

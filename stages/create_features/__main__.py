@@ -1,7 +1,7 @@
 """`python -m create_features`."""
 
 from create_features.cli import create_features
-from sodai.cli import run_app
-from sodai.datasets import FEATURES_STAGE
+from sodai.data.catalog import FEATURES_STAGE
+from sodai.stage.command import run_app
 
 run_app(create_features, FEATURES_STAGE)

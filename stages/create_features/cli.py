@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sodai.cli import (
+from sodai.data.catalog import (
+    CUSTOMERS,
+    FEATURES_STAGE,
+    FORECASTS,
+    PRODUCTS,
+    SCORING,
+    TRAINING_CACHE,
+    TRANSACTIONS,
+)
+from sodai.stage.command import (
     DEFAULT_DATA,
     DEFAULT_ENGINE,
     DEFAULT_HORIZON_DAYS,
@@ -15,16 +24,7 @@ from sodai.cli import (
     WhichEngine,
     stage_command,
 )
-from sodai.datasets import (
-    CUSTOMERS,
-    FEATURES_STAGE,
-    FORECASTS,
-    PRODUCTS,
-    SCORING,
-    TRAINING_PARTS,
-    TRANSACTIONS,
-)
-from sodai.inputs import Inputs
+from sodai.stage.inputs import Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
     from create_features.core_history import History
     from create_features.core_volume import Forecast
     from create_features.parts import Known
-    from sodai.datasets import Dataset
+    from sodai.data.catalog import Dataset
+    from sodai.data.periods import Period
     from sodai.engines import Engine
-    from sodai.periods import Period
-    from sodai.volume import Volume
+    from sodai.volume.volume import Volume
 
 # retrain_model learns from two at least, and the newest is held out for evaluate_model.
 MIN_PERIODS = 3
 
 
-@stage_command(FEATURES_STAGE, Inputs((TRANSACTIONS, CUSTOMERS, PRODUCTS), beside=(TRAINING_PARTS,)))
+@stage_command(FEATURES_STAGE, Inputs((TRANSACTIONS, CUSTOMERS, PRODUCTS), beside=(TRAINING_CACHE,)))
 def create_features(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,
@@ -89,11 +89,11 @@ def create_features(
     from create_features.parts import Parts, key_of, made_of
     from create_features.periods import Builder
     from create_features.training import write_training
+    from sodai.data.periods import Period, parse_date
     from sodai.engines.choice import EngineChoice
-    from sodai.periods import Period, parse_date
-    from sodai.resources import default_memory_limit_mib
-    from sodai.volume import Volume
-    from sodai.warehouse import transaction_partitions
+    from sodai.runtime.limits import default_memory_limit_mib
+    from sodai.volume.transactions import transaction_partitions
+    from sodai.volume.volume import Volume
 
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
     partitions = transaction_partitions(volume, period.as_of)
@@ -160,7 +160,7 @@ def _forecasts(
     from create_features import core, core_volume
     from sodai.errors import InputError
 
-    by_day = core_volume.without_old_strays(_frame(engine, core_volume.pairs_by_day(history)), period)
+    by_day = core_volume.drop_old_stray_days(_frame(engine, core_volume.pairs_by_day(history)), period)
     first = period.as_of - timedelta(days=int(by_day["age_days"].max())) if len(by_day) else None
     past = core.training_periods(period, first, wanted, min_history_days) if first else []
     if len(past) < MIN_PERIODS:

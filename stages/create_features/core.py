@@ -13,8 +13,8 @@ from create_features.core_history import History, Hold
 from create_features.core_pairs import PAIR, pair_features, with_ratios
 from create_features.core_products import by_type, product_features, sales_at, type_features
 from create_features.core_time import market_features
-from sodai.features import FEATURES
-from sodai.periods import DAYS_PER_WEEK, Period
+from sodai.data.feature_catalog import FEATURES
+from sodai.data.periods import DAYS_PER_WEEK, Period
 
 _FAMILY_KEYS = [family.key for family in (BRAND, *FAMILIES)]
 

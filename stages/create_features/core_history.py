@@ -9,7 +9,7 @@ import ibis
 from ibis import _
 from ibis.expr.types import Column, Table, Value
 
-from sodai.periods import DAYS_PER_WEEK
+from sodai.data.periods import DAYS_PER_WEEK
 
 # Sums of floats depend on the order in which threads deliver them; sums of whole numbers below 2^53 do
 # not, so weights and quantities are added as whole multiples of these units.

@@ -5,7 +5,7 @@ from ibis import _
 from ibis.expr.types import Table
 
 from create_features.core_history import History
-from sodai.periods import DAYS_PER_WEEK
+from sodai.data.periods import DAYS_PER_WEEK
 
 # Between no reaction to the last week, 0, and all of it, 1. The momentum score is a pair's purchases, each
 # worth .9 of one a week later, times the product's momentum, plus 5 times its share of the last week: recall

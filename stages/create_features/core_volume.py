@@ -14,9 +14,9 @@ from ibis.expr.types import Table
 
 from create_features.core_calendar import AFTER_REST, EVE, N_TRAITS, REST, is_ordinary, traits
 from create_features.core_history import History, opens
-from sodai.believable import believable_weeks
-from sodai.datasets import FORECASTS
-from sodai.periods import DAYS_PER_WEEK, Period, week_of
+from sodai.data.catalog import FORECASTS
+from sodai.data.date_outliers import plausible_weeks
+from sodai.data.periods import DAYS_PER_WEEK, Period, week_of
 
 # All chosen on SodAI's weeks from 5 August to 9 December 2024, where they lie on a plateau: a decay of
 # .5 to .7, a bound of .15 to .2 and a penalty of 10 to 30 change the mean error of 6.5 % by .5 points.
@@ -59,7 +59,7 @@ def pairs_by_day(history: History) -> Table:
     return history.days.group_by("age_days").agg(n_pairs=_.count())
 
 
-def without_old_strays(by_day: pd.DataFrame, coming: Period) -> pd.DataFrame:
+def drop_old_stray_days(by_day: pd.DataFrame, coming: Period) -> pd.DataFrame:
     """The days since the history begins, without those before it that mistyped dates have made.
 
     Args:
@@ -69,7 +69,7 @@ def without_old_strays(by_day: pd.DataFrame, coming: Period) -> pd.DataFrame:
     n_pairs: Counter[date] = Counter()
     for age_days, n in zip(by_day["age_days"], by_day["n_pairs"], strict=True):
         n_pairs[week_of(coming.as_of - timedelta(days=int(age_days)))] += int(n)
-    weeks = believable_weeks(sorted(n_pairs.items()))
+    weeks = plausible_weeks(sorted(n_pairs.items()))
     oldest = (coming.as_of - weeks[0][0]).days if weeks else 0
     return by_day[by_day["age_days"] <= oldest]
 

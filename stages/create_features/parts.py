@@ -22,12 +22,12 @@ import create_features
 import sodai
 from create_features.core import Bounds
 from create_features.core_volume import Forecast
-from sodai.content_key import code_digest
-from sodai.datasets import EXTRACT, TRAINING_PARTS
-from sodai.hashes import sha256_of
-from sodai.periods import DAYS_PER_WEEK, Period
-from sodai.replacing import replacing
-from sodai.volume import Volume, explained, readable
+from sodai.data.catalog import EXTRACT, TRAINING_CACHE
+from sodai.data.periods import DAYS_PER_WEEK, Period
+from sodai.stage.fingerprint import code_digest
+from sodai.volume.atomic_files import atomic_write
+from sodai.volume.file_hashes import sha256_of
+from sodai.volume.volume import Volume, explain_read_errors, explain_write_errors
 
 log = logging.getLogger("sodai")
 
@@ -43,7 +43,7 @@ class Parts:
     """
 
     def __init__(self, volume: Volume, horizon_days: int) -> None:
-        self._folder = volume.path(TRAINING_PARTS) / f"horizon={horizon_days}"
+        self._folder = volume.path(TRAINING_CACHE) / f"horizon={horizon_days}"
         self._used: set[Path] = set()
 
     def copy(self, cutoff: date, key: str, target: Path) -> bool:
@@ -62,7 +62,7 @@ class Parts:
         """Keep the part that was written at `source` for later runs."""
         part = self._named(cutoff, key, source)
         part.parent.mkdir(parents=True, exist_ok=True)
-        with explained(part.parent), replacing(part) as private:
+        with explain_write_errors(part.parent), atomic_write(part) as private:
             shutil.copyfile(source, private)
             with private.open("rb") as written:
                 os.fsync(written.fileno())
@@ -147,7 +147,7 @@ def _content(monday: date, file: Path, period: Period) -> str:
     if monday + timedelta(days=DAYS_PER_WEEK) <= period.end:
         return file.name
     before_end = pc.field("purchase_date") < pa.scalar(period.end)
-    with readable(file, f"{EXTRACT} --reload"):
+    with explain_read_errors(file, f"{EXTRACT} --reload"):
         rows = pq.read_table(file, partitioning=None, filters=before_end)
     return _hash(rows)
 

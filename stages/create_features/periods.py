@@ -12,10 +12,10 @@ from create_features.core_history import History
 from create_features.core_products import weekly_sales
 from create_features.core_volume import Forecast
 from create_features.engine import Steps, hold
-from sodai.beside import made_ahead
-from sodai.datasets import SCORING, TRAINING
+from sodai.data.catalog import SCORING, TRAINING
+from sodai.data.periods import DAYS_PER_WEEK, Period
 from sodai.engines import Engine
-from sodai.periods import DAYS_PER_WEEK, Period
+from sodai.runtime.concurrency import prefetch_map
 
 # What one machine computes at once: a customer has 230 candidates at most and 60 as a rule.
 SHARD_CUSTOMERS = 5_000
@@ -77,7 +77,7 @@ class Builder:
             return self._engine.rows(self._query)
 
         # The next customers are computed while these are put in order and written.
-        for rows in made_ahead(rows_of, self._shards(customers)):
+        for rows in prefetch_map(rows_of, self._shards(customers)):
             yield _in_order(rows)
 
     def _make_own(self, shard: Table) -> None:

@@ -10,8 +10,8 @@ from ibis.expr.types import Table
 from create_features.core_volume import Forecast
 from create_features.parts import Parts
 from create_features.periods import Builder
-from sodai.datasets import TRAINING
-from sodai.volume import Attempt
+from sodai.data.catalog import TRAINING
+from sodai.volume.volume import Attempt
 
 log = logging.getLogger("sodai")
 

@@ -6,18 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sodai.beside import beside
-from sodai.cli import (
-    DEFAULT_DATA,
-    DEFAULT_HORIZON_DAYS,
-    AsOf,
-    DataRoot,
-    HorizonDays,
-    Seed,
-    TrackingUri,
-    stage_command,
-)
-from sodai.datasets import (
+from sodai.data.catalog import (
     DECISION,
     DRIFT,
     DRIFT_PAGE,
@@ -30,15 +19,26 @@ from sodai.datasets import (
     SCORING,
     TRANSACTIONS,
 )
-from sodai.inputs import Inputs
-from sodai.registry_state import read_state
+from sodai.model.registry_snapshot import read_snapshot
+from sodai.runtime.concurrency import run_in_process
+from sodai.stage.command import (
+    DEFAULT_DATA,
+    DEFAULT_HORIZON_DAYS,
+    AsOf,
+    DataRoot,
+    HorizonDays,
+    Seed,
+    TrackingUri,
+    stage_command,
+)
+from sodai.stage.inputs import Inputs
 
 if TYPE_CHECKING:
     from detect_data_drift.core_drifted import DriftReport
     from detect_data_drift.core_rules import Signal, Thresholds
     from detect_data_drift.records import Champion
-    from sodai.periods import Period
-    from sodai.volume import Volume
+    from sodai.data.periods import Period
+    from sodai.volume.volume import Volume
 
 log = logging.getLogger("sodai")
 
@@ -48,7 +48,7 @@ log = logging.getLogger("sodai")
     Inputs(
         (SCORING, FORECASTS, QUALITY, TRANSACTIONS),
         before=(PREDICTIONS, PREDICTION_SUMMARY),
-        registry=read_state,
+        registry=read_snapshot,
         champion=True,
         trainings=True,
     ),
@@ -64,15 +64,15 @@ def detect_data_drift(
 ) -> dict[str, Any]:
     """Compare this week with the champion's reference, and decide which branch follows."""
     # Evidently takes as long to import as all that comes before its report.
-    with beside("detect_data_drift.report", "drift_report") as drift_report:
+    with run_in_process("detect_data_drift.report", "drift_report") as drift_report:
         import pyarrow as pa
 
         from detect_data_drift import core_rules as rules
         from detect_data_drift import records
-        from sodai.horizons import check_features
-        from sodai.periods import Period, parse_date
-        from sodai.registry import Registry
-        from sodai.volume import Volume
+        from sodai.data.periods import Period, parse_date
+        from sodai.model.compatibility import check_features
+        from sodai.model.registry import Registry
+        from sodai.volume.volume import Volume
 
         volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
         check_features(volume, period)
@@ -128,8 +128,8 @@ def _report(
     from detect_data_drift import records
     from detect_data_drift.core_columns import tested_columns
     from sodai.errors import InputError
-    from sodai.model import features_of
-    from sodai.units import PREDICTION
+    from sodai.evaluation.drift_sample import PREDICTION
+    from sodai.model.trained_model import features_of
 
     try:
         current, reference = (

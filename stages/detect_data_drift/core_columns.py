@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from sodai.data.feature_catalog import FEATURES
 from sodai.errors import TRAIN_AGAIN, InputError
-from sodai.features import FEATURES
-from sodai.units import CUSTOMER, PREDICTION, PRODUCT
+from sodai.evaluation.drift_sample import CUSTOMER, PREDICTION, PRODUCT
 
 # Distances, not p-values: with a thousand customers a p-value finds differences that matter to nobody,
 # and 72 tests would each need a correction. Wasserstein is in standard deviations of the reference.

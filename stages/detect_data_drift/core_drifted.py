@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from detect_data_drift.core_rules import Distance
-from sodai.units import PREDICTION
+from sodai.evaluation.drift_sample import PREDICTION
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from detect_data_drift.core_columns import beyond_chance
-from sodai.intervals import SMALLEST_GROUP
+from sodai.evaluation.bootstrap import SMALLEST_GROUP
 
 NO_CHAMPION, FORCED, HORIZON, BACKFILL = "no_champion", "forced", "horizon", "backfill"
 DRIFT, AGE, NONE = "drift", "age", "none"

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from detect_data_drift.core_rules import Lead
-from sodai.baselines import Baseline
-from sodai.intervals import SMALLEST_GROUP, paired_interval
-from sodai.metrics import LIST_LENGTH, PAIR, customer_metrics
+from sodai.data.catalog import LIST_LENGTH, PAIR
+from sodai.evaluation.baselines import Baseline
+from sodai.evaluation.bootstrap import SMALLEST_GROUP, paired_interval
+from sodai.evaluation.metrics import customer_metrics
 
 _PUBLISHED = "published"
 

@@ -11,19 +11,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from detect_data_drift.core_worth import Worth
-from sodai.baselines import Baseline, baselines, looked_back
-from sodai.datasets import DRIFT_TABLE, PREDICTION_SUMMARY, PREDICTIONS, QUALITY, REFERENCE, SCORING
+from sodai.data.catalog import DRIFT_TABLE, PAIR, PREDICTION_SUMMARY, PREDICTIONS, QUALITY, REFERENCE, SCORING
+from sodai.data.periods import DAYS_PER_WEEK, Period, week_of
 from sodai.errors import TRAIN_AGAIN, ContractError, InputError, ModelError, first_line
-from sodai.metrics import PAIR
-from sodai.model import TrainedModel, load_model
-from sodai.ordered import read_in_order
-from sodai.pages import page
-from sodai.periods import DAYS_PER_WEEK, Period, week_of
-from sodai.published import told_pairs
-from sodai.registry import Registry
-from sodai.units import draw_units
-from sodai.volume import Volume
-from sodai.warehouse import read_transactions
+from sodai.evaluation.baselines import Baseline, baseline_start, baselines
+from sodai.evaluation.drift_sample import draw_entities
+from sodai.evaluation.past_predictions import read_past_predictions
+from sodai.model.registry import Registry
+from sodai.model.trained_model import TrainedModel, load_model
+from sodai.report.pages import page
+from sodai.volume.sorted_tables import read_sorted
+from sodai.volume.transactions import read_transactions
+from sodai.volume.volume import Volume
 
 # So many customers tell the NDCG of their lists to a thousandth.
 MOST_CUSTOMERS = 100_000
@@ -118,10 +117,10 @@ def current_units(volume: Volume, period: Period, seed: int) -> pd.DataFrame:
             f"champion's reference; check the input of this week, or {TRAIN_AGAIN}"
         )
     pairs = pd.DataFrame({name: keys[name].to_numpy()[has_bought] for name in PAIR})
-    drawn = draw_units(pairs.set_index(np.flatnonzero(has_bought)), seed)
+    drawn = draw_entities(pairs.set_index(np.flatnonzero(has_bought)), seed)
     wanted = np.unique(drawn["row"])
     held, begin = [], 0
-    for piece in read_in_order([path], SCORING.contract, SCORING.producer):
+    for piece in read_sorted([path], SCORING.contract, SCORING.producer):
         inside = wanted[(wanted >= begin) & (wanted < begin + piece.num_rows)] - begin
         held.append(piece.take(inside))
         begin += piece.num_rows
@@ -154,9 +153,9 @@ def last_published(volume: Volume, period: Period) -> Worth | None:
         if summary["horizon_days"] != before.horizon_days:
             return None
     customers = _sample_of_customers(volume, before)
-    predictions = told_pairs(volume, before.as_of, customers)
+    predictions = read_past_predictions(volume, before.as_of, customers)
     purchases = read_transactions(
-        volume, before.end, looked_back(before.as_of), customers, columns=[*PAIR, "purchase_date"]
+        volume, before.end, baseline_start(before.as_of), customers, columns=[*PAIR, "purchase_date"]
     ).to_pandas()
     inside = pd.to_datetime(purchases["purchase_date"]) >= pd.Timestamp(before.as_of)
     # A rule has no list for customers without a past, so that only the others can be compared.

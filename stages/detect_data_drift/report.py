@@ -15,7 +15,7 @@ from evidently.metrics import ValueDrift
 
 from detect_data_drift.core_columns import TestedColumn, beyond_chance, values_of, why_not_testable
 from detect_data_drift.core_drifted import DriftReport
-from sodai.datasets import DRIFT_TABLE
+from sodai.data.catalog import DRIFT_TABLE
 
 _STYLE = "<style>.MuiPaper-root{overflow-x:auto!important}</style>"
 _LINKS = '<p style="margin:1rem;font-family:sans-serif"><a href="index.html">The run</a></p>'

@@ -1,7 +1,7 @@
 """`python -m evaluate_model`."""
 
 from evaluate_model.cli import evaluate_model
-from sodai.cli import run_app
-from sodai.datasets import EVALUATE
+from sodai.data.catalog import EVALUATE
+from sodai.stage.command import run_app
 
 run_app(evaluate_model, EVALUATE)

@@ -7,17 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sodai.cli import (
-    DEFAULT_DATA,
-    DEFAULT_HORIZON_DAYS,
-    AsOf,
-    DataRoot,
-    HorizonDays,
-    Seed,
-    TrackingUri,
-    stage_command,
-)
-from sodai.datasets import (
+from sodai.data.catalog import (
     CUSTOMERS,
     DECISION,
     EVALUATE,
@@ -29,14 +19,24 @@ from sodai.datasets import (
     TRAINING,
     TRANSACTIONS,
 )
-from sodai.inputs import Inputs
-from sodai.registry_state import read_state
+from sodai.model.registry_snapshot import read_snapshot
+from sodai.stage.command import (
+    DEFAULT_DATA,
+    DEFAULT_HORIZON_DAYS,
+    AsOf,
+    DataRoot,
+    HorizonDays,
+    Seed,
+    TrackingUri,
+    stage_command,
+)
+from sodai.stage.inputs import Inputs
 
 if TYPE_CHECKING:
     from evaluate_model.contenders import Contenders
     from evaluate_model.core_promotion import Promotion
     from evaluate_model.records import ClosedPeriod, Figures
-    from sodai.periods import Period
+    from sodai.data.periods import Period
 
 log = logging.getLogger("sodai")
 
@@ -48,7 +48,7 @@ CHALLENGER, CHAMPION = "challenger", "champion"
     Inputs(
         (DECISION, RETRAINED_MODEL, LOADED_MODEL, TRAINING, FORECASTS, CUSTOMERS, TRANSACTIONS),
         before=(DECISION, EVALUATION),
-        registry=read_state,
+        registry=read_snapshot,
         champion=True,
     ),
 )
@@ -63,10 +63,10 @@ def evaluate_model(
     """Evaluate on the newest closed period, promote or keep, and choose the week's model."""
     from evaluate_model import records
     from evaluate_model.contenders import contenders
-    from sodai.horizons import check_features
-    from sodai.periods import Period, parse_date
-    from sodai.registry import Registry
-    from sodai.volume import Volume
+    from sodai.data.periods import Period, parse_date
+    from sodai.model.compatibility import check_features
+    from sodai.model.registry import Registry
+    from sodai.volume.volume import Volume
 
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
     check_features(volume, period)
@@ -102,7 +102,7 @@ def evaluate_model(
         records.log_run(registry, record, attempt.scratch("plots"))
         if promotion.promoted:
             # The run of another period may have ended since this one compared.
-            registry.expect_champion(found.champion)
+            registry.require_champion(found.champion)
     if promotion.promoted:
         registry.promote(published["version"])
     log.info("%s: %s", "promoted" if promotion.promoted else "kept", promotion.reason)

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaluate_model.core_promotion import CHALLENGER, CHAMPION
-from sodai.datasets import DECISION, DRIFT, LOAD, LOADED_MODEL, RETRAIN, RETRAINED_MODEL
+from sodai.data.catalog import DECISION, DRIFT, LOAD, LOADED_MODEL, RETRAIN, RETRAINED_MODEL
+from sodai.data.periods import Period
 from sodai.errors import ModelError, RegistryError
-from sodai.horizons import check_model
-from sodai.model import TrainedModel, load_model
-from sodai.periods import Period
-from sodai.registry import Registry
-from sodai.volume import Volume
+from sodai.model.compatibility import check_model
+from sodai.model.registry import Registry
+from sodai.model.trained_model import TrainedModel, load_model
+from sodai.volume.volume import Volume
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from sodai.metrics import (
-    PAIR,
+from sodai.data.catalog import PAIR
+from sodai.data.customer_groups import rank_within_customer
+from sodai.evaluation.metrics import (
     calibration_error,
     calibration_table,
     customer_metrics,
@@ -16,7 +17,7 @@ from sodai.metrics import (
     rounded,
     set_metrics,
 )
-from sodai.selection import expected_f1, expected_f1_set, rank_within_customer
+from sodai.evaluation.purchase_set import expected_f1, expected_f1_set
 
 
 def score_frame(pairs: pd.DataFrame, probability: npt.NDArray[np.float64]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sodai.intervals import SMALLEST_GROUP, paired_interval
+from sodai.evaluation.bootstrap import SMALLEST_GROUP, paired_interval
 
 # A challenger must not lose more than this of NDCG at the lower end of the interval.
 MARGIN = 0.01

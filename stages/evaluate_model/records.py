@@ -12,16 +12,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evaluate_model import core, core_promotion
-from sodai.baselines import baselines, looked_back
-from sodai.datasets import CUSTOMERS, DECISION, EVALUATE, EVALUATION, FORECASTS, TRAINING
+from sodai.data.catalog import (
+    CUSTOMERS,
+    DECISION,
+    EVALUATE,
+    EVALUATION,
+    FORECASTS,
+    LIST_LENGTH,
+    PAIR,
+    TRAINING,
+)
+from sodai.data.periods import Period
 from sodai.errors import InputError, ModelError, RegistryError
-from sodai.forecasts import ExpectedVolume, expected_volume
-from sodai.metrics import LIST_LENGTH, PAIR
-from sodai.model import TrainedModel, features_frame, load_model
-from sodai.periods import Period
-from sodai.registry import Registry
-from sodai.volume import Volume
-from sodai.warehouse import read_transactions
+from sodai.evaluation.baselines import baseline_start, baselines
+from sodai.evaluation.expected_demand import ExpectedDemand, read_expected_demand
+from sodai.model.registry import Registry
+from sodai.model.trained_model import TrainedModel, features_frame, load_model
+from sodai.volume.transactions import read_transactions
+from sodai.volume.volume import Volume
 
 log = logging.getLogger("sodai")
 
@@ -70,7 +78,7 @@ def closed_period(volume: Volume, period: Period) -> ClosedPeriod:
     # A large training table holds some customers alone: they are the market that models are held against.
     own = pc.unique(rows["customer_id"])
     forecasts = volume.read(FORECASTS, period.as_of).to_pandas()
-    since = min(looked_back(closed.as_of), forecasts["cutoff"].min())
+    since = min(baseline_start(closed.as_of), forecasts["cutoff"].min())
     purchases = read_transactions(
         volume, closed.end, since, own, columns=[*PAIR, "purchase_date"]
     ).to_pandas()
@@ -84,7 +92,7 @@ def closed_period(volume: Volume, period: Period) -> ClosedPeriod:
         purchases.loc[inside, PAIR].drop_duplicates(ignore_index=True),
         purchases[~inside],
         core_promotion.customer_groups(customers, purchases[~inside], closed.as_of),
-        expected_volume(volume, period.as_of, closed.as_of, missing_share=0.0).pairs
+        read_expected_demand(volume, period.as_of, closed.as_of, missing_share=0.0).pairs
         * _share_of_market(forecasts, period, purchases[~inside]),
     )
 
@@ -115,7 +123,7 @@ def has_seen(model: TrainedModel, closed: Period) -> bool:
 
 def figures_of(model: TrainedModel, closed: ClosedPeriod, k: int) -> Figures:
     """The figures of a model on the closed period."""
-    expected = ExpectedVolume(closed.expected_pairs, model.manifest["missing_share"])
+    expected = ExpectedDemand(closed.expected_pairs, model.manifest["missing_share"])
     scored = core.score_frame(closed.pairs, expected.probabilities(model.log_odds(closed.X)))
     metrics = core.model_figures(scored, closed.truth, expected.missing_pairs, _ks(k))
     return Figures(metrics, core.calibration_rows(scored), core.by_customer(scored, closed.truth, k))

@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sodai.cli import (
-    AUTO,
-    DEFAULT_DATA,
-    DEFAULT_ENGINE,
-    DataRoot,
-    SparkRemote,
-    WhichEngine,
-    stage_command,
-)
-from sodai.datasets import (
+from sodai.data.catalog import (
     CUSTOMERS,
     EXTRACT,
     LEDGER,
@@ -27,14 +18,23 @@ from sodai.datasets import (
     RAW,
     TRANSACTIONS,
 )
-from sodai.inputs import Inputs
+from sodai.stage.command import (
+    AUTO,
+    DEFAULT_DATA,
+    DEFAULT_ENGINE,
+    DataRoot,
+    SparkRemote,
+    WhichEngine,
+    stage_command,
+)
+from sodai.stage.inputs import Inputs
 
 if TYPE_CHECKING:
     from datetime import date
 
     from extract_and_validate_data.core_ledger import Ledger
     from extract_and_validate_data.core_tables import TableReport
-    from sodai.volume import Volume
+    from sodai.volume.volume import Volume
 
 log = logging.getLogger("sodai")
 
@@ -85,10 +85,10 @@ def extract_and_validate_data(
     from extract_and_validate_data.loading import Loader
     from extract_and_validate_data.raw_files import find_sources, open_all
     from extract_and_validate_data.store import read_ledger, readable_ledger, sole_use
+    from sodai.data.periods import parse_date
     from sodai.engines.choice import EngineChoice
-    from sodai.periods import parse_date
-    from sodai.resources import default_memory_limit_mib
-    from sodai.volume import Volume
+    from sodai.runtime.limits import default_memory_limit_mib
+    from sodai.volume.volume import Volume
 
     asked = None if as_of == AUTO else parse_date(as_of)
     volume = Volume(data)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from sodai.contracts import Contract
-from sodai.datasets import CUSTOMERS, LINES, PRODUCTS
+from sodai.data.catalog import CUSTOMERS, LINES, PRODUCTS
+from sodai.data.contracts import Contract
 
 RAW_TRANSACTIONS = Contract(LINES.contract.columns[:5])
 RAW_CUSTOMERS = CUSTOMERS.contract

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from sodai.believable import believable_weeks
+from sodai.data.date_outliers import plausible_weeks
 from sodai.errors import InputError, VolumeError
 
 FORMAT = 2
@@ -69,14 +69,14 @@ class Ledger:
         fates = [week.fates[key] for week in self.weeks.values() if key in week.fates]
         return {name: sum(fate[name] for fate in fates) for name in _FATES}
 
-    def believable_weeks(self) -> list[str]:
+    def plausible_weeks(self) -> list[str]:
         """The weeks with purchases, in order, without those that stand apart."""
         counted = [
             (date.fromisoformat(week), record.figures["purchases"])
             for week, record in sorted(self.weeks.items())
             if record.figures["purchases"]
         ]
-        return [week.isoformat() for week, _ in believable_weeks(counted)]
+        return [week.isoformat() for week, _ in plausible_weeks(counted)]
 
     def day_after_newest(self) -> date:
         """The day after the newest purchase that can be believed.
@@ -84,7 +84,7 @@ class Ledger:
         Raises:
             InputError: there is no purchase.
         """
-        weeks = self.believable_weeks()
+        weeks = self.plausible_weeks()
         if not weeks:
             raise InputError(
                 "raw: found not one purchase, expected some weeks of history; add transaction files to raw/"
@@ -115,7 +115,7 @@ class Ledger:
 
     def to_record(self) -> dict[str, Any]:
         """The ledger as JSON; first and last date are those of the purchases that can be believed."""
-        weeks = [self.weeks[week].figures for week in self.believable_weeks()]
+        weeks = [self.weeks[week].figures for week in self.plausible_weeks()]
         files = sorted(self.files.values(), key=lambda record: (record.name, record.sha256))
         return {
             "format": FORMAT,

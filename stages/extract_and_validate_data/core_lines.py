@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from sodai.believable import EARLIEST, LATEST
+from sodai.data.date_outliers import EARLIEST, LATEST
 
 # Bit i of `faults` stands for the i-th reason. The last two end when the business names the
 # customer or the product; the others stay.

@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from sodai.datasets import LINES, TRANSACTIONS
+from sodai.data.catalog import LINES, TRANSACTIONS
 
 LINE_KEY = list(LINES.contract.key)
 PURCHASE_KEY = list(TRANSACTIONS.contract.key)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sodai.charts import ACCENT, PALETTE, WARN, drawing, inline_svg
-from sodai.pages import Bar, Heading, environment, page
+from sodai.report.charts import ACCENT, PALETTE, WARN, drawing, inline_svg
+from sodai.report.pages import Bar, Heading, environment, page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

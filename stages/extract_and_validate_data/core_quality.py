@@ -128,7 +128,7 @@ def notes_on(ledger: Ledger, ignored: Sequence[str], same_content: Mapping[str, 
         for name, n in sorted(versions.items())
         if n > 1
     ]
-    believed = ledger.believable_weeks()
+    believed = ledger.plausible_weeks()
     apart = sorted(set(ledger.partitions["transactions"]) - set(believed))
     if apart:
         notes.append(
@@ -171,7 +171,7 @@ def notes_on_silence(ledger: Ledger, weeks: Sequence[Mapping[str, Any]], as_of: 
         weeks: what `weeks_before` returns.
         as_of: exclusive.
     """
-    believed = set(ledger.believable_weeks())
+    believed = set(ledger.plausible_weeks())
     days = [week["last_date"] for week in weeks if week["week"] in believed and week["last_date"]]
     if not days:
         return []

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extract_and_validate_data.core_columns import Match
-from sodai.contracts import Contract
+from sodai.data.contracts import Contract
 
 # A point is taken for swapped only if swapping brings it ten times nearer to the others.
 _NEARER = 10.0

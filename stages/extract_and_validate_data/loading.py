@@ -18,10 +18,10 @@ from extract_and_validate_data.partitions import write_partitions
 from extract_and_validate_data.raw_files import RawFile
 from extract_and_validate_data.staging import mostly_decoded, rows_of, stage_file
 from extract_and_validate_data.store import check_partitions
-from sodai.datasets import LINES, QUARANTINE, TRANSACTIONS, Dataset
+from sodai.data.catalog import LINES, QUARANTINE, TRANSACTIONS, Dataset
+from sodai.data.periods import week_of
 from sodai.engines import Engine
-from sodai.periods import week_of
-from sodai.volume import Volume
+from sodai.volume.volume import Volume
 
 log = logging.getLogger("sodai")
 

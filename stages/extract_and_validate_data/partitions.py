@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sodai.replacing import private_beside
+from sodai.volume.atomic_files import private_path
 
 # Rows of a row group: about 50 MB of lines, whatever the size of a partition.
 _GROUP_ROWS = 1_000_000
@@ -78,7 +78,7 @@ class _PartitionWriter:
         self._folder = folder
         self._partition = folder / f"{label}={value}"
         self._partition.mkdir(parents=True, exist_ok=True)
-        self._path = private_beside(self._partition / "unfinished")
+        self._path = private_path(self._partition / "unfinished")
         self._writer = pq.ParquetWriter(self._path, schema, compression="zstd")
         self._waiting: list[pa.Table] = []
 

@@ -16,7 +16,7 @@ from extract_and_validate_data.core_columns import (
     match_columns,
 )
 from extract_and_validate_data.core_tables import TableReport, check_table
-from sodai.contracts import Contract
+from sodai.data.contracts import Contract
 from sodai.errors import ContractError, InputError, first_line
 
 TRANSACTION_NAMES = ("transacciones", "transactions")

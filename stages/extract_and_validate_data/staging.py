@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 from extract_and_validate_data import core_lines
 from extract_and_validate_data.core_ledger import FileRecord, file_key
 from extract_and_validate_data.raw_files import RawFile
-from sodai.believable import believable_range
+from sodai.data.date_outliers import plausible_date_range
 from sodai.engines import Engine
 from sodai.errors import InputError
 
@@ -20,7 +20,9 @@ log = logging.getLogger("sodai")
 def mostly_decoded(files: Iterable[FileRecord]) -> bool:
     """Whether most of the quantities read so far were in disguise."""
     counts = [(record.n_decoded, record.n_readable) for record in files]
-    return 2 * sum(decoded for decoded, _ in counts) > sum(readable for _, readable in counts)
+    return 2 * sum(decoded for decoded, _ in counts) > sum(
+        explain_read_errors for _, explain_read_errors in counts
+    )
 
 
 def stage_file(engine: Engine, file: RawFile, sha256: str, staged: Path, disguised: bool) -> FileRecord:
@@ -41,7 +43,7 @@ def stage_file(engine: Engine, file: RawFile, sha256: str, staged: Path, disguis
         lines = core_lines.coerced(raw, file.match.names)
         profile = rows_of(engine, core_lines.day_profile(lines))
         decoded = core_lines.disguised_days(profile, disguised)
-        believable = believable_range([(day["day"], day["n_lines"]) for day in profile])
+        believable = plausible_date_range([(day["day"], day["n_lines"]) for day in profile])
         judged = core_lines.judged(lines, file_key(sha256), believable, decoded)
         engine.write(judged, staged)
     _raise_unusable(engine, staged, file)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from extract_and_validate_data.core_ledger import Ledger, ledger_of
 from extract_and_validate_data.partitions import remove_unnamed
-from sodai.datasets import EXTRACT, LEDGER, LINES, QUARANTINE, TRANSACTIONS
+from sodai.data.catalog import EXTRACT, LEDGER, LINES, QUARANTINE, TRANSACTIONS
 from sodai.errors import VolumeError
-from sodai.volume import Volume
+from sodai.volume.volume import Volume
 
 log = logging.getLogger("sodai")
 

@@ -7,18 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sodai.cli import (
-    DEFAULT_DATA,
-    DEFAULT_ENGINE,
-    DEFAULT_HORIZON_DAYS,
-    AsOf,
-    DataRoot,
-    HorizonDays,
-    SparkRemote,
-    WhichEngine,
-    stage_command,
-)
-from sodai.datasets import (
+from sodai.data.catalog import (
     CUSTOMERS,
     EVALUATE,
     FORECASTS,
@@ -33,16 +22,27 @@ from sodai.datasets import (
     shard_origin,
     shard_scores,
 )
+from sodai.data.periods import Period, parse_date
 from sodai.engines import EngineName
-from sodai.inputs import Inputs
-from sodai.periods import Period, parse_date
+from sodai.stage.command import (
+    DEFAULT_DATA,
+    DEFAULT_ENGINE,
+    DEFAULT_HORIZON_DAYS,
+    AsOf,
+    DataRoot,
+    HorizonDays,
+    SparkRemote,
+    WhichEngine,
+    stage_command,
+)
+from sodai.stage.inputs import Inputs
 
 if TYPE_CHECKING:
     from generate_predictions.parts import Scores
-    from sodai.forecasts import ExpectedVolume
-    from sodai.model import TrainedModel
-    from sodai.ordered import Shard
-    from sodai.volume import Attempt, Volume
+    from sodai.data.shard import Shard
+    from sodai.evaluation.expected_demand import ExpectedDemand
+    from sodai.model.trained_model import TrainedModel
+    from sodai.volume.volume import Attempt, Volume
 
 log = logging.getLogger("sodai")
 
@@ -82,11 +82,11 @@ def generate_predictions(
         from sodai.engines.session import remote_of
 
         spark_remote = remote_of(spark_remote)
-    from sodai.forecasts import expected_volume
-    from sodai.horizons import check_features, check_model
-    from sodai.model import load_model
-    from sodai.ordered import Shard
-    from sodai.volume import Volume
+    from sodai.data.shard import Shard
+    from sodai.evaluation.expected_demand import read_expected_demand
+    from sodai.model.compatibility import check_features, check_model
+    from sodai.model.trained_model import load_model
+    from sodai.volume.volume import Volume
 
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
     day, folder = period.as_of, volume.path(PUBLISHED_MODEL, period.as_of)
@@ -95,7 +95,7 @@ def generate_predictions(
     check_model(model.manifest, period, folder, EVALUATE)
     if shard is not None:
         return _score_shard(volume, day, model, Shard(shard, shards))
-    expected = expected_volume(volume, day, day, model.manifest["missing_share"])
+    expected = read_expected_demand(volume, day, day, model.manifest["missing_share"])
     header = {
         "week": day.isoformat(),
         "horizon_days": horizon_days,
@@ -135,7 +135,7 @@ def _scores(
 ) -> "Scores":
     """What the shards left, or where there is but one, its scores, made here and now."""
     from generate_predictions import parts
-    from sodai.ordered import Shard
+    from sodai.data.shard import Shard
 
     if n_shards > 1:
         return parts.scored_shards(volume, day, n_shards, parts.origin_of(volume, day, model))
@@ -160,7 +160,7 @@ def _publish(
     attempt: "Attempt",
     day: date,
     scores: "Scores",
-    expected: "ExpectedVolume",
+    expected: "ExpectedDemand",
     header: dict[str, Any],
 ) -> dict[str, Any]:
     """Write what is published of the scores, customer by customer; gives the summary."""
@@ -170,9 +170,9 @@ def _publish(
 
     from generate_predictions import core
     from generate_predictions.lists import adding_lists, reasons_of
-    from sodai.beside import made_ahead
-    from sodai.ordered import adding_rows
-    from sodai.warehouse import customers_with_history
+    from sodai.runtime.concurrency import prefetch_map
+    from sodai.volume.sorted_tables import sorted_writer
+    from sodai.volume.transactions import customers_with_history
 
     log_odds = scores.log_odds(attempt.scratch("outlook") / "log_odds")
     outlook = core.Outlook.of(log_odds, expected.candidate_pairs, expected.missing_pairs)
@@ -180,12 +180,12 @@ def _publish(
     tally = core.Tally(customers, customers_with_history(volume, day), header["k"])
     index = attempt.path(RECOMMENDATIONS), customers, reasons_of(volume, day), header
     with (
-        adding_rows(attempt.path(PREDICTIONS), PREDICTIONS.contract) as add_predictions,
+        sorted_writer(attempt.path(PREDICTIONS), PREDICTIONS.contract) as add_predictions,
         adding_lists(*index) as add_lists,
         ThreadPoolExecutor(1) as beside,
     ):
         of_scores = partial(outlook.predictions, week=day, model_version=header["model_version"])
-        for predictions in made_ahead(of_scores, scores.tables()):
+        for predictions in prefetch_map(of_scores, scores.tables()):
             added = beside.submit(add_predictions, predictions)
             best = core.recommend(predictions, header["k"])
             add_lists(best)

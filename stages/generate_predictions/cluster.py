@@ -12,12 +12,12 @@ from pyspark.sql import SparkSession
 import generate_predictions
 import sodai
 from generate_predictions.parts import Scores, write_scores
-from sodai.datasets import PUBLISHED_MODEL
+from sodai.data.catalog import PUBLISHED_MODEL
+from sodai.data.shard import Shard
 from sodai.errors import SodaiError
-from sodai.model import load_model
-from sodai.ordered import Shard
-from sodai.scoring import n_candidates_of
-from sodai.volume import Volume
+from sodai.model.scoring import count_candidates
+from sodai.model.trained_model import load_model
+from sodai.volume.volume import Volume
 
 # A second or two of work, beside which the start of a task is little.
 TASK_ROWS = 100_000
@@ -36,7 +36,7 @@ def scores_of_cluster(session: SparkSession, volume: Volume, day: date, folder: 
     Raises:
         SodaiError: see `write_scores`.
     """
-    n_shards = math.ceil(n_candidates_of(volume, day) / TASK_ROWS)
+    n_shards = math.ceil(count_candidates(volume, day) / TASK_ROWS)
     shards = [Shard(number, n_shards) for number in range(n_shards)]
     session.addArtifacts(str(_packed_code(folder)), pyfile=True)
     root = volume.root

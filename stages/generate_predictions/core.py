@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sodai.beside import made_ahead
-from sodai.datasets import PREDICTIONS
-from sodai.resources import available_cpus
-from sodai.selection import Blocks, expected_f1_threshold, probabilities, shift_to_volume
+from sodai.data.catalog import PREDICTIONS
+from sodai.evaluation.purchase_set import Blocks, expected_f1_threshold, probabilities, shift_to_demand
+from sodai.runtime.concurrency import prefetch_map
+from sodai.runtime.limits import available_cpus
 
 Integers = npt.NDArray[np.int64]
 
@@ -36,10 +36,10 @@ class Outlook:
             log_odds: of all its candidates.
             candidate_pairs, missing_pairs: expected purchased pairs that are candidates, and that are none.
         """
-        shift = shift_to_volume(log_odds, candidate_pairs)
+        shift = shift_to_demand(log_odds, candidate_pairs)
         at_volume = partial(probabilities, shift=shift)
         threshold = expected_f1_threshold(
-            lambda: made_ahead(at_volume, log_odds(), available_cpus()), missing_pairs
+            lambda: prefetch_map(at_volume, log_odds(), available_cpus()), missing_pairs
         )
         return cls(shift, threshold, missing_pairs)
 

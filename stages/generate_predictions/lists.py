@@ -11,16 +11,17 @@ import numpy as np
 import pyarrow as pa
 
 from generate_predictions.core_lists import BETWEEN, CLOSING, Integers, customer_lines, opening
-from sodai.datasets import INTERPRET, PREDICTIONS, REASONS
-from sodai.ordered import InStep, read_in_order
-from sodai.volume import Volume
+from generate_predictions.merge_cursor import MergeCursor
+from sodai.data.catalog import INTERPRET, PREDICTIONS, REASONS
+from sodai.volume.sorted_tables import read_sorted
+from sodai.volume.volume import Volume
 
 log = logging.getLogger("sodai")
 
 
 @contextmanager
 def adding_lists(
-    file: Path, customers: Integers, reasons: InStep, header: Mapping[str, Any]
+    file: Path, customers: Integers, reasons: MergeCursor, header: Mapping[str, Any]
 ) -> Iterator[Callable[[pa.Table], None]]:
     """A function that adds the lists of some customers, those after the ones added before.
 
@@ -50,11 +51,11 @@ def adding_lists(
         text.write(CLOSING)
 
 
-def reasons_of(volume: Volume, day: date) -> InStep:
+def reasons_of(volume: Volume, day: date) -> MergeCursor:
     """The reasons of the week; lists are published without any where none were made."""
     pieces: Iterator[pa.Table] = iter(())
     if volume.exists(REASONS, day):
-        pieces = read_in_order([volume.path(REASONS, day)], REASONS.contract, INTERPRET)
+        pieces = read_sorted([volume.path(REASONS, day)], REASONS.contract, INTERPRET)
     else:
         log.warning("no reasons for %s: run analyze_interpretability before for lists with reasons", day)
-    return InStep(pieces, REASONS.contract.schema)
+    return MergeCursor(pieces, REASONS.contract.schema)

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sodai.datasets import PREDICT, PUBLISHED_MODEL, SCORES, SCORING, shard_origin, shard_scores
+from sodai.data.catalog import PREDICT, PUBLISHED_MODEL, SCORES, SCORING, shard_origin, shard_scores
+from sodai.data.shard import Shard
 from sodai.errors import VolumeError
-from sodai.hashes import sha256_of
-from sodai.model import ESTIMATOR_FILE, MANIFEST_FILE, TrainedModel
-from sodai.ordered import Shard, adding_rows, pieces_of, read_in_order, whole_customers
-from sodai.scoring import BATCH_ROWS, score_candidates
-from sodai.selection import Blocks
-from sodai.volume import Volume
+from sodai.evaluation.purchase_set import Blocks
+from sodai.model.scoring import BATCH_ROWS, score_candidates
+from sodai.model.trained_model import ESTIMATOR_FILE, MANIFEST_FILE, TrainedModel
+from sodai.volume.file_hashes import sha256_of
+from sodai.volume.sorted_tables import iter_row_groups, iter_whole_customers, read_sorted, sorted_writer
+from sodai.volume.volume import Volume
 
 # Numbers of one pass: a thread works on them for some milliseconds.
 _BLOCK_ROWS = 500_000
@@ -37,7 +38,7 @@ class Scores:
             VolumeError: a file is not readable as parquet.
             ContractError: a file breaks its contract, or the files together are not in key order.
         """
-        return whole_customers(read_in_order(self.files, SCORES, PREDICT), BATCH_ROWS)
+        return iter_whole_customers(read_sorted(self.files, SCORES, PREDICT), BATCH_ROWS)
 
     def log_odds(self, scratch: Path) -> Blocks:
         """Their log-odds, `_BLOCK_ROWS` at a time, the same arrays however many files there are.
@@ -51,7 +52,7 @@ class Scores:
         n_rows = 0
         with scratch.open("wb") as copy:
             for file in self.files:
-                for piece in pieces_of(file, PREDICT, columns=["log_odds"]):
+                for piece in iter_row_groups(file, PREDICT, columns=["log_odds"]):
                     piece["log_odds"].to_numpy().tofile(copy)
                     n_rows += piece.num_rows
         held = np.memmap(scratch, np.float64, mode="r") if n_rows else np.array([])
@@ -68,7 +69,7 @@ def write_scores(file: Path, volume: Volume, day: date, model: TrainedModel, sha
         SodaiError: see `score_candidates`.
     """
     n_candidates = 0
-    with adding_rows(file, SCORES) as add:
+    with sorted_writer(file, SCORES) as add:
         for scored in score_candidates(volume, day, model, shard):
             pair = [scored.candidates["customer_id"], scored.candidates["product_id"]]
             add(pa.table([*pair, pa.array(scored.log_odds), pa.array(scored.rank)], schema=SCORES.schema))

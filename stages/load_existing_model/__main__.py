@@ -1,7 +1,7 @@
 """`python -m load_existing_model`."""
 
 from load_existing_model.cli import load_existing_model
-from sodai.cli import run_app
-from sodai.datasets import LOAD
+from sodai.data.catalog import LOAD
+from sodai.stage.command import run_app
 
 run_app(load_existing_model, LOAD)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from sodai.model import load_model
+from sodai.model.trained_model import load_model
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:

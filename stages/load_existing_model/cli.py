@@ -4,8 +4,10 @@ import logging
 import shutil
 from typing import Any
 
-from sodai.beside import beside
-from sodai.cli import (
+from sodai.data.catalog import LOAD, LOADED_MODEL
+from sodai.model.registry_snapshot import read_snapshot
+from sodai.runtime.concurrency import run_in_process
+from sodai.stage.command import (
     DEFAULT_DATA,
     DEFAULT_HORIZON_DAYS,
     AsOf,
@@ -14,14 +16,12 @@ from sodai.cli import (
     TrackingUri,
     stage_command,
 )
-from sodai.datasets import LOAD, LOADED_MODEL
-from sodai.inputs import Inputs
-from sodai.registry_state import read_state
+from sodai.stage.inputs import Inputs
 
 log = logging.getLogger("sodai")
 
 
-@stage_command(LOAD, Inputs(registry=read_state, champion=True))
+@stage_command(LOAD, Inputs(registry=read_snapshot, champion=True))
 def load_existing_model(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,
@@ -30,13 +30,13 @@ def load_existing_model(
 ) -> dict[str, Any]:
     """Fetch the champion, and check that it fits today's features."""
     # MLflow and scikit-learn take two seconds each to import.
-    with beside("load_existing_model.checked", "manifest_of") as manifest_of:
+    with run_in_process("load_existing_model.checked", "manifest_of") as manifest_of:
         from load_existing_model.core import age_in_days, warnings_for
+        from sodai.data.periods import parse_date
         from sodai.errors import TRAIN_AGAIN, RegistryError
-        from sodai.periods import parse_date
-        from sodai.registry import Registry
-        from sodai.registry_state import MODEL_NAME
-        from sodai.volume import Volume
+        from sodai.model.registry import Registry
+        from sodai.model.registry_snapshot import MODEL_NAME
+        from sodai.volume.volume import Volume
 
         volume, day = Volume(data), parse_date(as_of)
         registry = Registry(volume, tracking_uri)

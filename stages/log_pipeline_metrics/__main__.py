@@ -1,7 +1,7 @@
 """`python -m log_pipeline_metrics`."""
 
 from log_pipeline_metrics.cli import log_pipeline_metrics
-from sodai.cli import run_app
-from sodai.datasets import METRICS
+from sodai.data.catalog import METRICS
+from sodai.stage.command import run_app
 
 run_app(log_pipeline_metrics, METRICS)

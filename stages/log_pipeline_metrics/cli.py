@@ -4,8 +4,7 @@ import logging
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sodai.cli import DEFAULT_DATA, AsOf, DataRoot, TrackingUri, stage_command
-from sodai.datasets import (
+from sodai.data.catalog import (
     CUSTOMERS,
     DECISION,
     DRIFT_PAGE,
@@ -29,13 +28,14 @@ from sodai.datasets import (
     run_record,
     skip_record,
 )
-from sodai.inputs import Inputs
-from sodai.periods import parse_date
-from sodai.registry_state import read_state
+from sodai.data.periods import parse_date
+from sodai.model.registry_snapshot import read_snapshot
+from sodai.stage.command import DEFAULT_DATA, AsOf, DataRoot, TrackingUri, stage_command
+from sodai.stage.inputs import Inputs
 
 if TYPE_CHECKING:
     from log_pipeline_metrics.core_examples import Example
-    from sodai.volume import Volume
+    from sodai.volume.volume import Volume
 
 log = logging.getLogger("sodai")
 
@@ -65,7 +65,7 @@ _PAGES = ((QUALITY_PAGE, "Quality of the input"), (DRIFT_PAGE, "Drift"), (SHAP_P
         earlier=(PREDICTIONS, TRANSACTIONS),
         lasting=(HISTORY,),
         beside=(run_record(PREDICT, "*"), *(skip_record(stage) for stage in STAGES[:-1])),
-        registry=read_state,
+        registry=read_snapshot,
     ),
 )
 def log_pipeline_metrics(
@@ -76,8 +76,8 @@ def log_pipeline_metrics(
 
     from log_pipeline_metrics import core, records
     from log_pipeline_metrics.core_page import run_page
-    from sodai.registry import Registry
-    from sodai.volume import Volume
+    from sodai.model.registry import Registry
+    from sodai.volume.volume import Volume
 
     day, volume = parse_date(as_of), Volume(data)
     week = records.read_week(volume, day)

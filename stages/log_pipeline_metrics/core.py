@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from sodai.datasets import METRICS
-from sodai.metrics import LIST_LENGTH, ranking_metrics, set_metrics
+from sodai.data.catalog import LIST_LENGTH, METRICS
+from sodai.evaluation.metrics import ranking_metrics, set_metrics
 
 REALISED = ("realised_pairs", "realised_set_f1", "realised_recall_at_k")
 

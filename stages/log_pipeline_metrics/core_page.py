@@ -9,7 +9,7 @@ from log_pipeline_metrics.core import Record, WeekRecords
 from log_pipeline_metrics.core_charts import calibration_plot
 from log_pipeline_metrics.core_examples import Example
 from log_pipeline_metrics.core_words import day, days
-from sodai.pages import environment, page
+from sodai.report.pages import environment, page
 
 _TEMPLATE = resources.files(__package__).joinpath("index.html.jinja")
 

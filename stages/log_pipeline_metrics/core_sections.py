@@ -8,9 +8,9 @@ from log_pipeline_metrics.core import Record, WeekRecords
 from log_pipeline_metrics.core_charts import trial_dots, weekly_bars, weekly_lines
 from log_pipeline_metrics.core_examples import Example
 from log_pipeline_metrics.core_words import BRANCHES, CONTENDERS, METRICS, duration, number, sentence
-from sodai.datasets import RETRAIN
-from sodai.pages import Bar, Heading
-from sodai.units import PREDICTION
+from sodai.data.catalog import RETRAIN
+from sodai.evaluation.drift_sample import PREDICTION
+from sodai.report.pages import Bar, Heading
 
 Section = dict[str, Any]
 

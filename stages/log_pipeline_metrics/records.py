@@ -14,7 +14,7 @@ from log_pipeline_metrics.core import (
     realised,
     together,
 )
-from sodai.datasets import (
+from sodai.data.catalog import (
     CUSTOMERS,
     DECISION,
     DRIFT_TABLE,
@@ -23,6 +23,7 @@ from sodai.datasets import (
     IMPORTANCE,
     LOAD,
     METRICS,
+    PAIR,
     PREDICTION_SUMMARY,
     PREDICTIONS,
     QUALITY,
@@ -33,13 +34,12 @@ from sodai.datasets import (
     run_record,
     skip_record,
 )
-from sodai.hashes import FileHashes
-from sodai.inputs import newest_earlier
-from sodai.metrics import PAIR
-from sodai.ordered import Shard
-from sodai.published import told_pairs
-from sodai.volume import Volume
-from sodai.warehouse import read_transactions
+from sodai.data.shard import Shard
+from sodai.evaluation.past_predictions import read_past_predictions
+from sodai.stage.inputs import newest_earlier
+from sodai.volume.file_hashes import FileHashes
+from sodai.volume.transactions import read_transactions
+from sodai.volume.volume import Volume
 
 
 def read_week(volume: Volume, as_of: date) -> WeekRecords:
@@ -93,7 +93,7 @@ def read_outcomes(volume: Volume, history: Sequence[Record], as_of: date) -> dic
         if start in published:
             bought = read_transactions(volume, end, start, columns=[*PAIR, "purchase_date"])
             pairs = bought.group_by(PAIR).aggregate([]).to_pandas()
-            outcomes[start] = realised(told_pairs(volume, start), pairs)
+            outcomes[start] = realised(read_past_predictions(volume, start), pairs)
     return outcomes
 
 

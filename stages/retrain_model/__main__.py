@@ -1,7 +1,7 @@
 """`python -m retrain_model`."""
 
 from retrain_model.cli import retrain_model
-from sodai.cli import run_app
-from sodai.datasets import RETRAIN
+from sodai.data.catalog import RETRAIN
+from sodai.stage.command import run_app
 
 run_app(retrain_model, RETRAIN)

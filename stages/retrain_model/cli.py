@@ -9,17 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sodai.cli import (
-    DEFAULT_DATA,
-    DEFAULT_HORIZON_DAYS,
-    AsOf,
-    DataRoot,
-    HorizonDays,
-    Seed,
-    TrackingUri,
-    stage_command,
-)
-from sodai.datasets import (
+from sodai.data.catalog import (
     FORECASTS,
     REFERENCE,
     RETRAIN,
@@ -29,8 +19,18 @@ from sodai.datasets import (
     TRANSACTIONS,
     TRIALS,
 )
-from sodai.inputs import Inputs
-from sodai.registry_state import read_state
+from sodai.model.registry_snapshot import read_snapshot
+from sodai.stage.command import (
+    DEFAULT_DATA,
+    DEFAULT_HORIZON_DAYS,
+    AsOf,
+    DataRoot,
+    HorizonDays,
+    Seed,
+    TrackingUri,
+    stage_command,
+)
+from sodai.stage.inputs import Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,17 +40,17 @@ if TYPE_CHECKING:
 
     from retrain_model.core_rows import Lessons
     from retrain_model.core_search import Finalist
-    from sodai.model import TrainedModel
-    from sodai.periods import Period
-    from sodai.registry import Registry
-    from sodai.volume import Attempt, Volume
+    from sodai.data.periods import Period
+    from sodai.model.registry import Registry
+    from sodai.model.trained_model import TrainedModel
+    from sodai.volume.volume import Attempt, Volume
 
 log = logging.getLogger("sodai")
 
 FINAL_FOLDS = 2
 
 
-@stage_command(RETRAIN, Inputs((TRAINING, FORECASTS, TRANSACTIONS), registry=read_state))
+@stage_command(RETRAIN, Inputs((TRAINING, FORECASTS, TRANSACTIONS), registry=read_snapshot))
 def retrain_model(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,
@@ -83,13 +83,13 @@ def retrain_model(
     from retrain_model import core, core_blend, core_search, records, study
     from retrain_model.core_folds import encode
     from retrain_model.workers import fold_workers
-    from sodai.hashes import sha256_of
-    from sodai.horizons import check_features
-    from sodai.model import TrainedModel
-    from sodai.periods import Period, parse_date
-    from sodai.registry import Registry
-    from sodai.resources import available_cpus
-    from sodai.volume import Volume
+    from sodai.data.periods import Period, parse_date
+    from sodai.model.compatibility import check_features
+    from sodai.model.registry import Registry
+    from sodai.model.trained_model import TrainedModel
+    from sodai.runtime.limits import available_cpus
+    from sodai.volume.file_hashes import sha256_of
+    from sodai.volume.volume import Volume
 
     wanted = _members(members)
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
@@ -150,14 +150,14 @@ def retrain_model(
 def _code() -> str:
     """Of this stage and what it shares: trials of other code are trials of another search."""
     import sodai
-    from sodai.content_key import code_digest
+    from sodai.stage.fingerprint import code_digest
 
     return code_digest(*(Path(file).parent for file in (sodai.__file__, __file__)))
 
 
 def _members(text: str) -> list[str]:
-    from sodai.blend import MEMBERS
     from sodai.errors import InputError
+    from sodai.model.blended_classifier import MEMBERS
 
     named = [name.strip() for name in text.split(",")]
     if unknown := [name for name in named if name not in MEMBERS]:
@@ -192,7 +192,7 @@ def _lessons(table: "pa.Table", period: "Period", seed: int) -> "Lessons":
     import pandas as pd
 
     from retrain_model.core_rows import Lessons, Rows, lists_of
-    from sodai.model import features_frame
+    from sodai.model.trained_model import features_frame
 
     cutoff = pd.to_datetime(table["cutoff"].to_pandas())
     group = lists_of(cutoff, table["customer_id"].to_numpy())
@@ -204,8 +204,8 @@ def _missing_share(volume: "Volume", period: "Period", table: "pa.Table") -> flo
     import pyarrow.compute as pc
 
     from retrain_model.core import missing_share, pairs_by_period
-    from sodai.metrics import PAIR
-    from sodai.warehouse import read_transactions
+    from sodai.data.catalog import PAIR
+    from sodai.volume.transactions import read_transactions
 
     cutoffs, customers = pc.unique(table["cutoff"]).to_pylist(), pc.unique(table["customer_id"])
     # A large training table holds some customers alone.
@@ -227,7 +227,7 @@ def _publish(
 ) -> dict[str, Any]:
     from retrain_model import records
     from retrain_model.registration import register
-    from sodai.model import features_frame
+    from sodai.model.trained_model import features_frame
 
     attempt.write(REFERENCE, records.reference(table, model.manifest["seed"]))
     attempt.write_json(TRIALS, records.study_record(found, finalists))

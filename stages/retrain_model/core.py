@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from retrain_model.core_rows import Lessons
-from sodai.features import FEATURE_NAMES
-from sodai.model import fit_pipeline, purchase_pipeline
+from sodai.data.feature_catalog import FEATURE_NAMES
+from sodai.model.trained_model import fit_pipeline, purchase_pipeline
 
 
 def fit_final(lessons: Lessons, params: dict[str, Any], weights: dict[str, float], max_rows: int) -> Any:

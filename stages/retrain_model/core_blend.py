@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 from retrain_model.core_rows import Floats, Fold, kept_lists
-from sodai.metrics import LIST_LENGTH
-from sodai.model import TrainedModel, fit_pipeline, purchase_pipeline
-from sodai.selection import starts_of
+from sodai.data.catalog import LIST_LENGTH
+from sodai.data.customer_groups import starts_of
+from sodai.model.trained_model import TrainedModel, fit_pipeline, purchase_pipeline
 
 # Shares of a member beside one of the first, in standard deviations of the scores.
 _SHARES = (0.0, 0.1, 0.2, 0.35, 0.6, 1.0)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from retrain_model.core_rows import Floats, Fold, kept_lists
-from sodai.features import CATEGORICAL_NAMES
+from sodai.data.feature_catalog import CATEGORICAL_NAMES
 
 MAX_ROUNDS = 200
 PATIENCE = 15

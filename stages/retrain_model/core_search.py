@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from retrain_model.core_folds import EncodedFold, evaluate_fold, prepare
 from retrain_model.core_rows import Lessons
-from sodai.model import purchase_pipeline
+from sodai.model.trained_model import purchase_pipeline
 
 # A sample of rows asks for fewer trees than all of them: the best trials are held against each other
 # once more on many rows, and get their number of trees there.

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from optuna.trial import TrialState
 
 from retrain_model.core_search import Finalist
-from sodai.datasets import REFERENCE
-from sodai.registry import Trial
-from sodai.units import one_row_a_unit
+from sodai.data.catalog import REFERENCE
+from sodai.evaluation.drift_sample import sample_one_per_entity
+from sodai.model.registry import Trial
 
 REFERENCE_PERIODS = 8
 _PLOTS = ("plot_optimization_history", "plot_param_importances", "plot_slice")
@@ -32,7 +32,7 @@ def reference(table: pa.Table, seed: int) -> pa.Table:
     parts = []
     for cutoff in cutoffs:
         candidates = table.filter(pc.field("cutoff") == pa.scalar(cutoff)).to_pandas()
-        parts.append(one_row_a_unit(candidates, seed))
+        parts.append(sample_one_per_entity(candidates, seed))
     rows = pd.concat(parts, ignore_index=True)
     return pa.Table.from_pandas(
         rows[REFERENCE.contract.names], REFERENCE.contract.schema, preserve_index=False

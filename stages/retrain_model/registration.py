@@ -12,9 +12,9 @@ from mlflow.models import infer_signature
 from mlflow.sklearn import log_model
 
 import sodai
-from sodai.model import MANIFEST_FILE, TRUSTED_TYPES, TrainedModel, write_manifest
-from sodai.registry import CHALLENGER, Registry
-from sodai.registry_state import MODEL_NAME
+from sodai.model.registry import CHALLENGER, Registry
+from sodai.model.registry_snapshot import MODEL_NAME
+from sodai.model.trained_model import MANIFEST_FILE, TRUSTED_TYPES, TrainedModel, write_manifest
 
 # The images have no pip, and the model's requirements are given.
 logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
@@ -38,7 +38,7 @@ def register(
         RegistryError: MLflow does not answer or refuses.
     """
     client = registry.client
-    with registry.explained(), TemporaryDirectory() as scratch:
+    with registry.explain_errors(), TemporaryDirectory() as scratch:
         with mlflow.start_run(run_id=run_id, log_system_metrics=False):
             logged = log_model(
                 model.pipeline,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from retrain_model.core_folds import EncodedFold, PreparedFold, evaluate_fold, prepare
-from sodai.beside import importing_pool
+from sodai.runtime.concurrency import warm_process_pool
 
 # Parameters and the number of a fold, to the value that they have there.
 Score = Callable[[dict[str, Any], int], "Future[float]"]
@@ -28,7 +28,7 @@ def fold_workers(n_workers: int, folder: Path) -> Iterator[ScoreOn]:
         n_workers: processes.
         folder: an empty one, through which they get the folds: there are none yet when they start.
     """
-    with importing_pool(__name__, n_workers) as pool:
+    with warm_process_pool(__name__, n_workers) as pool:
 
         def score_on(folds: Sequence[EncodedFold], seed: int) -> Score:
             files = [folder / str(number) for number in range(len(folds))]

@@ -13,12 +13,12 @@ from benchmarks import backtest_page, contenders, scoring
 from benchmarks.histories import History
 from benchmarks.replay import ReplayError, Settings, decisions, periods_of, replay
 from run_volume import FolderVolume, bring
-from sodai.datasets import CUSTOMERS, LEDGER, LINES, PREDICTIONS
+from sodai.data.catalog import CUSTOMERS, LEDGER, LINES, PAIR, PREDICTIONS
+from sodai.data.periods import Period
 from sodai.errors import SodaiError
-from sodai.metrics import PAIR, calibration_table
-from sodai.periods import Period
-from sodai.volume import Volume
-from sodai.warehouse import read_transactions
+from sodai.evaluation.metrics import calibration_table
+from sodai.volume.transactions import read_transactions
+from sodai.volume.volume import Volume
 
 OURS = "pipeline"
 COMPARED = ("recall_at_10", "ndcg_at_10", "recall_at_5", "ndcg_at_5")

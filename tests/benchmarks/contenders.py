@@ -12,8 +12,9 @@ from benchmarks import rules
 from benchmarks.histories import History
 from benchmarks.peers import GRIDS, PEERS
 from benchmarks.scoring import purchases_in
-from sodai.metrics import LIST_LENGTH, ranking_metrics, set_metrics
-from sodai.periods import Period
+from sodai.data.catalog import LIST_LENGTH
+from sodai.data.periods import Period
+from sodai.evaluation.metrics import ranking_metrics, set_metrics
 
 TUNING_PERIODS = 4
 WEEKS_LOOKED_BACK = 8

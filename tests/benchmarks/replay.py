@@ -12,15 +12,15 @@ from pathlib import Path
 import pandas as pd
 
 from run_volume import ROOT
-from sodai.content_key import code_digest
-from sodai.datasets import DECISION, EVALUATION, HISTORY, PREDICTION_SUMMARY, RETRAIN
-from sodai.hashes import sha256_of
-from sodai.periods import DAYS_PER_WEEK, Period, parse_date
-from sodai.volume import Volume
+from sodai.data.catalog import DECISION, EVALUATION, HISTORY, PREDICTION_SUMMARY, RETRAIN
+from sodai.data.periods import DAYS_PER_WEEK, Period, parse_date
+from sodai.stage.fingerprint import code_digest
+from sodai.volume.file_hashes import sha256_of
+from sodai.volume.volume import Volume
 from sodai_processes import stage_server
 from sodai_settings import PROCESS, settings_from
 from sodai_settings import Settings as RunnerSettings
-from staged_run import run_stages
+from support.staged_run import run_stages
 
 SIGNALS = (
     "drift_share",

@@ -24,10 +24,10 @@ from markupsafe import Markup
 
 from benchmarks.made_sales import AS_OF, write_sales
 from benchmarks.scale_model import bare_prediction, publish_model
-from sodai.charts import PALETTE, drawing, inline_svg
-from sodai.datasets import EXTRACT, FEATURES_STAGE, PREDICT, RAW, run_record
-from sodai.resources import available_cpus
-from sodai.volume import Volume
+from sodai.data.catalog import EXTRACT, FEATURES_STAGE, PREDICT, RAW, run_record
+from sodai.report.charts import PALETTE, drawing, inline_svg
+from sodai.runtime.limits import available_cpus
+from sodai.volume.volume import Volume
 
 FOLDER = Path(__file__).parents[2] / ".cache" / "bench" / "scale"
 PLAIN, BARE = "plain scan and group", "bare model"

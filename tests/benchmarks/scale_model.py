@@ -7,11 +7,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sodai.datasets import PUBLISHED_MODEL, SCORING, TRAINING
-from sodai.features import FEATURE_NAMES
-from sodai.model import TrainedModel, features_frame, fit_pipeline, load_model, purchase_pipeline
-from sodai.resources import available_cpus
-from sodai.volume import Volume
+from sodai.data.catalog import PUBLISHED_MODEL, SCORING, TRAINING
+from sodai.data.feature_catalog import FEATURE_NAMES
+from sodai.model.trained_model import (
+    TrainedModel,
+    features_frame,
+    fit_pipeline,
+    load_model,
+    purchase_pipeline,
+)
+from sodai.runtime.limits import available_cpus
+from sodai.volume.volume import Volume
 
 # As many and as large trees as searches choose; what they have learnt does not change what they cost.
 PARAMS = {"n_estimators": 100, "num_leaves": 31, "learning_rate": 0.08, "subsample_freq": 1}

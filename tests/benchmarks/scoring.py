@@ -7,14 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from sodai.metrics import (
-    LIST_LENGTH,
-    PAIR,
-    calibration_error,
-    customer_metrics,
-    ranking_metrics,
-    set_metrics,
-)
+from sodai.data.catalog import LIST_LENGTH, PAIR
+from sodai.evaluation.metrics import calibration_error, customer_metrics, ranking_metrics, set_metrics
 
 KS = (5, 10)
 
@@ -141,7 +135,7 @@ def paired_bootstrap(
     mean is over periods of the mean over customers who bought in the period.
 
     Args:
-        by_period: for each period, by model, the frame of `sodai.metrics.customer_metrics`.
+        by_period: for each period, by model, the frame of `sodai.evaluation.metrics.customer_metrics`.
         ours, theirs: models to compare.
         metric: column of those frames.
         seed, draws: of the resampling.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import image_builds
-from path_commands import put_command
+from support.path_commands import put_command
 
 
 def test_a_changed_line_leaves_the_program_as_it_was(tmp_path: Path) -> None:

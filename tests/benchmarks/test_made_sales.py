@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.made_sales import AS_OF, FIRST_DAY, write_sales
-from made_week import files_of, run_stage
-from sodai.datasets import EXTRACT
+from sodai.data.catalog import EXTRACT
+from support.week import files_of, run_stage
 
 SODAI_LINES = 254_936
 PAIR = ["customer_id", "product_id"]

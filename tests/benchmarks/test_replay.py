@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks import backtest
 from benchmarks.replay import ReplayError, Settings, periods_of
-from made_data import make_raw
-from sodai.periods import Period
+from sodai.data.periods import Period
+from support.sales_data import make_raw
 
 
 def test_periods_are_weeks_unless_told() -> None:

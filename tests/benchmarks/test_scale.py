@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import scale
 from benchmarks.scale import BARE, PLAIN, with_growth
-from sodai.datasets import PREDICT
+from sodai.data.catalog import PREDICT
 
 
 def test_growth_is_the_power_of_the_lines_and_is_told_beside_the_plain_scan() -> None:

@@ -6,9 +6,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from browser.conftest import PHONE, Browser
-from made_run import TwoWeeks
-from sodai.datasets import DRIFT_PAGE, DRIFT_TABLE, HISTORY, QUALITY_PAGE, RUN_PAGE, SHAP_PAGE
-from sodai.volume import Volume
+from sodai.data.catalog import DRIFT_PAGE, DRIFT_TABLE, HISTORY, QUALITY_PAGE, RUN_PAGE, SHAP_PAGE
+from sodai.volume.volume import Volume
+from support.pipeline_runs import TwoWeeks
 
 pytestmark = pytest.mark.browser
 

@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from example_data.beverages import write_raw
-from made_week import files_of, run_stage, small_model
-from sodai.datasets import (
+from sodai.data.catalog import (
     EXTRACT,
     FEATURES_STAGE,
     FORECASTS,
@@ -29,11 +28,12 @@ from sodai.datasets import (
     QUARANTINE,
     SCORING,
     TRAINING,
-    TRAINING_PARTS,
+    TRAINING_CACHE,
     Dataset,
 )
-from sodai.features import FEATURES
-from sodai.volume import Volume
+from sodai.data.feature_catalog import FEATURES
+from sodai.volume.volume import Volume
+from support.week import files_of, run_stage, small_model
 
 from . import spark
 
@@ -85,7 +85,7 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Volumes]:
         here.append(result_of(EXTRACT, ours))
         result_of(FEATURES_STAGE, ours, *OPTIONS)
         small_model(ours, AS_OF).save(ours.path(PUBLISHED_MODEL, AS_OF))
-        spark.put(ours.root, "raw", TRAINING_PARTS.place, str(PUBLISHED_MODEL.relative_path(AS_OF)))
+        spark.put(ours.root, "raw", TRAINING_CACHE.place, str(PUBLISHED_MODEL.relative_path(AS_OF)))
         there.append(spark.run_on_cluster(EXTRACT, str(AS_OF)))
         features = spark.run_on_cluster(FEATURES_STAGE, str(AS_OF), *OPTIONS)
         predictions = spark.run_on_cluster(PREDICT, str(AS_OF))

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from made_data import MadeRaw, disguised, make_raw
+from support.sales_data import MadeRaw, disguised, make_raw
 
 from . import stack as stacks
 from .stack import Stack

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from made_data import make_raw
-from made_week import start_stage
 from run_pipeline import airflow_environment
 from run_volume import ROOT
+from support.sales_data import make_raw
+from support.week import start_stage
 
 PARAMS = {"as_of": None, "horizon_days": 7, "trials": 2, "force_retrain": False, "force": False, "k": 10}
 

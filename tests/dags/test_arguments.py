@@ -6,7 +6,7 @@ import pytest
 
 from dags.commands import parsed
 from dags.conftest import Airflow
-from sodai.datasets import STAGES as SHARED_STAGES
+from sodai.data.catalog import STAGES as SHARED_STAGES
 from sodai_arguments import BOUNDS, PREDICT, STAGES, branch_of, rendered_arguments, stage_arguments
 
 AS_OF = "2025-01-06"

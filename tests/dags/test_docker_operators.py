@@ -9,8 +9,8 @@ import pytest
 
 from dags.conftest import PARAMS, Airflow, Week
 from dags.engine_runs import DAG_ID, EXTRACT, FEATURES, GIB, Run, docker, run_on
-from made_week import files_of
 from sodai_resources import resources_of
+from support.week import files_of
 
 pytestmark = pytest.mark.docker
 

@@ -7,7 +7,7 @@ import pytest
 
 from dags.conftest import Airflow, Week
 from dags.engine_runs import EXTRACT, FEATURES, Run, docker, run_on, swarm_of_this_engine
-from made_week import files_of
+from support.week import files_of
 
 pytestmark = pytest.mark.docker
 

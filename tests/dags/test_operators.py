@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dags.conftest import PARAMS, Airflow, Week, running, wait_until
-from made_run import session_server
-from made_week import files_of
 from sodai_settings import settings_from
+from support.pipeline_runs import session_server
+from support.week import files_of
 
 STAGE = "create_features"
 PYTHON = settings_from({}).python

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from dags.conftest import Week, running, wait_until
-from made_run import session_server
-from made_week import files_of
 from run_volume import ROOT
 from sodai_processes import ForkedStage, stage_server, start
 from sodai_settings import Settings, settings_from
+from support.pipeline_runs import session_server
+from support.week import files_of
 
 STAGE = "create_features"
 # A runner that is killed while its stage works.

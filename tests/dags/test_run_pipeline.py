@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from path_commands import put_command
 from run_pipeline import _engine_answers, _migration, _parse, _show, _stage_server
 from sodai_arguments import BOUNDS
+from support.path_commands import put_command
 
 PERIOD = "period to predict: 2018-01-01, result: {'as_of': '2018-01-01'}"
 

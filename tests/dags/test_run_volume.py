@@ -10,8 +10,8 @@ import pytest
 
 import run_volume
 from example_data.beverages import TRANSACTIONS
-from made_bucket import ObjectStoreServer
 from run_volume import DockerVolume, FolderVolume, StoreVolume, Volume, bring
+from support.object_store_server import ObjectStoreServer
 
 OWN = ["clientes.parquet", "productos.parquet", "transacciones.parquet"]
 DROP = ["transacciones_2025-01-06.parquet"]
@@ -84,7 +84,7 @@ def content(volume: Volume, tmp_path: Path) -> dict[str, str]:
     raw = tmp_path / "volume/raw"
     if isinstance(volume, StoreVolume):
         to = str(tmp_path / "volume")
-        run_volume._stages_python("-m", "sodai.storage", "get", volume.name, "raw", "--to", to)
+        run_volume._stages_python("-m", "sodai.object_store", "get", volume.name, "raw", "--to", to)
     return {file.name: file.read_text() for file in raw.iterdir()}
 
 

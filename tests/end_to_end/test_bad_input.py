@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from made_data import FIRST_CUSTOMER
-from made_run import (
+from sodai.data.catalog import RECOMMENDATIONS, RUN_PAGE
+from sodai.errors import TRAIN_AGAIN
+from sodai.volume.volume import Volume
+from support.pipeline_runs import (
     History,
     Run,
     TwoWeeks,
@@ -17,9 +19,7 @@ from made_run import (
     run_pipeline,
     run_without_airflow,
 )
-from sodai.datasets import RECOMMENDATIONS, RUN_PAGE
-from sodai.errors import TRAIN_AGAIN
-from sodai.volume import Volume
+from support.sales_data import FIRST_CUSTOMER
 
 PUBLISHED = ("predictions", "reports", "history", "mlflow", "weeks", "warehouse")
 

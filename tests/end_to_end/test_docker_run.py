@@ -8,18 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from made_run import DOCKER, Run, TwoWeeks, aliases, run_pipeline, task_states
-from sodai.datasets import (
-    LOAD,
-    METRICS,
-    PREDICTIONS,
-    RETRAIN,
-    SCORING,
-    STAGES,
-    TRAINING,
-    run_record,
-)
-from sodai.volume import Volume
+from sodai.data.catalog import LOAD, METRICS, PREDICTIONS, RETRAIN, SCORING, STAGES, TRAINING, run_record
+from sodai.volume.volume import Volume
+from support.pipeline_runs import DOCKER, Run, TwoWeeks, aliases, run_pipeline, task_states
 
 pytestmark = pytest.mark.docker
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from made_bucket import ObjectStoreServer, environment_with
-from made_run import Run, TwoWeeks, run_pipeline
-from made_week import files_of
-from sodai.datasets import EXTRACT, FEATURES_STAGE, LOAD, STAGES
+from sodai.data.catalog import EXTRACT, FEATURES_STAGE, LOAD, STAGES
+from support.object_store_server import ObjectStoreServer, environment_with
+from support.pipeline_runs import Run, TwoWeeks, run_pipeline
+from support.week import files_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,7 +58,7 @@ class Bucket:
         """Path below the root -> content of what a reader finds."""
         done = self.start(
             "-m",
-            "sodai.storage",
+            "sodai.object_store",
             "get",
             self.url,
             *folders,
@@ -87,7 +87,7 @@ def test_a_run_on_an_object_store_publishes_what_it_does_in_a_folder_and_skips_w
     bucket: Bucket, two_weeks: TwoWeeks
 ) -> None:
     as_of, source = str(two_weeks.history.as_of), str(two_weeks.history.before)
-    done = bucket.start("-m", "sodai.storage", "load", source, bucket.url, machine="reader")
+    done = bucket.start("-m", "sodai.object_store", "load", source, bucket.url, machine="reader")
     assert done.returncode == 0, done.stderr
     run, log = bucket.run(two_weeks.history.before, "one")
     assert run.tasks == two_weeks.first.tasks

@@ -9,25 +9,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from made_data import FIRST_CUSTOMER, FIRST_PRODUCT, disguised, write_transactions
-from made_run import (
-    N_CUSTOMERS,
-    N_PRODUCTS,
-    OWN_SERVER,
-    History,
-    TwoWeeks,
-    aliases,
-    kill_hard,
-    kill_stage,
-    results_of,
-    run_pipeline,
-    run_without_airflow,
-    start_pipeline,
-    task_states,
-    wait_for,
-)
 from run_volume import ROOT
-from sodai.datasets import (
+from sodai.data.catalog import (
     ALL_DATASETS,
     DECISION,
     DRIFT_PAGE,
@@ -49,9 +32,26 @@ from sodai.datasets import (
     STAGES,
     TRAINING,
 )
-from sodai.hashes import sha256_of
-from sodai.units import PREDICTION
-from sodai.volume import Volume
+from sodai.evaluation.drift_sample import PREDICTION
+from sodai.volume.file_hashes import sha256_of
+from sodai.volume.volume import Volume
+from support.pipeline_runs import (
+    N_CUSTOMERS,
+    N_PRODUCTS,
+    OWN_SERVER,
+    History,
+    TwoWeeks,
+    aliases,
+    kill_hard,
+    kill_stage,
+    results_of,
+    run_pipeline,
+    run_without_airflow,
+    start_pipeline,
+    task_states,
+    wait_for,
+)
+from support.sales_data import FIRST_CUSTOMER, FIRST_PRODUCT, disguised, write_transactions
 
 AROUND = ["start_pipeline", "join_model_paths", "pipeline_complete"]
 PAIR = ["customer_id", "product_id"]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from made_run import TwoWeeks, results_of, run_pipeline
-from sodai.datasets import HISTORY, PREDICT, PREDICTION_SUMMARY, STAGES, run_record
-from sodai.volume import Volume
+from sodai.data.catalog import HISTORY, PREDICT, PREDICTION_SUMMARY, STAGES, run_record
+from sodai.volume.volume import Volume
+from support.pipeline_runs import TwoWeeks, results_of, run_pipeline
 
 SHARDS = ["score_candidates 0", "score_candidates 1", "score_candidates 2"]
 

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from made_run import N_TRIALS, StagedRun, TwoWeeks, aliases, forking_runner, run_without_airflow
-from sodai.cli import ENV_TRACKING_URI
-from sodai.datasets import (
+from sodai.data.catalog import (
     DECISION,
     DRIFT,
     DRIFT_PAGE,
@@ -31,9 +29,11 @@ from sodai.datasets import (
     STAGES,
     run_record,
 )
-from sodai.registry import CHAMPION, MODEL_NAME, Registry
-from sodai.volume import Volume
-from staged_run import run_one
+from sodai.model.registry import CHAMPION, MODEL_NAME, Registry
+from sodai.stage.command import ENV_TRACKING_URI
+from sodai.volume.volume import Volume
+from support.pipeline_runs import N_TRIALS, StagedRun, TwoWeeks, aliases, forking_runner, run_without_airflow
+from support.staged_run import run_one
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sodai.datasets import STAGES
+from sodai.data.catalog import STAGES
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "images" / "requirements"

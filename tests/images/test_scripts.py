@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from path_commands import put_command
+from support.path_commands import put_command
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "images"

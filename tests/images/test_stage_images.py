@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sodai.datasets import STAGES
+from sodai.data.catalog import STAGES
 
 pytestmark = pytest.mark.docker
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from made_week import ScoredWeek, make_scored_week
-from sodai.volume import Volume
+from sodai.volume.volume import Volume
+from support.week import ScoredWeek, make_scored_week
 
 # MLflow comes with it, which most stages do without.
 if TYPE_CHECKING:
-    from made_champion import MadeWeek
+    from support.champion import MadeWeek
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def as_of(scored_week: ScoredWeek) -> date:
 @pytest.fixture(scope="session")
 def featured(tmp_path_factory: pytest.TempPathFactory) -> "MadeWeek":
     """A week up to the features; not to be written to."""
-    from made_champion import featured_week
+    from support.champion import featured_week
 
     return featured_week(tmp_path_factory.getbasetemp())
 
@@ -45,7 +45,7 @@ def featured(tmp_path_factory: pytest.TempPathFactory) -> "MadeWeek":
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> "MadeWeek":
     """The same with a challenger; not to be written to."""
-    from made_champion import trained_week
+    from support.champion import trained_week
 
     return trained_week(tmp_path_factory.getbasetemp())
 
@@ -53,6 +53,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> "MadeWeek":
 @pytest.fixture(scope="session")
 def week(tmp_path_factory: pytest.TempPathFactory) -> "MadeWeek":
     """The same with a champion; not to be written to."""
-    from made_champion import champion_week
+    from support.champion import champion_week
 
     return champion_week(tmp_path_factory.getbasetemp())

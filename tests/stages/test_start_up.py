@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sodai.datasets import STAGES
+from sodai.data.catalog import STAGES
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {

@@ -39,9 +39,9 @@ class EngineChoice:
         """
         if self.name is EngineName.SPARK:
             from sodai.engines.session import remote_of
-            from sodai.engines.spark import opened_spark
+            from sodai.engines.spark import open_spark
 
-            return opened_spark(remote_of(self.spark_remote), scratch, volume_root)
-        from sodai.engines.duckdb import opened_duckdb
+            return open_spark(remote_of(self.spark_remote), scratch, volume_root)
+        from sodai.engines.duckdb import open_duckdb
 
-        return opened_duckdb(self.memory_mib, scratch, volume_root)
+        return open_duckdb(self.memory_mib, scratch, volume_root)

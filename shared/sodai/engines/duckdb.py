@@ -15,7 +15,7 @@ from ibis.util import gen_name
 
 from sodai.engines import damaged, is_full
 from sodai.errors import InputError, VolumeError
-from sodai.resources import available_cpus
+from sodai.runtime.limits import available_cpus
 
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
@@ -125,9 +125,9 @@ class DuckDBEngine:
 
 
 @contextmanager
-def opened_duckdb(memory_mib: int, scratch: Path, volume_root: Path) -> Iterator[DuckDBEngine]:
+def open_duckdb(memory_mib: int, scratch: Path, volume_root: Path) -> Iterator[DuckDBEngine]:
     """A DuckDB for the time of the block, see `EngineChoice.opened`."""
-    with explained_engine(memory_mib, volume_root):
+    with explain_engine_errors(memory_mib, volume_root):
         backend = connect(memory_mib, scratch / "spill")
         try:
             yield DuckDBEngine(backend, scratch)
@@ -136,7 +136,7 @@ def opened_duckdb(memory_mib: int, scratch: Path, volume_root: Path) -> Iterator
 
 
 @contextmanager
-def explained_engine(memory_mib: int, volume_root: Path) -> Iterator[None]:
+def explain_engine_errors(memory_mib: int, volume_root: Path) -> Iterator[None]:
     """Turn the two limits that a machine sets, memory and disk, into one-line errors.
 
     Raises:

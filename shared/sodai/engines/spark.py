@@ -134,7 +134,7 @@ class SparkEngine:
 
 
 @contextmanager
-def opened_spark(remote: str, scratch: Path, volume_root: Path) -> Iterator[SparkEngine]:
+def open_spark(remote: str, scratch: Path, volume_root: Path) -> Iterator[SparkEngine]:
     """The engine for the time of the block, see `EngineChoice.opened`."""
     with spark_session(remote, volume_root) as session:
         yield SparkEngine(session, scratch)

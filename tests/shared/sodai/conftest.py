@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sodai.volume import Volume
-
-from .made_stage import publish
+from sodai.volume.volume import Volume
+from support.small_stage import publish
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from made_week import files_of, run_stage
-from sodai.datasets import IMPORTANCE, PREDICTIONS, REASONS, RECOMMENDATIONS, SCORING, SHAP_PAGE
-from sodai.features import FEATURE_NAMES
-from sodai.volume import Volume
+from sodai.data.catalog import IMPORTANCE, PREDICTIONS, REASONS, RECOMMENDATIONS, SCORING, SHAP_PAGE
+from sodai.data.feature_catalog import FEATURE_NAMES
+from sodai.volume.volume import Volume
+from support.week import files_of, run_stage
 
 STAGE = "analyze_interpretability"
 # SHAP's own, at its import.

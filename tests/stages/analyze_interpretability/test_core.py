@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from analyze_interpretability import core
+from sodai.data.feature_catalog import Feature
 from sodai.errors import ModelError
-from sodai.features import Feature
 
 FEATURES = [
     Feature("recency", "pair", "days", "time since the last purchase", "never bought"),

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from made_data import make_raw
-from made_week import run_stage
-from sodai.datasets import CUSTOMERS, EXTRACT, FEATURES_STAGE, PRODUCTS, SCORING, TRAINING
-from sodai.features import CATEGORICAL_NAMES, FEATURE_NAMES, FEATURES, Feature
-from sodai.volume import Volume
-from sodai.warehouse import read_transactions
+from sodai.data.catalog import CUSTOMERS, EXTRACT, FEATURES_STAGE, PRODUCTS, SCORING, TRAINING
+from sodai.data.feature_catalog import CATEGORICAL_NAMES, FEATURE_NAMES, FEATURES, Feature
+from sodai.volume.transactions import read_transactions
+from sodai.volume.volume import Volume
+from support.sales_data import make_raw
+from support.week import run_stage
 
 # Ten weeks after the last purchase. With periods of four weeks the cutoffs lie 70, 42, 14 and -14
 # days after it: nothing in eight weeks, nothing in four, nothing in the last, and as usual.

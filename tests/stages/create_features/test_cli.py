@@ -9,9 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from made_data import FIRST_CUSTOMER, FIRST_PRODUCT, make_raw, write_transactions
-from made_week import Outcome, files_of, run_stage
-from sodai.datasets import (
+from sodai.data.catalog import (
     CUSTOMERS,
     EXTRACT,
     FEATURES_STAGE,
@@ -22,8 +20,10 @@ from sodai.datasets import (
     TRAINING,
     Dataset,
 )
-from sodai.volume import Volume
-from sodai.warehouse import read_transactions, transaction_partitions
+from sodai.volume.transactions import read_transactions, transaction_partitions
+from sodai.volume.volume import Volume
+from support.sales_data import FIRST_CUSTOMER, FIRST_PRODUCT, make_raw, write_transactions
+from support.week import Outcome, files_of, run_stage
 
 N_CUSTOMERS, N_PRODUCTS, N_WEEKS = 12, 10, 12
 NEVER_BUYS, NEVER_SOLD = FIRST_CUSTOMER + N_CUSTOMERS - 1, FIRST_PRODUCT + N_PRODUCTS - 1

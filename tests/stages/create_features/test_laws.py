@@ -16,23 +16,23 @@ from ibis.expr.types import Table
 
 from create_features.core import training_periods
 from create_features.core_candidates import candidates, popular_products
-from made_data import MadeRaw, make_raw, write_transactions
-from made_week import run_stage
-from sodai.datasets import (
+from sodai.data.catalog import (
     EXTRACT,
     FEATURES_STAGE,
     FORECASTS,
     LEDGER,
     SCORING,
     TRAINING,
-    TRAINING_PARTS,
+    TRAINING_CACHE,
     TRANSACTIONS,
 )
-from sodai.features import FEATURE_NAMES
-from sodai.periods import Period
-from sodai.resources import available_cpus
-from sodai.volume import Volume
-from sodai.warehouse import read_transactions
+from sodai.data.feature_catalog import FEATURE_NAMES
+from sodai.data.periods import Period
+from sodai.runtime.limits import available_cpus
+from sodai.volume.transactions import read_transactions
+from sodai.volume.volume import Volume
+from support.sales_data import MadeRaw, make_raw, write_transactions
+from support.week import run_stage
 
 N_WEEKS = 18
 PAIR = ["customer_id", "product_id"]
@@ -151,7 +151,7 @@ def test_a_second_run_on_one_cpu_with_little_memory_and_rows_reversed_gives_the_
         rows = pq.read_table(file, partitioning=None)
         pq.write_table(rows.take(np.arange(rows.num_rows)[::-1]), file)
     shutil.rmtree(copied.path(SCORING, as_of).parent)
-    shutil.rmtree(copied.path(TRAINING_PARTS))
+    shutil.rmtree(copied.path(TRAINING_CACHE))
 
     with _one_cpu():
         assert available_cpus() == 1

@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from create_features import parts
-from made_data import (
+from sodai.data.catalog import EXTRACT, FEATURES_STAGE, FORECASTS, SCORING, TRAINING, TRAINING_CACHE
+from sodai.volume.volume import Volume
+from support.sales_data import (
     FIRST_CUSTOMER,
     FIRST_PRODUCT,
     disguised,
@@ -20,9 +22,7 @@ from made_data import (
     make_raw,
     write_transactions,
 )
-from made_week import run_stage
-from sodai.datasets import EXTRACT, FEATURES_STAGE, FORECASTS, SCORING, TRAINING, TRAINING_PARTS
-from sodai.volume import Volume
+from support.week import run_stage
 
 N_CUSTOMERS, N_PRODUCTS, N_WEEKS, N_DROPS, N_PERIODS = 12, 10, 16, 3, 4
 OPTIONS = ("--min-history-days", "28", "--training-periods", str(N_PERIODS))
@@ -96,7 +96,7 @@ def _from_nothing(volume: Volume, as_of: date, root: Path) -> dict[str, bytes]:
 
 
 def _parts(volume: Volume) -> list[Path]:
-    return sorted(volume.path(TRAINING_PARTS).rglob("*.parquet"))
+    return sorted(volume.path(TRAINING_CACHE).rglob("*.parquet"))
 
 
 def test_the_run_of_the_next_week_computes_the_newest_period_alone(volume: Volume, tmp_path: Path) -> None:

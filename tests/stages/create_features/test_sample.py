@@ -8,11 +8,11 @@ import pytest
 from create_features.core import Bounds
 from create_features.core_history import History
 from create_features.core_sample import halvings, most_candidates, sampled
-from made_data import make_raw
-from made_week import run_stage
-from sodai.datasets import EXTRACT, FEATURES_STAGE, SCORING, TRAINING
-from sodai.volume import Volume
+from sodai.data.catalog import EXTRACT, FEATURES_STAGE, SCORING, TRAINING
+from sodai.volume.volume import Volume
 from stages.create_features.conftest import MakeTable
+from support.sales_data import make_raw
+from support.week import run_stage
 
 IDS = [*range(1, 400), 7_000_000_001]
 

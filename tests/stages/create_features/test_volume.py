@@ -16,15 +16,15 @@ from create_features.core_volume import (
     PERIODS_LOOKED_BACK,
     Forecast,
     calendar_effects,
+    drop_old_stray_days,
     forecast,
     forecast_table,
     forecasts_of,
     pairs_by_day,
     pairs_by_period,
-    without_old_strays,
 )
-from sodai.datasets import FORECASTS
-from sodai.periods import Period
+from sodai.data.catalog import FORECASTS
+from sodai.data.periods import Period
 from stages.create_features.conftest import MakeTable
 
 AS_OF = date(2024, 9, 16)
@@ -297,15 +297,15 @@ def test_old_days_of_mistyped_dates_change_no_forecast(strays: dict[date, int]) 
     by_day, by_steps = _tables(first, usual, coming)
     with_strays, more_steps = _tables(min(strays), {**strays, **usual}, coming)
 
-    pd.testing.assert_frame_equal(without_old_strays(by_day, coming), by_day)
-    kept = without_old_strays(with_strays, coming)
+    pd.testing.assert_frame_equal(drop_old_stray_days(by_day, coming), by_day)
+    kept = drop_old_stray_days(with_strays, coming)
     assert list(kept["age_days"]) == list(by_day["age_days"])
     assert forecasts_of(kept, more_steps, coming, closed) == forecasts_of(by_day, by_steps, coming, closed)
 
 
 def test_without_a_day_none_is_a_stray() -> None:
     none = pd.DataFrame({"age_days": [], "n_pairs": []})
-    assert without_old_strays(none, Period(AS_OF, 7)).empty
+    assert drop_old_stray_days(none, Period(AS_OF, 7)).empty
 
 
 def test_the_table_has_a_row_a_cutoff_the_oldest_first() -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from made_data import FIRST_CUSTOMER, FIRST_PRODUCT, disguised, made_customers, write_transactions
-from made_week import run_stage
-from sodai.datasets import EXTRACT, FEATURES_STAGE, SCORING, TRAINING
-from sodai.volume import Volume
+from sodai.data.catalog import EXTRACT, FEATURES_STAGE, SCORING, TRAINING
+from sodai.volume.volume import Volume
+from support.sales_data import FIRST_CUSTOMER, FIRST_PRODUCT, disguised, made_customers, write_transactions
+from support.week import run_stage
 
 AS_OF = date(2024, 9, 16)
 A, B, C = (FIRST_CUSTOMER + number for number in range(3))

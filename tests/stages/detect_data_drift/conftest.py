@@ -1,5 +1,5 @@
 """Evidently, for the tests of this folder."""
 
-from quiet_import import import_evidently
+from support.quiet_import import import_evidently
 
 import_evidently()

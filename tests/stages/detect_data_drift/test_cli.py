@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from detect_data_drift import core_columns
-from made_champion import MadeWeek, delete_run, featured_week, run_stage
-from made_week import Outcome, files_of
-from sodai.datasets import DECISION, DRIFT, DRIFT_PAGE, DRIFT_REPORT, DRIFT_TABLE, SCORING
+from sodai.data.catalog import DECISION, DRIFT, DRIFT_PAGE, DRIFT_REPORT, DRIFT_TABLE, SCORING
+from sodai.data.feature_catalog import FEATURES
 from sodai.errors import TRAIN_AGAIN
-from sodai.features import FEATURES
-from sodai.registry import MODEL_NAME, Registry
-from sodai.volume import Volume
+from sodai.model.registry import MODEL_NAME, Registry
+from sodai.volume.volume import Volume
+from support.champion import MadeWeek, delete_run, featured_week, run_stage
+from support.week import Outcome, files_of
 
 OUTPUTS = (DECISION, DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE)
 

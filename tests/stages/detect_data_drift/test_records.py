@@ -19,16 +19,16 @@ from detect_data_drift.records import (
     volumes,
     weekly_sales,
 )
-from made_champion import MadeWeek
-from made_week import write_record
-from sodai.baselines import baselines
-from sodai.datasets import PREDICTION_SUMMARY, PREDICTIONS, QUALITY, SCORING, TRAINING
-from sodai.metrics import set_metrics
-from sodai.model import TrainedModel
-from sodai.periods import Period
-from sodai.units import one_row_a_unit
-from sodai.volume import Volume
-from sodai.warehouse import read_transactions, transaction_partitions
+from sodai.data.catalog import PREDICTION_SUMMARY, PREDICTIONS, QUALITY, SCORING, TRAINING
+from sodai.data.periods import Period
+from sodai.evaluation.baselines import baselines
+from sodai.evaluation.drift_sample import sample_one_per_entity
+from sodai.evaluation.metrics import set_metrics
+from sodai.model.trained_model import TrainedModel
+from sodai.volume.transactions import read_transactions, transaction_partitions
+from sodai.volume.volume import Volume
+from support.champion import MadeWeek
+from support.week import write_record
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def test_this_week_is_one_row_a_customer_with_purchases_and_a_product(week: Made
 
     units = current_units(week.volume, Period(week.as_of, 7), seed=3)
 
-    pd.testing.assert_frame_equal(units, one_row_a_unit(with_past, seed=3))
+    pd.testing.assert_frame_equal(units, sample_one_per_entity(with_past, seed=3))
 
 
 def test_the_weeks_of_the_quality_record_end_with_the_newest(week: MadeWeek) -> None:

@@ -9,9 +9,9 @@ import pytest
 from detect_data_drift import core_columns
 from detect_data_drift.core_columns import NOT_TESTED
 from detect_data_drift.report import DriftReport, drift_report
+from sodai.data.feature_catalog import FEATURES
 from sodai.errors import SodaiError
-from sodai.features import FEATURES
-from sodai.units import PREDICTION, one_row_a_unit
+from sodai.evaluation.drift_sample import PREDICTION, sample_one_per_entity
 
 N_CUSTOMERS, N_PRODUCTS = 400, 200
 NUMBER = partial(core_columns.TestedColumn, method="wasserstein", threshold=0.2, categorical=False)
@@ -249,7 +249,7 @@ def pairs() -> pd.DataFrame:
 
 
 def test_there_is_one_row_a_customer_and_one_a_product() -> None:
-    drawn = one_row_a_unit(pairs(), seed=0)
+    drawn = sample_one_per_entity(pairs(), seed=0)
     customers, products = (drawn[drawn["unit"] == unit] for unit in ("customer", "product"))
     assert customers["customer_id"].tolist() == list(range(40))
     assert products["product_id"].tolist() == list(range(15))
@@ -260,14 +260,14 @@ def test_a_customer_with_many_candidates_weighs_as_much_as_one_with_few() -> Non
     # Customer 0 keeps 15 candidates, all others one: a tenth of the customers has the rest of the rows.
     table = pairs()
     few = table[(table["customer_id"] < 4) | (table["product_id"] == 0)]
-    drawn = one_row_a_unit(few, seed=0)
+    drawn = sample_one_per_entity(few, seed=0)
     customers = drawn[drawn["unit"] == "customer"]
     assert (customers["customer_id"] < 4).mean() == pytest.approx(0.1)
 
 
 def test_doubling_the_rows_of_a_customer_changes_no_figure_of_customers() -> None:
     def orders_of(table: pd.DataFrame) -> list[float]:
-        drawn = one_row_a_unit(table.assign(orders=table["customer_id"] % 7), seed=0)
+        drawn = sample_one_per_entity(table.assign(orders=table["customer_id"] % 7), seed=0)
         return drawn.loc[drawn["unit"] == "customer", "orders"].tolist()
 
     table = pairs()
@@ -276,7 +276,7 @@ def test_doubling_the_rows_of_a_customer_changes_no_figure_of_customers() -> Non
 
 
 def test_the_order_of_the_candidates_changes_no_row_and_another_seed_does() -> None:
-    drawn = one_row_a_unit(pairs(), seed=0)
-    turned = one_row_a_unit(pairs().iloc[::-1], seed=0)
+    drawn = sample_one_per_entity(pairs(), seed=0)
+    turned = sample_one_per_entity(pairs().iloc[::-1], seed=0)
     pd.testing.assert_frame_equal(drawn, turned)
-    assert not drawn.equals(one_row_a_unit(pairs(), seed=1))
+    assert not drawn.equals(sample_one_per_entity(pairs(), seed=1))

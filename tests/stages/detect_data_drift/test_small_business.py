@@ -6,9 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from made_champion import SMALL_SEARCH, run_stage
-from made_data import make_raw, write_transactions
-from sodai.datasets import (
+from sodai.data.catalog import (
     DRIFT,
     DRIFT_PAGE,
     DRIFT_REPORT,
@@ -18,7 +16,9 @@ from sodai.datasets import (
     FEATURES_STAGE,
     RETRAIN,
 )
-from sodai.volume import Volume
+from sodai.volume.volume import Volume
+from support.champion import SMALL_SEARCH, run_stage
+from support.sales_data import make_raw, write_transactions
 
 # The last customer of `make_raw` never buys.
 N_CUSTOMERS, N_PRODUCTS, N_WEEKS = 4, 14, 20

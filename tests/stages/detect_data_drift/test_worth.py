@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from detect_data_drift.core_worth import Worth
-from sodai.baselines import Baseline
-from sodai.intervals import SMALLEST_GROUP
-from sodai.metrics import PAIR, ranking_metrics, set_metrics
+from sodai.data.catalog import PAIR
+from sodai.evaluation.baselines import Baseline
+from sodai.evaluation.bootstrap import SMALLEST_GROUP
+from sodai.evaluation.metrics import ranking_metrics, set_metrics
 
 N = 40
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from made_champion import MadeWeek
-from quiet_import import import_evidently
-from sodai.volume import Volume
+from sodai.volume.volume import Volume
+from support.champion import MadeWeek
+from support.quiet_import import import_evidently
 
 import_evidently()
 

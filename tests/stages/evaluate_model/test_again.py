@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from evaluate_model import records
-from made_champion import MadeWeek, champion_version, delete_run, register_again, run_stage
-from made_week import files_of, write_record
-from sodai.datasets import DECISION, DRIFT, EVALUATE, EVALUATION, LOAD, PUBLISHED_MODEL
-from sodai.registry import CHAMPION, MODEL_NAME, REPLACED, Registry
-from sodai.volume import Volume
+from sodai.data.catalog import DECISION, DRIFT, EVALUATE, EVALUATION, LOAD, PUBLISHED_MODEL
+from sodai.model.registry import CHAMPION, MODEL_NAME, REPLACED, Registry
+from sodai.volume.volume import Volume
+from support.champion import MadeWeek, champion_version, delete_run, register_again, run_stage
+from support.week import files_of, write_record
 
 WORSE = {"slope": -1.0, "intercept": 0.0}
 

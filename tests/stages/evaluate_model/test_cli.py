@@ -13,26 +13,27 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from evaluate_model.records import closed_period
-from made_champion import MadeWeek, champion_version, register_again, run_stage
-from made_week import files_of, write_record, write_training
-from sodai.datasets import (
+from sodai.data.catalog import (
     DECISION,
     EVALUATE,
     EVALUATION,
     FORECASTS,
     LOAD,
     LOADED_MODEL,
+    PAIR,
     PUBLISHED_MODEL,
     RETRAINED_MODEL,
     TRAINING,
     Dataset,
 )
-from sodai.metrics import PAIR, set_metrics
-from sodai.model import features_frame, load_model
-from sodai.periods import Period
-from sodai.registry import MODEL_NAME, Registry
-from sodai.volume import Volume
-from sodai.warehouse import read_transactions
+from sodai.data.periods import Period
+from sodai.evaluation.metrics import set_metrics
+from sodai.model.registry import MODEL_NAME, Registry
+from sodai.model.trained_model import features_frame, load_model
+from sodai.volume.transactions import read_transactions
+from sodai.volume.volume import Volume
+from support.champion import MadeWeek, champion_version, register_again, run_stage
+from support.week import files_of, write_record, write_training
 
 BASELINES = ("bought_last_week", "bought_3_of_8_weeks", "decayed_frequency")
 

@@ -20,7 +20,7 @@ from evaluate_model.core_promotion import (
     standing,
     without_comparison,
 )
-from sodai.intervals import SMALLEST_GROUP
+from sodai.evaluation.bootstrap import SMALLEST_GROUP
 
 N = 400
 CUSTOMERS = pd.RangeIndex(1, N + 1, name="customer_id")

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from made_champion import MadeWeek, register_again, run_stage
-from made_week import write_record
-from sodai.datasets import DECISION, EVALUATE, EVALUATION
-from sodai.volume import Volume
+from sodai.data.catalog import DECISION, EVALUATE, EVALUATION
+from sodai.volume.volume import Volume
+from support.champion import MadeWeek, register_again, run_stage
+from support.week import write_record
 
 
 def last_week_trained(volume: Volume, week: MadeWeek, **versions: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sodai.volume import Volume
+from sodai.volume.volume import Volume
 
 from .volumes import loaded, raw_volume
 

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from made_data import (
+from sodai.volume.volume import Volume
+from support.sales_data import (
     made_customers,
     made_products,
 )
-from sodai.volume import Volume
 
 from .volumes import (
     DROP,

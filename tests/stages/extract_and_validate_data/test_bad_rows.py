@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from made_data import (
+from sodai.data.catalog import LEDGER
+from sodai.volume.volume import Volume
+from support.sales_data import (
     FIRST_CUSTOMER,
     made_customers,
     made_products,
 )
-from sodai.datasets import LEDGER
-from sodai.volume import Volume
 
 from .volumes import (
     DROP,

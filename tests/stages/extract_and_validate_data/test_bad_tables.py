@@ -10,7 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from made_data import (
+from sodai.data.catalog import CUSTOMERS, LEDGER, PRODUCTS, QUALITY_PAGE
+from sodai.volume.transactions import transaction_partitions
+from sodai.volume.volume import Volume
+from support.sales_data import (
     FIRST_CUSTOMER,
     FIRST_PRODUCT,
     disguised,
@@ -18,9 +21,6 @@ from made_data import (
     made_products,
     write_transactions,
 )
-from sodai.datasets import CUSTOMERS, LEDGER, PRODUCTS, QUALITY_PAGE
-from sodai.volume import Volume
-from sodai.warehouse import transaction_partitions
 
 from .volumes import (
     DROP,

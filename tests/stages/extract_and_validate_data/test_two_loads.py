@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sodai.volume import Volume
+from sodai.volume.volume import Volume
 
 from .volumes import add_drop, extract, lines, loaded
 

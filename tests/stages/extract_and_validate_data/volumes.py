@@ -8,7 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from made_data import (
+from sodai.data.catalog import EXTRACT, LEDGER, LINES, QUALITY, QUARANTINE, TRANSACTIONS
+from sodai.volume.transactions import read_transactions
+from sodai.volume.volume import Volume
+from support.sales_data import (
     FIRST_CUSTOMER,
     FIRST_PRODUCT,
     disguised,
@@ -16,10 +19,7 @@ from made_data import (
     made_products,
     write_transactions,
 )
-from made_week import Outcome, files_of, run_stage
-from sodai.datasets import EXTRACT, LEDGER, LINES, QUALITY, QUARANTINE, TRANSACTIONS
-from sodai.volume import Volume
-from sodai.warehouse import read_transactions
+from support.week import Outcome, files_of, run_stage
 
 MONDAY = date(2024, 3, 4)
 FAR = date(2100, 1, 1)

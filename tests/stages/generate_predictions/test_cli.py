@@ -9,8 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from made_week import N_CUSTOMERS, files_of, run_stage, start_stage
-from sodai.datasets import (
+from sodai.data.catalog import (
     CUSTOMERS,
     FORECASTS,
     PREDICTION_SUMMARY,
@@ -19,8 +18,9 @@ from sodai.datasets import (
     RECOMMENDATIONS,
     SCORING,
 )
-from sodai.model import load_model
-from sodai.volume import Volume
+from sodai.model.trained_model import load_model
+from sodai.volume.volume import Volume
+from support.week import N_CUSTOMERS, files_of, run_stage, start_stage
 
 STAGE = "generate_predictions"
 

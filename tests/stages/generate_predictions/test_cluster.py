@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from generate_predictions.cluster import answer_of
-from made_week import files_of, run_stage
-from sodai.datasets import PUBLISHED_MODEL, shard_scores
-from sodai.model import MANIFEST_FILE
-from sodai.ordered import Shard
-from sodai.volume import Volume
+from sodai.data.catalog import PUBLISHED_MODEL, shard_scores
+from sodai.data.shard import Shard
+from sodai.model.trained_model import MANIFEST_FILE
+from sodai.volume.volume import Volume
+from support.week import files_of, run_stage
 
 STAGE = "generate_predictions"
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from generate_predictions.core import Outlook, Tally, recommend
-from sodai.datasets import PREDICTIONS, SCORES
-from sodai.selection import rank_within_customer
+from sodai.data.catalog import PREDICTIONS, SCORES
+from sodai.data.customer_groups import rank_within_customer
 
 WEEK = date(2025, 1, 6)
 

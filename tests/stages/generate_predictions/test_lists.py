@@ -11,8 +11,8 @@ import pytest
 
 from generate_predictions.core_lists import customer_lines
 from generate_predictions.lists import adding_lists
-from sodai.datasets import PREDICTIONS, REASONS
-from sodai.ordered import InStep
+from generate_predictions.merge_cursor import MergeCursor
+from sodai.data.catalog import PREDICTIONS, REASONS
 
 HEADER = {"week": "2025-01-06", "k": 2}
 
@@ -47,7 +47,7 @@ WHY = reasons(
 
 def index(folder: Path, customers: list[int], why: pa.Table = WHY, *parts: pa.Table) -> str:
     with adding_lists(
-        folder / "index.json", np.array(customers), InStep([why], REASONS.contract.schema), HEADER
+        folder / "index.json", np.array(customers), MergeCursor([why], REASONS.contract.schema), HEADER
     ) as add:
         for part in parts or (FIRST, SECOND):
             add(part)
@@ -108,7 +108,9 @@ def test_a_customer_that_nobody_knows_is_in_the_index_all_the_same(tmp_path: Pat
 
 
 def test_without_candidates_and_customers_there_are_no_lists(tmp_path: Path) -> None:
-    with adding_lists(tmp_path / "index.json", np.array([]), InStep([], REASONS.contract.schema), HEADER):
+    with adding_lists(
+        tmp_path / "index.json", np.array([]), MergeCursor([], REASONS.contract.schema), HEADER
+    ):
         pass
     assert json.loads((tmp_path / "index.json").read_text()) == {**HEADER, "customers": {}}
 

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from made_week import N_CUSTOMERS, ScoredWeek, files_of, run_stage, start_stage
-from sodai.datasets import (
+from sodai.data.catalog import (
     PREDICTION_SUMMARY,
     PREDICTIONS,
     PUBLISHED_MODEL,
@@ -22,7 +21,8 @@ from sodai.datasets import (
     run_record,
     shard_scores,
 )
-from sodai.volume import Volume
+from sodai.volume.volume import Volume
+from support.week import N_CUSTOMERS, ScoredWeek, files_of, run_stage, start_stage
 
 STAGE = "generate_predictions"
 

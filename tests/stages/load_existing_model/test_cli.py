@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from made_champion import MadeWeek, featured_week, run_stage, trained_week
-from made_week import files_of
-from sodai.datasets import LOAD, LOADED_MODEL, PUBLISHED_MODEL, SCORING
+from sodai.data.catalog import LOAD, LOADED_MODEL, PUBLISHED_MODEL, SCORING
 from sodai.errors import TRAIN_AGAIN
-from sodai.model import features_frame, load_model
-from sodai.volume import Volume
+from sodai.model.trained_model import features_frame, load_model
+from sodai.volume.volume import Volume
+from support.champion import MadeWeek, featured_week, run_stage, trained_week
+from support.week import files_of
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pytest
 
-from made_week import files_of, run_stage, write_record, write_verdict
-from sodai.datasets import (
+from sodai.data.catalog import (
     DECISION,
     DRIFT_TABLE,
     EVALUATION,
@@ -20,8 +19,9 @@ from sodai.datasets import (
     RUN_PAGE,
     run_record,
 )
-from sodai.registry import Registry
-from sodai.volume import Volume
+from sodai.model.registry import Registry
+from sodai.volume.volume import Volume
+from support.week import files_of, run_stage, write_record, write_verdict
 
 # SHAP's own, at its import.
 pytestmark = pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning")

@@ -15,15 +15,15 @@ import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import average_precision_score
 
-from made_champion import N_CUSTOMERS, SMALL_SEARCH, MadeWeek, featured_week, run_stage
-from made_week import files_of, write_training
 from retrain_model.core_search import N_FINALISTS, slowed
-from sodai.datasets import REFERENCE, RETRAIN, RETRAINED_MODEL, SCORING, STUDIES, TRAINING, TRIALS
-from sodai.features import FEATURE_NAMES
-from sodai.hashes import sha256_of
-from sodai.model import features_frame, load_model
-from sodai.volume import Volume
-from sodai.warehouse import read_transactions
+from sodai.data.catalog import REFERENCE, RETRAIN, RETRAINED_MODEL, SCORING, STUDIES, TRAINING, TRIALS
+from sodai.data.feature_catalog import FEATURE_NAMES
+from sodai.model.trained_model import features_frame, load_model
+from sodai.volume.file_hashes import sha256_of
+from sodai.volume.transactions import read_transactions
+from sodai.volume.volume import Volume
+from support.champion import N_CUSTOMERS, SMALL_SEARCH, MadeWeek, featured_week, run_stage
+from support.week import files_of, write_training
 
 ROOT = Path(__file__).parents[3]
 
@@ -268,7 +268,7 @@ def test_features_of_another_horizon_are_refused(volume: Volume, featured: MadeW
 def test_a_second_search_of_the_period_is_refused_before_it_begins(
     volume: Volume, featured: MadeWeek, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sodai.volume._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("sodai.volume.volume._PATIENCE_SECONDS", 0.0)
     with volume.attempt(RETRAIN, featured.as_of):
         outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
     assert outcome.code == 1

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from made_champion import MadeWeek, run_stage
-from made_week import files_of, start_stage
-from sodai.datasets import RETRAIN, STUDIES, TRIALS
-from sodai.volume import Volume
+from sodai.data.catalog import RETRAIN, STUDIES, TRIALS
+from sodai.volume.volume import Volume
+from support.champion import MadeWeek, run_stage
+from support.week import files_of, start_stage
 
 N_TRIALS = 14
 OPTIONS = ("--trials", str(N_TRIALS), "--search-rows", "1000")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from retrain_model.core import manifest_of, missing_share, pairs_by_period, study_key
-from sodai.features import FEATURE_NAMES
+from sodai.data.feature_catalog import FEATURE_NAMES
 
 MONDAYS = [date(2024, 4, 1), date(2024, 4, 8)]
 

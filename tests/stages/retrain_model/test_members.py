@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from made_champion import SMALL_SEARCH, MadeWeek, run_stage
-from made_week import files_of
 from retrain_model import core_blend
 from retrain_model.core_rows import Fold, Rows, lists_of, rolling_folds
-from sodai.blend import CLASSIFIER, MEMBERS, MOMENTUM, MOMENTUM_FEATURE, RANKER
-from sodai.datasets import RETRAIN, RETRAINED_MODEL, SCORING, TRAINING
-from sodai.features import FEATURE_NAMES
-from sodai.model import features_frame, load_model
-from sodai.volume import Volume
+from sodai.data.catalog import RETRAIN, RETRAINED_MODEL, SCORING, TRAINING
+from sodai.data.feature_catalog import FEATURE_NAMES
+from sodai.model.blended_classifier import CLASSIFIER, MEMBERS, MOMENTUM, MOMENTUM_FEATURE, RANKER
+from sodai.model.trained_model import features_frame, load_model
+from sodai.volume.volume import Volume
+from support.champion import SMALL_SEARCH, MadeWeek, run_stage
+from support.week import files_of
 
 PARAMS = {"n_estimators": 8, "num_leaves": 7, "min_child_samples": 5, "learning_rate": 0.2}
 

@@ -14,11 +14,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
-from made_champion import MadeWeek
-from sodai.datasets import REFERENCE, RETRAINED_MODEL, SCORING, TRIALS
-from sodai.features import FEATURE_NAMES
-from sodai.model import features_frame, load_model
-from sodai.registry import MODEL_NAME, Registry
+from sodai.data.catalog import REFERENCE, RETRAINED_MODEL, SCORING, TRIALS
+from sodai.data.feature_catalog import FEATURE_NAMES
+from sodai.model.registry import MODEL_NAME, Registry
+from sodai.model.trained_model import features_frame, load_model
+from support.champion import MadeWeek
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from retrain_model.core_folds import EncodedFold, PreparedFold, encode, evaluate
 from retrain_model.core_rows import Fold, Rows
 from retrain_model.core_search import N_FINALISTS, finalists, slowed
 from retrain_model.workers import fold_workers
-from sodai.features import CATEGORICAL_NAMES
+from sodai.data.feature_catalog import CATEGORICAL_NAMES
 
 PARAMS = {"learning_rate": 0.1, "num_leaves": 7, "min_child_samples": 20}
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sodai.engines import is_full
-from sodai.engines.duckdb import DuckDBEngine, connect, explained_engine
+from sodai.engines.duckdb import DuckDBEngine, connect, explain_engine_errors
 from sodai.errors import InputError, VolumeError
 
 MUCH = "CREATE TEMP TABLE much AS SELECT hash(range) AS number FROM range(8_000_000)"
@@ -27,7 +27,7 @@ def test_what_does_not_fit_into_memory_is_laid_on_disk(tmp_path: Path) -> None:
 def test_too_little_memory_is_one_line_that_names_the_option(tmp_path: Path) -> None:
     engine = connect(20, tmp_path / "spill")
     line = r"^--memory-limit: 20 MiB are too few \(.*\); give the stage more memory$"
-    with pytest.raises(InputError, match=line), explained_engine(20, tmp_path):
+    with pytest.raises(InputError, match=line), explain_engine_errors(20, tmp_path):
         engine.raw_sql("SELECT list(range ORDER BY hash(range)) FROM range(8_000_000)")
 
 
@@ -35,12 +35,12 @@ def test_a_full_disk_is_one_line_that_names_the_volume(tmp_path: Path) -> None:
     engine = connect(32, tmp_path / "spill")
     engine.raw_sql("SET max_temp_directory_size = '10MiB'")
     line = rf"^{tmp_path}: is full \(.*\); give it space and run again$"
-    with pytest.raises(VolumeError, match=line), explained_engine(32, tmp_path):
+    with pytest.raises(VolumeError, match=line), explain_engine_errors(32, tmp_path):
         engine.raw_sql(MUCH)
 
 
 def test_any_other_error_of_the_engine_is_a_bug_and_passes(tmp_path: Path) -> None:
-    with pytest.raises(duckdb.CatalogException, match="nowhere"), explained_engine(64, tmp_path):
+    with pytest.raises(duckdb.CatalogException, match="nowhere"), explain_engine_errors(64, tmp_path):
         connect(64, tmp_path / "spill").raw_sql("FROM nowhere")
 
 
@@ -57,7 +57,7 @@ def test_a_disk_on_which_nothing_more_may_be_written_is_full_and_no_file_damaged
     assert is_full(str(refusal))
     raw = tmp_path / "raw.parquet"
     line = rf"^{tmp_path}: is full "
-    with pytest.raises(VolumeError, match=line), explained_engine(64, tmp_path), engine.reading_raw(raw):
+    with pytest.raises(VolumeError, match=line), explain_engine_errors(64, tmp_path), engine.reading_raw(raw):
         raise refusal
 
 

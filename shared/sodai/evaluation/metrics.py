@@ -1,0 +1,108 @@
+"""Metrics of ranked lists, predicted sets and probabilities, with their denominators and empty cases."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sodai.data.catalog import PAIR
+
+
+def ranking_metrics(
+    ranked: pd.DataFrame, truth: pd.DataFrame, ks: tuple[int, ...] = (5, 10)
+) -> dict[str, float]:
+    """Recall, precision, NDCG, F1 and hit rate at each k, averaged over the customers who bought.
+
+    The metrics of `customer_metrics`; a customer who bought but has no ranking counts as zero.
+
+    Args:
+        ranked: customer_id, product_id, rank (1 = best), unique pairs.
+        truth: customer_id, product_id, the distinct pairs bought in the period.
+        ks: list lengths.
+
+    Returns:
+        `recall_at_5`, `precision_at_5`, `ndcg_at_5`, `f1_at_5`, `hit_rate_at_5` and so on; all 0.0
+        if nobody bought.
+    """
+    by_customer = customer_metrics(ranked, truth, ks)
+    means = by_customer.mean() if len(by_customer) else by_customer.sum()
+    return {str(name): float(value) for name, value in means.items()}
+
+
+def customer_metrics(
+    ranked: pd.DataFrame, truth: pd.DataFrame, ks: tuple[int, ...] = (5, 10)
+) -> pd.DataFrame:
+    """The ranking metrics of every buying customer, one row each, indexed by customer_id in order.
+
+    recall_at_k divides by the products bought, precision_at_k by k, f1_at_k is their harmonic mean,
+    ndcg_at_k divides by the gain of the best possible list of length k, hit_rate_at_k is 1 if any of
+    the k was bought. Args as in `ranking_metrics`.
+    """
+    n_bought = truth.groupby("customer_id").size().sort_index()
+    hits = ranked.loc[ranked["rank"] <= max(ks), [*PAIR, "rank"]].merge(truth[PAIR], on=PAIR)
+    gains = 1 / np.log2(np.arange(2, max(ks) + 2))
+    columns: dict[str, pd.Series] = {}
+    for k in ks:
+        within = hits[hits["rank"] <= k]
+        n_hits = within.groupby("customer_id").size().reindex(n_bought.index, fill_value=0)
+        gain = (
+            pd.Series(gains[within["rank"].to_numpy() - 1], index=within["customer_id"])
+            .groupby(level=0)
+            .sum()
+        )
+        ideal = np.cumsum(gains)[np.minimum(n_bought.to_numpy(), k) - 1]
+        columns[f"recall_at_{k}"] = n_hits / n_bought
+        columns[f"precision_at_{k}"] = n_hits / k
+        columns[f"ndcg_at_{k}"] = gain.reindex(n_bought.index, fill_value=0.0) / ideal
+        columns[f"f1_at_{k}"] = 2 * n_hits / (n_bought + k)
+        columns[f"hit_rate_at_{k}"] = (n_hits > 0).astype(float)
+    return pd.DataFrame(columns, index=n_bought.index)
+
+
+def set_metrics(predicted: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
+    """Precision, recall and F1 of a predicted set of pairs over all customers.
+
+    Args:
+        predicted, truth: customer_id, product_id, distinct pairs.
+
+    Returns:
+        `set_precision` (0.0 if nothing was predicted), `set_recall` (0.0 if nothing was bought),
+        `set_f1` (0.0 if both are empty), `n_predicted`, `n_bought`.
+    """
+    n_hits = len(predicted[PAIR].merge(truth[PAIR], on=PAIR))
+    n_predicted, n_bought = len(predicted), len(truth)
+    return {
+        "set_precision": n_hits / n_predicted if n_predicted else 0.0,
+        "set_recall": n_hits / n_bought if n_bought else 0.0,
+        "set_f1": 2 * n_hits / (n_predicted + n_bought) if n_predicted + n_bought else 0.0,
+        "n_predicted": float(n_predicted),
+        "n_bought": float(n_bought),
+    }
+
+
+def calibration_table(
+    y_true: npt.NDArray[np.float64], y_score: npt.NDArray[np.float64], n_bins: int = 10
+) -> pd.DataFrame:
+    """Mean probability beside realised share, by quantile of probability.
+
+    Returns one row a non-empty bin: n_rows, mean_probability, realised_share, in rising order.
+    """
+    edges = np.unique(np.quantile(y_score, np.linspace(0, 1, n_bins + 1)[1:-1]))
+    bins = np.searchsorted(edges, y_score, side="right")
+    grouped = pd.DataFrame({"bin": bins, "y_true": y_true, "y_score": y_score}).groupby("bin")
+    return grouped.agg(
+        n_rows=("y_true", "size"), mean_probability=("y_score", "mean"), realised_share=("y_true", "mean")
+    ).reset_index(drop=True)
+
+
+def calibration_error(y_true: npt.NDArray[np.float64], y_score: npt.NDArray[np.float64]) -> float:
+    """Mean absolute gap between probability and realised share over ten quantile bins, by rows."""
+    table = calibration_table(y_true, y_score)
+    gaps = (table["mean_probability"] - table["realised_share"]).abs()
+    return float(np.average(gaps, weights=table["n_rows"]))
+
+
+def rounded(figures: Mapping[str, float], digits: int = 6) -> dict[str, float]:
+    """The same figures rounded, for records that people read."""
+    return {name: round(float(value), digits) for name, value in figures.items()}

@@ -1,0 +1,1 @@
+"""The trained model, how it scores, and the MLflow registry that keeps its versions."""

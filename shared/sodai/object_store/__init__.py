@@ -1,0 +1,1 @@
+"""A volume in a bucket: stages work on a checkout and push it as one manifest."""

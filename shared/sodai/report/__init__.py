@@ -1,0 +1,1 @@
+"""The frame, style and charts of every HTML page."""

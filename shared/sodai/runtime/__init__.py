@@ -1,0 +1,1 @@
+"""What one process may use, and work in parallel."""

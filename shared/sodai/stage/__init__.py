@@ -1,0 +1,1 @@
+"""The command around every stage: options, inputs, up-to-date check, run record."""

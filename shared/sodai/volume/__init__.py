@@ -1,0 +1,1 @@
+"""The shared volume: checked reads, atomic writes, locks, hashes."""

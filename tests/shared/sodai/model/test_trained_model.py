@@ -1,0 +1,222 @@
+"""A model folder: what comes back from it, what it refuses to load, and how it scores."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.lib.format as npy
+import pandas as pd
+import pyarrow as pa
+import pytest
+import skops.io
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from sodai.data.feature_catalog import CATEGORICAL_NAMES, FEATURE_NAMES, FEATURES
+from sodai.errors import TRAIN_AGAIN, ModelError
+from sodai.model.trained_model import TrainedModel, check_features, features_frame, load_model
+from support.small_model import made_frame, made_manifest, made_model, made_table
+
+
+@pytest.fixture(scope="module")
+def model() -> TrainedModel:
+    return made_model()
+
+
+@pytest.fixture
+def folder(model: TrainedModel, tmp_path: Path) -> Path:
+    model.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.fixture(scope="module", name="X")
+def unseen_rows() -> pd.DataFrame:
+    """Rows that the model has not seen."""
+    return made_frame(seed=1)
+
+
+def test_the_model_has_learned_what_the_rows_were_made_by(model: TrainedModel, X: pd.DataFrame) -> None:
+    bought = (X["product_brand"] == "Brand 0").to_numpy()
+    log_odds = model.log_odds(X)
+    assert log_odds[bought].min() > log_odds[~bought].max()
+
+
+def test_a_saved_model_gives_the_same_scores(model: TrainedModel, folder: Path, X: pd.DataFrame) -> None:
+    loaded = load_model(folder)
+    np.testing.assert_array_equal(loaded.log_odds(X), model.log_odds(X))
+    np.testing.assert_array_equal(loaded.contributions(X), model.contributions(X))
+    assert loaded.manifest == model.manifest
+
+
+def test_training_and_saving_again_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    made_model().save(tmp_path / "again")
+    for name in ("model.skops", "model.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
+
+
+def test_the_files_of_a_model_hold_no_pickle(folder: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "model.skops"]
+    with zipfile.ZipFile(folder / "model.skops") as archive:
+        names = archive.namelist()
+        assert "schema.json" in names
+        for name in names:
+            with archive.open(name) as member:
+                if name.endswith(".npy"):
+                    npy.read_array(member, allow_pickle=False)
+                else:
+                    # A pickle is not UTF-8 text: its protocol byte is 0x80.
+                    json.loads(member.read().decode("utf-8"))
+
+
+def test_a_type_that_is_not_trusted_is_refused(model: TrainedModel, folder: Path) -> None:
+    stranger = FunctionTransformer(Path.unlink)
+    skops.io.dump(Pipeline([("first", stranger), *model.pipeline.steps]), folder / "model.skops")
+
+    with pytest.raises(ModelError, match=r"not readable as a model \(.*pathlib.*; train again: make"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("file", ["model.skops", "model.json"])
+def test_a_missing_file_is_one_line(folder: Path, file: str) -> None:
+    (folder / file).unlink()
+    with pytest.raises(ModelError, match=rf"{file}: missing, expected a model folder"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("file", ["model.skops", "model.json"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:100] + b"\xff" * 100 + whole[200:],
+        lambda whole: whole[:-400] + b"\xff" * 378 + whole[-22:],
+    ],
+)
+def test_a_damaged_file_is_one_line(folder: Path, file: str, damage: Callable[[bytes], bytes]) -> None:
+    (folder / file).write_bytes(damage((folder / file).read_bytes()))
+    with pytest.raises(ModelError, match=r"model: not readable as a model \(.+\); train again: ") as error:
+        load_model(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_other_features_are_named() -> None:
+    trained = ["old_feature", *FEATURE_NAMES[2:]]
+    with pytest.raises(ModelError, match=r"^here: version 1 was trained on other features") as error:
+        check_features({**made_manifest(), "features": trained}, "here")
+    new = f"{FEATURE_NAMES[0]}, {FEATURE_NAMES[1]}"
+    assert f"(no longer made: old_feature; new: {new}); {TRAIN_AGAIN}" in str(error.value)
+
+
+def test_only_the_first_five_of_many_differences_are_named() -> None:
+    with pytest.raises(ModelError, match=r"no longer made: none; new: (\w+, ){4}\w+ and 67 more\)"):
+        check_features({"version": "1"}, "here")
+
+
+def test_another_order_of_the_features_is_another_catalogue() -> None:
+    with pytest.raises(ModelError, match=r"other features \(their order changed\)"):
+        check_features({**made_manifest(), "features": FEATURE_NAMES[::-1]}, "here")
+
+
+def test_todays_features_pass() -> None:
+    check_features(made_manifest(), "here")
+
+
+def test_a_model_of_other_features_is_not_loaded(folder: Path) -> None:
+    manifest = {**made_manifest(), "features": [*FEATURE_NAMES, "weather"]}
+    (folder / "model.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match=r"no longer made: weather; new: none"):
+        load_model(folder)
+
+
+def test_one_thread_scores_as_all_do(model: TrainedModel, X: pd.DataFrame) -> None:
+    np.testing.assert_array_equal(model.log_odds(X, threads=1), model.log_odds(X))
+
+
+def test_calibration_is_a_line_through_the_raw_score(model: TrainedModel, X: pd.DataFrame) -> None:
+    # The manifest says slope .5, intercept -1.
+    raw = model.raw_score(X)
+    np.testing.assert_allclose(model.log_odds(X), 0.5 * raw - 1.0, rtol=1e-12)
+    # What scikit-learn makes of the same pipeline, before any calibration.
+    np.testing.assert_allclose(1 / (1 + np.exp(-raw)), model.pipeline.predict_proba(X)[:, 1], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("slope", "bound"), [(1e6, 30.0), (-1e6, 30.0)])
+def test_log_odds_stay_inside_their_bounds(
+    model: TrainedModel, X: pd.DataFrame, slope: float, bound: float
+) -> None:
+    steep = TrainedModel(model.pipeline, {"calibration": {"slope": slope, "intercept": 0.0}})
+    assert set(np.abs(steep.log_odds(X))) == {bound}
+
+
+def test_contributions_add_up_to_the_raw_score_and_name_the_feature(
+    model: TrainedModel, X: pd.DataFrame
+) -> None:
+    parts = model.contributions(X)
+    assert parts.shape == (len(X), len(FEATURE_NAMES) + 1)
+    np.testing.assert_allclose(parts.sum(axis=1), model.raw_score(X), atol=1e-9)
+    strongest = np.abs(parts[:, :-1]).mean(axis=0).argmax()
+    assert FEATURE_NAMES[strongest] == "product_brand"
+
+
+def test_a_category_that_training_did_not_see_is_scored(model: TrainedModel, X: pd.DataFrame) -> None:
+    unknown = X.assign(product_brand="Brand from tomorrow", customer_type="Kind from tomorrow")
+    log_odds = model.log_odds(unknown)
+    assert np.isfinite(log_odds).all()
+    # Known not to be `Brand 0`, the one that is bought.
+    assert log_odds.max() < model.log_odds(X).max()
+
+
+def test_rows_without_any_value_that_may_be_null_are_scored(model: TrainedModel) -> None:
+    table = made_table(n_rows=3)
+    for position, feature in enumerate(FEATURES):
+        if feature.null_means:
+            nothing = pa.nulls(3, feature.column.arrow_type)
+            table = table.set_column(position, feature.name, nothing)
+    X = features_frame(table)
+    assert (X[CATEGORICAL_NAMES] == "").all(axis=None)
+    assert np.isfinite(model.log_odds(X)).all()
+
+
+def test_a_row_is_scored_alike_whatever_rows_are_beside_it(model: TrainedModel, X: pd.DataFrame) -> None:
+    together = model.log_odds(X)
+    np.testing.assert_array_equal(model.log_odds(X[::-1])[::-1], together)
+    # The first brand of these rows is not the first of all: codes come from the training.
+    later = X[X["product_brand"] == "Brand 2"]
+    np.testing.assert_array_equal(
+        model.log_odds(later), together[(X["product_brand"] == "Brand 2").to_numpy()]
+    )
+
+
+def test_a_table_is_scored_like_the_frame_of_it_new_and_missing_categories_too() -> None:
+    model, table = made_model(), made_table(seed=5)
+    brands = [
+        "Brand 9" if row % 7 == 0 else value for row, value in enumerate(table["product_brand"].to_pylist())
+    ]
+    place = table.column_names.index("product_brand")
+    table = table.set_column(place, table.field(place), pa.array(brands))
+    X = features_frame(table)
+    pd.testing.assert_frame_equal(model.encoded(table), model.encoded(X))
+    np.testing.assert_array_equal(model.log_odds(table), model.log_odds(X))
+    np.testing.assert_array_equal(model.contributions(table), model.contributions(X))
+
+
+def test_categories_in_another_dtype_and_columns_in_another_order_change_nothing(
+    model: TrainedModel, X: pd.DataFrame
+) -> None:
+    turned = X.astype(dict.fromkeys(CATEGORICAL_NAMES, "category"))
+    for name in CATEGORICAL_NAMES:
+        turned[name] = turned[name].cat.reorder_categories(turned[name].cat.categories[::-1])
+    np.testing.assert_array_equal(model.log_odds(turned), model.log_odds(X))
+    np.testing.assert_array_equal(model.log_odds(X[X.columns[::-1]]), model.log_odds(X))
+
+
+def test_training_again_gives_the_same_model(model: TrainedModel, X: pd.DataFrame) -> None:
+    np.testing.assert_array_equal(made_model().log_odds(X), model.log_odds(X))
+
+
+def test_a_frame_has_the_features_in_catalogue_order_and_no_other_column() -> None:
+    table = made_table(n_rows=2).append_column("target", pa.array([0, 1], pa.int8()))
+    assert list(features_frame(table.select(table.column_names[::-1]))) == FEATURE_NAMES

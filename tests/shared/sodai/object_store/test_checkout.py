@@ -1,0 +1,347 @@
+"""A stage on an object store: what is published whole, what is refused, and what a killed one leaves."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+import sodai.object_store.checkout as module
+from sodai.errors import VolumeError
+from sodai.object_store.checkout import Checkout, open_checkout
+from sodai.object_store.s3 import ObjectStore
+from support.object_store_server import ObjectStoreServer, environment_with, keys_of
+
+ROOT = Path(__file__).parents[4]
+REPORTS = ("reports/one.html", "reports/two.html")
+
+# What a stage does whose machine goes down when all is uploaded and the pointer is still to come.
+_KILLED = """
+import os, signal, sys
+from sodai.object_store.s3 import ObjectStore
+from sodai.object_store.checkout import open_checkout
+
+ObjectStore.replace_pointer = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+with open_checkout(sys.argv[1]) as copy:
+    (copy.root / "reports").mkdir()
+    for name in ("one", "two"):
+        (copy.root / f"reports/{name}.html").write_text("second")
+    copy.publish(["reports"])
+"""
+
+
+@pytest.fixture
+def url(object_store: ObjectStoreServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """A volume with two pages, published together."""
+    for name, value in object_store.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SODAI_CACHE", str(tmp_path / "cache"))
+    url = object_store.make_volume()
+    with open_checkout(url) as copy:
+        write(copy, dict.fromkeys(REPORTS, "first"))
+        copy.publish(["reports"])
+    return url
+
+
+def write(copy: Checkout, texts: dict[str, str]) -> None:
+    for name, text in texts.items():
+        (copy.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy.root / name).write_text(text)
+
+
+def published(url: str) -> dict[str, str]:
+    """Path -> text of all that a reader finds now."""
+    with open_checkout(url) as copy:
+        files = copy.contents.matching("*/*")
+        copy.bring(files, ())
+        return {str(file.relative_to(copy.root)): file.read_text() for file in files}
+
+
+def test_what_was_published_is_read_back(url: str) -> None:
+    assert published(url) == dict.fromkeys(REPORTS, "first")
+
+
+def test_a_publication_replaces_its_folder_and_leaves_the_others(url: str) -> None:
+    with open_checkout(url) as copy:
+        write(copy, {"reports/one.html": "second", "history/runs": "kept"})
+        copy.publish(["history"])
+    with open_checkout(url) as copy:
+        write(copy, {"reports/one.html": "second"})
+        copy.publish(["reports"])
+    assert published(url) == {"reports/one.html": "second", "history/runs": "kept"}
+
+
+def test_a_stage_killed_before_the_pointer_leaves_what_was_published_whole(
+    url: str, object_store: ObjectStoreServer, tmp_path: Path
+) -> None:
+    before = keys_of(object_store, url)
+
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED, url],
+        env={**environment_with(object_store), "PYTHONPATH": str(ROOT / "shared")},
+        check=False,
+    )
+
+    assert done.returncode == -signal.SIGKILL
+    assert len(keys_of(object_store, url) - before) == 1  # equal texts, one object
+    assert published(url) == dict.fromkeys(REPORTS, "first")
+    assert list((tmp_path / "cache/private").iterdir()) == []
+    with open_checkout(url) as copy:
+        assert copy.prune(time.time() - 3600) == 0
+        assert copy.prune(time.time() + 60) == 1
+    assert keys_of(object_store, url) == before
+    assert published(url) == dict.fromkeys(REPORTS, "first")
+
+
+def test_replaced_objects_stay_for_readers_of_the_older_manifest_until_they_are_pruned(
+    url: str, object_store: ObjectStoreServer
+) -> None:
+    with open_checkout(url) as reader, open_checkout(url) as copy:
+        write(copy, dict.fromkeys(REPORTS, "second"))
+        copy.publish(["reports"])
+        reader.bring([reader.root / "reports"], ())
+        assert (reader.root / REPORTS[0]).read_text() == "first"
+    with open_checkout(url) as copy:
+        assert copy.prune(time.time() + 60) == 1
+    assert len(keys_of(object_store, url)) == 2
+    assert published(url) == dict.fromkeys(REPORTS, "second")
+
+
+def test_two_publications_at_once_both_land(url: str) -> None:
+    with open_checkout(url) as one, open_checkout(url) as other:
+        write(one, {"history/runs": "one"})
+        write(other, {"predictions/week": "other"})
+        one.publish(["history"])
+        other.publish(["predictions"])
+    assert published(url) == {
+        **dict.fromkeys(REPORTS, "first"),
+        "history/runs": "one",
+        "predictions/week": "other",
+    }
+
+
+def test_an_object_that_went_out_of_use_meanwhile_is_written_again(
+    url: str, object_store: ObjectStoreServer
+) -> None:
+    with open_checkout(url) as one, open_checkout(url) as other:
+        write(one, dict.fromkeys(REPORTS, "second"))
+        write(other, {"history/runs": "first"})
+        one.publish(["reports"])
+        one.prune(time.time() + 60)
+        other.publish(["history"])
+    assert published(url) == {**dict.fromkeys(REPORTS, "second"), "history/runs": "first"}
+
+
+def test_what_another_run_changed_since_is_not_overwritten(url: str) -> None:
+    with open_checkout(url) as one, open_checkout(url) as other:
+        for copy in (one, other):
+            copy.bring([copy.root / "reports"], ["reports"])
+            (copy.root / REPORTS[0]).unlink()
+        write(one, {REPORTS[0]: "one"})
+        one.publish(["reports"])
+        with pytest.raises(
+            VolumeError, match=f"^{url}/reports: another run published it since this one began"
+        ):
+            other.publish(["reports"])
+    assert published(url)[REPORTS[0]] == "one"
+
+
+def test_a_write_whose_answer_is_lost_is_no_other_run(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with open_checkout(url) as copy:
+        copy.bring([copy.root / "reports"], ["reports"])
+        client, write_pointer = copy._store._client, copy._store._client.put_object
+
+        def repeated(**request: object) -> object:
+            write_pointer(**request)
+            return write_pointer(**request)
+
+        monkeypatch.setattr(client, "put_object", repeated)
+        (copy.root / REPORTS[0]).unlink()
+        write(copy, {REPORTS[0]: "second"})
+        copy.publish(["reports"])
+    assert published(url) == {REPORTS[0]: "second", REPORTS[1]: "first"}
+    assert "another run" not in caplog.text
+
+
+def test_a_manifest_that_never_rests_is_told_in_one_line(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PAUSE_SECONDS", 0)
+    with open_checkout(url) as busy, open_checkout(url) as copy:
+        replace = copy._store.replace_pointer
+
+        def after_another(text: str, tag: str) -> str:
+            write(busy, {"history/runs": text[-200:] + str(time.time_ns())})
+            busy.publish(["history"])
+            return replace(text, tag)
+
+        monkeypatch.setattr(copy._store, "replace_pointer", after_another)
+        write(copy, {"predictions/week": "new"})
+        with pytest.raises(
+            VolumeError, match=f"^{url}: other runs replaced the manifest 20 times .* run the"
+        ):
+            copy.publish(["predictions"])
+
+
+def test_a_damaged_object_is_told_in_one_line(
+    url: str, object_store: ObjectStoreServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SODAI_CACHE", str(tmp_path / "another machine"))
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    (key,) = (key for key in keys_of(object_store, url) if key.startswith("objects/"))
+    object_store.client().put_object(Bucket=bucket, Key=f"{prefix}/{key}", Body=b"fir?t")
+    with pytest.raises(
+        VolumeError, match=f"^{url}/reports/one.html: object {key} has the SHA-256 .* damaged;"
+    ):
+        published(url)
+
+    with (
+        open_checkout(url) as copy,
+        pytest.raises(VolumeError, match=r"reports/one.html: object .* has the SHA-256 .* damaged;"),
+    ):
+        copy.contents.text(copy.root / REPORTS[0])
+
+    object_store.client().delete_object(Bucket=bucket, Key=f"{prefix}/{key}")
+    with pytest.raises(VolumeError, match=f"^{url}: an object is missing that the manifest names .* again"):
+        published(url)
+
+
+def test_of_a_file_that_the_disk_has_no_room_for_nothing_is_left_to_be_read(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SODAI_CACHE", str(tmp_path / "another machine"))
+    with open_checkout(url) as copy:
+        page = copy.root / REPORTS[0]
+
+        def half(_: str, file: Path) -> str:
+            file.write_text("fir")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as full:
+            full.setattr(copy._store, "download", half)
+            told = r"machine: cannot be written \(No space left on device\); give the disk of SODAI_CACHE, /"
+            with pytest.raises(VolumeError, match=told):
+                copy.contents.text(page)
+        assert list(page.parent.iterdir()) == []
+
+        assert copy.contents.text(page) == "first"
+
+
+@pytest.mark.parametrize(
+    ("cache", "told"),
+    [
+        (
+            "/sys/cache",
+            r"/sys/cache.*: cannot be written \(.*\); give the disk of SODAI_CACHE, /sys/cache, space",
+        ),
+        ("/dev/null", "/dev/null: is a file, expected a folder; name one in SODAI_CACHE$"),
+    ],
+)
+def test_a_cache_that_cannot_be_written_is_told_in_one_line(
+    url: str, monkeypatch: pytest.MonkeyPatch, cache: str, told: str
+) -> None:
+    monkeypatch.setenv("SODAI_CACHE", cache)
+    with pytest.raises(VolumeError, match=f"^{told}"):
+        published(url)
+
+
+def test_users_of_a_machine_have_a_cache_each(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("SODAI_CACHE")
+    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / "tmp"))
+    for user in (7, 8):
+        monkeypatch.setattr(module.os, "getuid", lambda user=user: user)
+        published(url)
+    assert sorted(path.name for path in (tmp_path / "tmp").iterdir()) == ["sodai-7", "sodai-8"]
+
+
+def test_a_file_that_is_damaged_on_this_machine_is_brought_again(url: str, tmp_path: Path) -> None:
+    (kept,) = (tmp_path / "cache/objects").iterdir()
+    kept.chmod(0o644)
+    kept.write_text("fir?t")
+    assert published(url) == dict.fromkeys(REPORTS, "first")
+    assert kept.read_text() == "first"
+
+
+def test_a_missing_bucket_and_missing_credentials_are_told_in_one_line(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(VolumeError, match=r"^s3://nowhere/volume: there is no bucket nowhere, expected one;"):
+        published("s3://nowhere/volume")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    with pytest.raises(VolumeError, match=f"^{url}: access denied .* check AWS_ACCESS_KEY_ID"):
+        published(url)
+
+
+class _Denying(BaseHTTPRequestHandler):
+    """Answers like a bucket that the key may not read, nor delete from."""
+
+    denied = (
+        b"<Error><Key>volume/objects/a</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+    )
+
+    def do_GET(self) -> None:
+        self.answer(403, self.denied)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(200, b"<DeleteResult>" + self.denied + b"</DeleteResult>")
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@contextmanager
+def denying() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), _Denying)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_denied_key_and_a_silent_endpoint_are_told_in_one_line(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with denying() as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        with pytest.raises(VolumeError, match=rf"^{url}: access denied \(.*AccessDenied.*\), expected a key"):
+            published(url)
+    # The port is closed by now.
+    with pytest.raises(VolumeError, match=f"^{url}: nobody answers .*{endpoint}.* check that it runs"):
+        published(url)
+
+
+def test_objects_that_the_key_may_not_delete_are_told_in_one_line(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with denying() as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        with pytest.raises(
+            VolumeError,
+            match=rf"^{url}: 1 of 2 objects were not removed \(volume/objects/a AccessDenied Access Denied\)"
+            ", expected a key that may delete there; ",
+        ):
+            ObjectStore(url).delete(["objects/a", "objects/b"])

@@ -1,0 +1,51 @@
+"""The manifest of an object store: what a publication replaces, drops and leaves alone."""
+
+import pytest
+
+from sodai.errors import VolumeError
+from sodai.object_store.manifest import Manifest, Stored, is_below
+
+OLD, NEW, OTHER = (Stored(f"objects/{name}", name, 1) for name in ("old", "new", "other"))
+BEFORE = Manifest({"reports/a": OLD, "reports/b": OLD, "reports2": OTHER})
+
+
+def test_a_publication_replaces_its_units_whole_and_nothing_else() -> None:
+    after = BEFORE.with_published(["reports"], {"reports/a": NEW}, now=5.0)
+    assert after.files == {"reports/a": NEW, "reports2": OTHER}
+
+
+def test_an_object_that_no_file_names_any_more_is_dropped_with_the_time() -> None:
+    half = BEFORE.with_published(["reports/a"], {"reports/a": NEW}, now=5.0)
+    whole = half.with_published(["reports/b"], {"reports/b": NEW}, now=7.0)
+    assert (half.dropped, whole.dropped) == ({}, {"objects/old": 7.0})
+
+
+def test_a_file_can_be_added_without_replacing_anything() -> None:
+    after = BEFORE.with_published([], {"skipped": NEW}, now=5.0)
+    assert after.files == {**BEFORE.files, "skipped": NEW}
+    assert after.dropped == {}
+
+
+def test_a_manifest_is_read_as_it_was_written() -> None:
+    manifest = Manifest(BEFORE.files, {"objects/gone": 1.5})
+    assert Manifest.of(manifest.text(), "s3://b") == manifest
+    assert Manifest.of("", "s3://b") == Manifest()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}', '{"format": 1, "files": {"a": {"b": 1}}}'])
+def test_what_is_no_manifest_is_told_in_one_line(text: str) -> None:
+    with pytest.raises(
+        VolumeError, match=r"^s3://b/manifest.json: not readable \(.*\), expected .* format 1;"
+    ):
+        Manifest.of(text, "s3://b")
+
+
+def test_below_the_root_lies_everything() -> None:
+    assert BEFORE.below(".") == BEFORE.files
+    assert set(BEFORE.below("reports")) == {"reports/a", "reports/b"}
+
+
+def test_a_name_that_only_begins_like_a_folder_is_not_in_it() -> None:
+    assert is_below("reports/a", ["reports"])
+    assert is_below("reports", ["reports"])
+    assert not is_below("reports2", ["reports"])

@@ -1,0 +1,62 @@
+"""Which files of a volume decide what a stage makes."""
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from sodai.data.catalog import LEDGER, PREDICTIONS, TRANSACTIONS
+from sodai.data.periods import Period
+from sodai.stage.inputs import N_EARLIER, Inputs, newest_earlier
+from sodai.volume.file_hashes import FileHashes
+
+AS_OF = date(2024, 7, 1)
+MONDAYS = [AS_OF - timedelta(weeks=back) for back in range(12, 0, -1)]
+
+
+@pytest.fixture
+def contents(tmp_path: Path) -> FileHashes:
+    """Twelve weeks of purchases and of predictions, and the predictions of the week of AS_OF."""
+    for day in (*MONDAYS, AS_OF):
+        path = tmp_path / PREDICTIONS.relative_path(day)
+        path.parent.mkdir(parents=True)
+        path.touch()
+    partitions = {str(day): f"week={day}.parquet" for day in (*MONDAYS, AS_OF)}
+    ledger = tmp_path / LEDGER.relative_path(None)
+    ledger.parent.mkdir(parents=True)
+    ledger.write_text(json.dumps({"partitions": {"transactions": partitions}}))
+    return FileHashes(tmp_path)
+
+
+def test_only_the_newest_earlier_periods_are_looked_back_to(contents: FileHashes) -> None:
+    (contents.root / "predictions/week=all").mkdir()
+    (contents.root / "predictions/week=all/predictions.parquet").touch()
+    found = newest_earlier(contents, PREDICTIONS, AS_OF)
+    assert N_EARLIER == 8
+    assert list(found) == MONDAYS[-8:]
+    assert found[MONDAYS[-1]] == contents.root / PREDICTIONS.relative_path(MONDAYS[-1])
+    assert list(newest_earlier(contents, PREDICTIONS, MONDAYS[3])) == MONDAYS[:3]
+
+
+def test_a_stage_that_looks_back_reads_the_purchases_from_the_first_of_those_periods_on(
+    contents: FileHashes,
+) -> None:
+    inputs = Inputs(earlier=(PREDICTIONS, TRANSACTIONS))
+    paths = inputs.paths(contents, Period(AS_OF, 7))
+    folder = contents.root / TRANSACTIONS.relative_path(None)
+    assert paths == [
+        *(contents.root / PREDICTIONS.relative_path(day) for day in MONDAYS[-8:]),
+        *(folder / f"week={day}.parquet" for day in MONDAYS[-8:]),
+    ]
+    assert inputs.paths(contents, Period(MONDAYS[0], 7)) == []
+
+
+def test_a_period_that_begins_within_a_week_reads_the_whole_week(contents: FileHashes) -> None:
+    for day in MONDAYS[1:]:
+        (contents.root / PREDICTIONS.relative_path(day)).unlink()
+    thursday = MONDAYS[4] + timedelta(days=3)
+    moved = contents.root / PREDICTIONS.relative_path(MONDAYS[0])
+    moved.parent.rename(moved.parent.with_name(f"week={thursday}"))
+    paths = Inputs(earlier=(PREDICTIONS, TRANSACTIONS)).paths(contents, Period(MONDAYS[6], 7))
+    assert [path.name for path in paths[1:]] == [f"week={day}.parquet" for day in MONDAYS[4:6]]

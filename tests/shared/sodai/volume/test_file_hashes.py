@@ -1,0 +1,131 @@
+"""Hashes that are remembered as long as a file is certainly the same, and no longer."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sodai.volume.file_hashes import FileHashes, sha256_of
+
+ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.parquet"
+    path.write_text("abc")
+    return path
+
+
+def remembered(file: Path) -> None:
+    """Hash a file and keep it, with a hash that no reading of the file would give."""
+    hashes = FileHashes(file.parent)
+    hashes.of(file)
+    hashes.remember()
+    store = file.parent / ".hashes.json"
+    known = json.loads(store.read_text())
+    known[file.name][-1] = "from memory"
+    store.write_text(json.dumps(known))
+
+
+def test_the_hash_of_a_file_is_the_published_one_of_abc(file: Path) -> None:
+    assert sha256_of(file) == FileHashes(file.parent).of(file) == ABC
+
+
+def test_a_file_that_did_not_change_is_not_read_again(file: Path) -> None:
+    remembered(file)
+    assert FileHashes(file.parent).of(file) == "from memory"
+
+
+def test_another_content_of_the_same_size_and_time_is_read(file: Path) -> None:
+    remembered(file)
+    times = file.stat()
+    file.write_text("xyz")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert FileHashes(file.parent).of(file) == sha256_of(file) != ABC
+
+
+def test_a_file_renamed_into_place_is_read(file: Path) -> None:
+    remembered(file)
+    times = file.stat()
+    other = file.with_name("other")
+    other.write_text("xyz")
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    os.replace(other, file)
+    assert FileHashes(file.parent).of(file) == sha256_of(file)
+
+
+def test_a_change_right_after_the_hash_is_seen(file: Path) -> None:
+    hashes = FileHashes(file.parent)
+    for text in ("abd", "abe", "abf", "abg", "abh"):
+        file.write_text(text)
+        assert hashes.of(file) == sha256_of(file)
+
+
+def test_a_copy_of_the_volume_is_read(file: Path, tmp_path: Path) -> None:
+    remembered(file)
+    copy = shutil.copytree(tmp_path, tmp_path.with_name("copy"))
+    assert FileHashes(copy).of(copy / file.name) == ABC
+
+
+def test_a_folder_stands_for_its_files_but_the_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b/two", "b/.part", "a", ".hidden/one", "__pycache__/three"):
+        path = tmp_path / "model" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    assert FileHashes(tmp_path).of_all([tmp_path / "model"]) == {"model/a": EMPTY, "model/b/two": EMPTY}
+
+
+def test_an_empty_folder_is_part_of_the_folder_that_it_lies_in(tmp_path: Path) -> None:
+    (tmp_path / "raw/more.parquet").mkdir(parents=True)
+    assert FileHashes(tmp_path).of_all([tmp_path / "raw"]) == {"raw/more.parquet": "IsADirectoryError"}
+
+
+def test_what_is_missing_has_a_reason_in_the_place_of_a_hash(tmp_path: Path) -> None:
+    assert FileHashes(tmp_path).of_all([tmp_path / "gone"]) == {"gone": "FileNotFoundError"}
+
+
+def test_what_goes_between_listing_and_looking_is_told_as_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "model"
+    for name in ("stays", "emptied/file", "goes"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    listed = sorted(folder.rglob("*"))
+    shutil.rmtree(folder / "emptied")
+    (folder / "goes").unlink()
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter(listed))
+    missing = dict.fromkeys(("model/emptied", "model/emptied/file", "model/goes"), "FileNotFoundError")
+    assert FileHashes(tmp_path).of_all([folder]) == {"model/stays": EMPTY, **missing}
+
+
+def test_files_that_are_gone_are_forgotten(file: Path) -> None:
+    remembered(file)
+    other = file.with_name("other")
+    other.write_text("abc")
+    file.unlink()
+    hashes = FileHashes(file.parent)
+    hashes.of(other)
+    hashes.remember()
+    assert set(json.loads((file.parent / ".hashes.json").read_text())) == {"other"}
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]"])
+def test_a_damaged_memory_is_none(file: Path, damage: str) -> None:
+    (file.parent / ".hashes.json").write_text(damage)
+    assert FileHashes(file.parent).of(file) == ABC
+
+
+def test_the_hash_of_a_folder_tells_every_byte_and_name(tmp_path: Path) -> None:
+    hashes = set()
+    for names in (("a", "b"), ("b", "a"), ("a", "c")):
+        folder = tmp_path / "-".join(names)
+        folder.mkdir()
+        for content, name in enumerate(names):
+            (folder / f"{name}.parquet").write_text(str(content))
+        hashes.add(sha256_of(folder))
+    assert len(hashes) == 3

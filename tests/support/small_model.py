@@ -1,0 +1,54 @@
+"""A small model on made features whose answer is known: a pair is bought if its product is `Brand 0`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from sodai.data.feature_catalog import FEATURE_NAMES, FEATURES
+from sodai.model.trained_model import TrainedModel, features_frame, fit_pipeline, purchase_pipeline
+
+N_ROWS = 400
+PARAMS = {"n_estimators": 12, "num_leaves": 4, "min_child_samples": 5, "learning_rate": 0.3}
+
+
+def made_table(n_rows: int = N_ROWS, seed: int = 0) -> pa.Table:
+    """Rows of every feature: three categories each, a tenth of what may be null is null."""
+    rng = np.random.default_rng(seed)
+    columns = {}
+    for feature in FEATURES:
+        if feature.categorical:
+            word = feature.name.removeprefix("product_").capitalize()
+            values = np.array([f"{word} {number}" for number in rng.integers(0, 3, n_rows)], dtype=object)
+        else:
+            values = rng.normal(size=n_rows)
+        missing = rng.random(n_rows) < 0.1 if feature.null_means else np.zeros(n_rows, bool)
+        columns[feature.name] = pa.array(values, feature.column.arrow_type, mask=missing)
+    return pa.table(columns)
+
+
+def made_frame(n_rows: int = N_ROWS, seed: int = 0) -> pd.DataFrame:
+    """The same as the model takes it."""
+    return features_frame(made_table(n_rows, seed))
+
+
+def made_model(version: str = "1", **manifest: Any) -> TrainedModel:
+    """A fitted model that is calibrated by a slope of 0.5 and an intercept of -1."""
+    X = made_frame()
+    y = (X["product_brand"] == "Brand 0").to_numpy(np.int8)
+    pipeline = fit_pipeline(purchase_pipeline(PARAMS, seed=0), X, y, np.ones(len(y)))
+    return TrainedModel(pipeline, {**made_manifest(version), **manifest})
+
+
+def made_manifest(version: str = "1") -> Mapping[str, Any]:
+    """What the model says of itself."""
+    return {
+        "version": version,
+        "features": FEATURE_NAMES,
+        "as_of": "2024-01-08",
+        "horizon_days": 7,
+        "training_sha256": "0" * 64,
+        "calibration": {"slope": 0.5, "intercept": -1.0},
+    }
