@@ -31,7 +31,7 @@ def sole_use(volume: Volume) -> Iterator[Path]:
     """
     warehouse = volume.path(LEDGER).parent
     scratch = volume.root / ".attempts" / f"{EXTRACT}-load"
-    with volume.sole_use(warehouse.name, f"{warehouse}: another run is loading it"):
+    with volume.lock(warehouse.name, f"{warehouse}: another run is loading it"):
         warehouse.mkdir(parents=True, exist_ok=True)
         before = _in_force(volume)
         shutil.rmtree(scratch, ignore_errors=True)

@@ -84,7 +84,7 @@ def log_pipeline_metrics(
     registry = Registry(volume, tracking_uri)
     # From before it is read until it is published: the run of another period adds a row of its own.
     busy = f"{volume.path(HISTORY)}: another run is adding to it"
-    with volume.sole_use(HISTORY.name, busy), volume.attempt(METRICS, day) as attempt:
+    with volume.lock(HISTORY.name, busy), volume.attempt(METRICS, day) as attempt:
         history = core.with_row(records.read_history(volume), core.history_row(week))
         history = core.with_realised(history, records.read_outcomes(volume, history, day))
         history = core.with_realised(history, core.challenger_lead(week.evaluation))

@@ -69,11 +69,11 @@ def get(
     """Copy published files to a folder, all from one moment."""
     with open_checkout(url) as copy:
         places = [copy.root / _below_root(path) for path in paths]
-        published = {place: copy.contents.below(place) for place in places}
+        published = {place: copy.published.below(place) for place in places}
         for place, files in published.items():
             if not files:
                 raise InputError(f"{place}: nothing is published there, expected a file or folder")
-        copy.bring(places, ())
+        copy.fetch(places, ())
         for file in chain.from_iterable(published.values()):
             remedy = "give the folder space and this user the right to write"
             _copy(file, to / file.relative_to(copy.root), remedy)
@@ -106,7 +106,7 @@ def list_published(
 ) -> None:
     """Print the paths of the published files that match, one a line."""
     with open_checkout(url) as copy:
-        for path in copy.contents.matching(pattern):
+        for path in copy.published.matching(pattern):
             print(path.relative_to(copy.root))
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from sodai.volume.file_hashes import Contents, FileHashes
+from sodai.volume.file_hashes import FileHashes, FileIndex
 
 _URL = re.compile(r"s3:/+")
 
@@ -17,14 +17,14 @@ class VolumeBackend(Protocol):
     root: Path
 
     @property
-    def contents(self) -> Contents:
+    def published(self) -> FileIndex:
         """What is published."""
 
     @property
-    def written(self) -> Contents:
+    def local(self) -> FileIndex:
         """What lies in the folder after a run."""
 
-    def bring(self, paths: Iterable[Path], lasting: Collection[str]) -> None:
+    def fetch(self, paths: Iterable[Path], lasting: Collection[str]) -> None:
         """Put the files and folders that a stage reads below `root`; those that are not there are left out.
 
         Args:
@@ -32,41 +32,41 @@ class VolumeBackend(Protocol):
             lasting: those of them, as names, that the stage changes rather than makes anew.
         """
 
-    def publish(self, units: Collection[str]) -> None:
+    def push(self, units: Collection[str]) -> None:
         """Replace files and folders of the volume, by name, by what lies there now, all at once."""
 
-    def leave(self, file: Path, text: str) -> None:
+    def push_file(self, file: Path, text: str) -> None:
         """Write and publish a small file beside what is published; a volume that refuses goes without."""
 
 
-class Folder:
+class LocalBackend:
     """A volume that is a folder of this machine: what is written there is published."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        self.contents = self.written = FileHashes(self.root)
+        self.published = self.local = FileHashes(self.root)
 
-    def bring(self, paths: Iterable[Path], lasting: Collection[str]) -> None:
+    def fetch(self, paths: Iterable[Path], lasting: Collection[str]) -> None:
         """Nothing: it is all there."""
 
-    def publish(self, units: Collection[str]) -> None:
+    def push(self, units: Collection[str]) -> None:
         """Nothing: each data set was published by itself."""
 
-    def leave(self, file: Path, text: str) -> None:
+    def push_file(self, file: Path, text: str) -> None:
         """Write the file."""
         with suppress(OSError):
             file.write_text(text, encoding="utf-8")
 
 
 @contextmanager
-def workplace(data: Path) -> Iterator[VolumeBackend]:
+def open_backend(data: Path) -> Iterator[VolumeBackend]:
     """The place to work on the volume `data`, a folder or `s3://bucket/prefix`.
 
     Raises:
         VolumeError: the object store does not answer as it should.
     """
     if not is_url(data):
-        yield Folder(data)
+        yield LocalBackend(data)
         return
     from sodai.object_store.checkout import open_checkout
 

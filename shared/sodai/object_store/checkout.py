@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sodai.errors import SodaiError, VolumeError
-from sodai.object_store.local_cache import ENV_CACHE, Cache
-from sodai.object_store.manifest import Manifest, Stored
+from sodai.object_store.local_cache import ENV_CACHE, BlobCache
+from sodai.object_store.manifest import Manifest, StoredObject
 from sodai.object_store.s3 import ObjectStore
 from sodai.volume.atomic_files import atomic_write
 from sodai.volume.file_hashes import FileHashes, files_below
@@ -41,7 +41,7 @@ def open_checkout(url: str) -> Iterator["Checkout"]:
     folder = Path(os.environ.get(ENV_CACHE) or usual).resolve()
     with ExitStack() as opened:
         with _explained(folder):
-            cache = Cache(folder)
+            cache = BlobCache(folder)
             root = opened.enter_context(cache.private_folder())
             # An interrupted search goes on with its trials, which no publication holds.
             studies = cache.lasting_folder(f"studies-{uuid.uuid5(uuid.NAMESPACE_URL, url)}")
@@ -56,16 +56,16 @@ def open_checkout(url: str) -> Iterator["Checkout"]:
 class Checkout:
     """What one stage needs of an object store, below `root`, and the publication of what it made there."""
 
-    def __init__(self, store: ObjectStore, root: Path, cache: Cache) -> None:
+    def __init__(self, store: ObjectStore, root: Path, cache: BlobCache) -> None:
         self.root, self.name = root, store.url
         self._store, self._cache = store, cache
         self._manifest, self._tag = self._read()
         self._opened = self._manifest
         self._lasting: Collection[str] = ()
-        self.contents = Published(root, self._manifest, self._bring)
-        self.written = _Written(root)
+        self.published = ManifestIndex(root, self._manifest, self._fetch)
+        self.local = CheckoutIndex(root)
 
-    def bring(self, paths: Iterable[Path], lasting: Collection[str]) -> None:
+    def fetch(self, paths: Iterable[Path], lasting: Collection[str]) -> None:
         """Bring files, each checked against its hash.
 
         Raises:
@@ -80,7 +80,7 @@ class Checkout:
             if not (self.root / name).exists()
         }
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            fetched = list(pool.map(lambda item: self._bring(*item), wanted.items()))
+            fetched = list(pool.map(lambda item: self._fetch(*item), wanted.items()))
         log.info(
             "brought %d files of %s, %.1f MB from there and %.1f MB from %s",
             len(wanted),
@@ -90,7 +90,7 @@ class Checkout:
             self._cache.folder,
         )
 
-    def publish(self, units: Collection[str]) -> None:
+    def push(self, units: Collection[str]) -> None:
         """Upload what lies in some files and folders, then replace them in the manifest, all at once.
 
         Other publications may come between: theirs stays.
@@ -105,21 +105,21 @@ class Checkout:
             for file in files_below(self.root / unit)
             if file.is_file()
         }
-        self._publish(units, files)
+        self._push(units, files)
 
     def add(self, files: Iterable[Path]) -> None:
         """Publish files below `root` beside what is published.
 
         Raises:
-            VolumeError: see `publish`.
+            VolumeError: see `push`.
         """
-        self._publish((), {str(file.relative_to(self.root)): file for file in files})
+        self._push((), {str(file.relative_to(self.root)): file for file in files})
 
-    def leave(self, file: Path, text: str) -> None:
+    def push_file(self, file: Path, text: str) -> None:
         """Publish a small file beside what is published; nothing where it is there already.
 
         Raises:
-            VolumeError: see `publish`.
+            VolumeError: see `push`.
         """
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
@@ -145,9 +145,9 @@ class Checkout:
         self._replace(lambda manifest: manifest.without_dropped(stale))
         return len(stale)
 
-    def _publish(self, units: Collection[str], files: Mapping[str, Path]) -> None:
-        hashes = {name: self.written.of(file) for name, file in files.items()}
-        uploaded: dict[str, Stored] = {}
+    def _push(self, units: Collection[str], files: Mapping[str, Path]) -> None:
+        hashes = {name: self.local.of(file) for name, file in files.items()}
+        uploaded: dict[str, StoredObject] = {}
 
         def published(manifest: Manifest) -> Manifest:
             self._refuse_what_changed(manifest)
@@ -189,26 +189,26 @@ class Checkout:
 
     def _upload(
         self, files: Mapping[str, Path], hashes: Mapping[str, str], known: Collection[str]
-    ) -> dict[str, Stored]:
+    ) -> dict[str, StoredObject]:
         """Upload the contents that no object holds yet; SHA-256 -> its object."""
         new = {digest: files[name] for name, digest in hashes.items() if digest not in known}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return dict(zip(new, pool.map(self._upload_one, new.values(), new.keys()), strict=True))
 
-    def _upload_one(self, file: Path, digest: str) -> Stored:
+    def _upload_one(self, file: Path, digest: str) -> StoredObject:
         # A name of its own each time: an object that nobody names any more never comes into use again, so
         # that it can be removed.
-        stored = Stored(f"{_OBJECTS}/{digest}-{uuid.uuid4().hex[:8]}", digest, file.stat().st_size)
+        stored = StoredObject(f"{_OBJECTS}/{digest}-{uuid.uuid4().hex[:8]}", digest, file.stat().st_size)
         self._store.upload(file, stored.object)
         self._cache.keep(file, digest)
         return stored
 
-    def _bring(self, name: str, stored: Stored) -> int:
+    def _fetch(self, name: str, stored: StoredObject) -> int:
         """Bring a file, whole or not at all; the bytes that came from the store."""
         with _explained(self._cache.folder):
-            return self._brought(self.root / name, name, stored)
+            return self._fetch_whole(self.root / name, name, stored)
 
-    def _brought(self, file: Path, name: str, stored: Stored) -> int:
+    def _fetch_whole(self, file: Path, name: str, stored: StoredObject) -> int:
         file.parent.mkdir(parents=True, exist_ok=True)
         if self._cache.give(stored.sha256, file):
             return 0
@@ -227,14 +227,14 @@ class Checkout:
         return Manifest.of(text, self.name), tag
 
 
-class Published:
+class ManifestIndex:
     """What a manifest holds, for content keys: hashes without a download, and the text of small records."""
 
-    def __init__(self, root: Path, manifest: Manifest, bring: Callable[[str, Stored], int]) -> None:
+    def __init__(self, root: Path, manifest: Manifest, fetch: Callable[[str, StoredObject], int]) -> None:
         self.root = root
-        self._manifest, self._bring = manifest, bring
+        self._manifest, self._fetch = manifest, fetch
 
-    def of_all(self, paths: Iterable[Path]) -> dict[str, str]:
+    def hashes(self, paths: Iterable[Path]) -> dict[str, str]:
         """Path below the root -> SHA-256 of every file of some files and folders; see FileHashes."""
         found: dict[str, str] = {}
         for path in paths:
@@ -265,18 +265,19 @@ class Published:
         if stored is None:
             raise FileNotFoundError(name)
         if not path.exists():
-            self._bring(name, stored)
+            self._fetch(name, stored)
         return path.read_text(encoding="utf-8")
 
-    def remember(self) -> None:
+    def save(self) -> None:
         """Nothing: the manifest does."""
 
 
-class _Written(FileHashes):
-    """What a stage left; an empty folder is as good as none, since no object stands for it."""
+class CheckoutIndex(FileHashes):
+    """The files of a checkout; an empty folder counts as missing, because no object represents it."""
 
-    def of_all(self, paths: Iterable[Path]) -> dict[str, str]:
-        found = super().of_all(paths)
+    def hashes(self, paths: Iterable[Path]) -> dict[str, str]:
+        """Map paths below the root to SHA-256 values, see FileHashes."""
+        found = super().hashes(paths)
         return {name: found[name] if (self.root / name).is_file() else "FileNotFoundError" for name in found}
 
 

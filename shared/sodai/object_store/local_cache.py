@@ -17,7 +17,7 @@ ENV_CACHE = "SODAI_CACHE"
 _KEPT_SECONDS = 14 * 86_400
 
 
-class Cache:
+class BlobCache:
     """A folder of this machine: files by the hash of their content, and the private folders of stages."""
 
     def __init__(self, folder: Path) -> None:

@@ -10,7 +10,7 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredObject:
     """The object that holds a file, the SHA-256 and the size in bytes of both."""
 
     object: str
@@ -26,7 +26,7 @@ class Manifest:
     by an older one.
     """
 
-    files: Mapping[str, Stored] = field(default_factory=dict)
+    files: Mapping[str, StoredObject] = field(default_factory=dict)
     dropped: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -42,7 +42,7 @@ class Manifest:
             record = json.loads(text)
             if record["format"] != _FORMAT:
                 raise ValueError(f"format {record['format']}")
-            files = {name: Stored(**entry) for name, entry in record["files"].items()}
+            files = {name: StoredObject(**entry) for name, entry in record["files"].items()}
             return cls(files, record["dropped"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise VolumeError(
@@ -55,13 +55,15 @@ class Manifest:
         files = {name: asdict(stored) for name, stored in sorted(self.files.items())}
         return json.dumps({"format": _FORMAT, "files": files, "dropped": dict(self.dropped)}, indent=0)
 
-    def below(self, path: str) -> dict[str, Stored]:
+    def below(self, path: str) -> dict[str, StoredObject]:
         """The file of that path, or the files of the folder; `.` is the root."""
         if path == ".":
             return dict(self.files)
         return {name: stored for name, stored in self.files.items() if is_below(name, [path])}
 
-    def with_published(self, units: Collection[str], files: Mapping[str, Stored], now: float) -> "Manifest":
+    def with_published(
+        self, units: Collection[str], files: Mapping[str, StoredObject], now: float
+    ) -> "Manifest":
         """The manifest after a publication.
 
         Args:
@@ -81,7 +83,7 @@ class Manifest:
         gone = set(objects)
         return Manifest(self.files, {name: since for name, since in self.dropped.items() if name not in gone})
 
-    def by_content(self) -> dict[str, Stored]:
+    def by_content(self) -> dict[str, StoredObject]:
         """SHA-256 -> an object that holds it."""
         return {stored.sha256: stored for stored in self.files.values()}
 

@@ -18,7 +18,7 @@ from sodai.data.catalog import run_record
 from sodai.data.periods import Period, parse_date
 from sodai.engines import EngineName
 from sodai.errors import InputError, SodaiError
-from sodai.object_store.backend import is_url, url_of, workplace
+from sodai.object_store.backend import is_url, open_backend, url_of
 from sodai.runtime.limits import tune_gc_for_imports
 from sodai.stage.fingerprint import StageRun
 from sodai.stage.inputs import Inputs
@@ -105,7 +105,7 @@ def stage_command(stage: str, inputs: Inputs) -> Callable[[StageFunction], Calla
             _configure_logging(stage)
             try:
                 _check_object_store(options)
-                with workplace(options["data"]) as place:
+                with open_backend(options["data"]) as place:
                     occasion = StageRun(stage, function, inputs, options, _period(options), place)
                     result = None if force else _earlier_result(occasion)
                     result = result or _run(stage, function, {**options, "data": place.root}, occasion)

@@ -15,7 +15,7 @@ from sodai.data.catalog import EVALUATE, run_record, skip_record
 from sodai.data.periods import Period
 from sodai.object_store.backend import VolumeBackend
 from sodai.stage.inputs import Inputs, joined_paths, output_paths, shard_of, units_of
-from sodai.volume.file_hashes import Contents, files_below
+from sodai.volume.file_hashes import FileIndex, files_below
 
 if TYPE_CHECKING:
     from sodai.model.registry_snapshot import RegistrySnapshot
@@ -53,13 +53,13 @@ class StageRun:
     ) -> None:
         self._stage, self._inputs, self._options = stage, inputs, options
         self._period, self._as_of = period, period.as_of if period else None
-        self._place, self._root, self._contents = place, place.root, place.contents
+        self._place, self._root, self._contents = place, place.root, place.published
         self._registry = self._ask_registry()
         self._shard = shard_of(options)
         joined = joined_paths(self._root, period.as_of, options) if period else []
         self._key = {
             "settings": {name: str(value) for name, value in options.items() if name not in _INDIFFERENT},
-            "inputs": self._contents.of_all([*inputs.paths(self._contents, period), *joined]),
+            "inputs": self._contents.hashes([*inputs.paths(self._contents, period), *joined]),
             "code": code_digest(Path(__file__).parents[1], Path(inspect.getfile(function)).parent),
             "packages": packages_digest(),
         }
@@ -82,7 +82,7 @@ class StageRun:
 
     def made(self, as_of: date) -> Record:
         """What the run record keeps for the next start, once the stage has run for `as_of`."""
-        outputs = self._outputs(self._place.written, as_of)
+        outputs = self._outputs(self._place.local, as_of)
         found: Record = {"key": self._key, "outputs": outputs, "registry": None}
         if self._registry is not None:
             after = self._ask_registry() or self._registry
@@ -97,7 +97,7 @@ class StageRun:
 
     def remember(self) -> None:
         """Keep for later starts what files were hashed."""
-        self._contents.remember()
+        self._contents.save()
 
     def leave_skipped(self, record: Record) -> None:
         """Say on the volume that the stage skipped, for the page of the run; it is part of no key."""
@@ -105,7 +105,7 @@ class StageRun:
             return
         as_of = date.fromisoformat(record["result"]["as_of"])
         file = self._root / skip_record(self._stage).relative_path(as_of)
-        self._place.leave(file, json.dumps({"stage": self._stage, "started": record["started"]}) + "\n")
+        self._place.push_file(file, json.dumps({"stage": self._stage, "started": record["started"]}) + "\n")
 
     def begin(self) -> None:
         """Put what the stage reads where it works.
@@ -114,7 +114,7 @@ class StageRun:
             VolumeError: some of it cannot be brought there.
         """
         paths = self._inputs.all_paths(self._contents, self._period, self._options)
-        self._place.bring(paths, [each.place for each in self._inputs.lasting])
+        self._place.fetch(paths, [each.place for each in self._inputs.lasting])
 
     def publish(self, as_of: date) -> None:
         """Make what the stage wrote for a period part of the volume.
@@ -122,7 +122,7 @@ class StageRun:
         Raises:
             VolumeError: it cannot be published.
         """
-        self._place.publish(units_of(self._stage, as_of, self._inputs, self._shard))
+        self._place.push(units_of(self._stage, as_of, self._inputs, self._shard))
 
     def _difference(self, record: Record, as_of: date) -> str:
         """What of an earlier run is not as it was; empty if nothing is."""
@@ -172,8 +172,8 @@ class StageRun:
             return None
         return self._inputs.registry(self._root, self._options["tracking_uri"])
 
-    def _outputs(self, contents: Contents, as_of: date) -> dict[str, str]:
-        return contents.of_all(output_paths(self._root, self._stage, as_of, self._shard))
+    def _outputs(self, contents: FileIndex, as_of: date) -> dict[str, str]:
+        return contents.hashes(output_paths(self._root, self._stage, as_of, self._shard))
 
     def _days(self) -> Iterator[date]:
         """The periods that the stage has run for, newest first."""

@@ -18,7 +18,7 @@ from sodai.data.catalog import (
     shard_scores,
 )
 from sodai.data.periods import DAYS_PER_WEEK, Period
-from sodai.volume.file_hashes import Contents
+from sodai.volume.file_hashes import FileIndex
 from sodai.volume.ledger import partitions_before
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Inputs:
     champion: bool = False
     trainings: bool = False
 
-    def paths(self, contents: Contents, period: Period | None) -> list[Path]:
+    def paths(self, contents: FileIndex, period: Period | None) -> list[Path]:
         """The files and folders of the volume that decide; not all of them need be there.
 
         Args:
@@ -74,7 +74,7 @@ class Inputs:
             found += _earlier(contents, self.earlier, period.as_of)
         return found
 
-    def all_paths(self, contents: Contents, period: Period | None, options: Mapping[str, Any]) -> list[Path]:
+    def all_paths(self, contents: FileIndex, period: Period | None, options: Mapping[str, Any]) -> list[Path]:
         """All files and folders that the stage reads; not all of them need be there."""
         root, as_of = contents.root, period.as_of if period else None
         found = self.paths(contents, period)
@@ -117,7 +117,7 @@ def units_of(stage: str, as_of: date, inputs: Inputs, shard: str = "") -> list[s
     return sorted({each.relative_publish_root(as_of) for each in made} | {str(record.parent)})
 
 
-def newest_earlier(contents: Contents, dataset: Dataset, before: date) -> dict[date, Path]:
+def newest_earlier(contents: FileIndex, dataset: Dataset, before: date) -> dict[date, Path]:
     """First day -> path of the newest N_EARLIER periods before `before` (exclusive) that have a data set."""
     first, last = dataset.place.split("{as_of}")
     found = []
@@ -128,7 +128,7 @@ def newest_earlier(contents: Contents, dataset: Dataset, before: date) -> dict[d
     return dict(sorted(each for each in found if each[0] < before)[-N_EARLIER:])
 
 
-def _earlier(contents: Contents, datasets: Collection[Dataset], before: date) -> list[Path]:
+def _earlier(contents: FileIndex, datasets: Collection[Dataset], before: date) -> list[Path]:
     """The files of the newest earlier periods, and the partitions from the first of these periods on."""
     found = [newest_earlier(contents, each, before) for each in datasets if each is not TRANSACTIONS]
     days = [day for each in found for day in each]
@@ -136,7 +136,7 @@ def _earlier(contents: Contents, datasets: Collection[Dataset], before: date) ->
     return [path for each in found for path in each.values()] + partitions
 
 
-def _partitions(contents: Contents, before: date, since: date = date.min) -> list[Path]:
+def _partitions(contents: FileIndex, before: date, since: date = date.min) -> list[Path]:
     root = contents.root
     ledger = root / LEDGER.relative_path(None)
     with suppress(OSError, ValueError, KeyError):  # the stage itself says what is wrong with it

@@ -47,12 +47,12 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
 
 
-class Contents(Protocol):
+class FileIndex(Protocol):
     """What lies on a volume, wherever that is."""
 
     root: Path
 
-    def of_all(self, paths: Iterable[Path]) -> dict[str, str]:
+    def hashes(self, paths: Iterable[Path]) -> dict[str, str]:
         """Path below the root -> SHA-256 of every file of some files and folders, or why there is none."""
 
     def matching(self, pattern: str) -> list[Path]:
@@ -65,7 +65,7 @@ class Contents(Protocol):
             OSError: it is missing or not readable.
         """
 
-    def remember(self) -> None:
+    def save(self) -> None:
         """Keep what was found out for the next process."""
 
 
@@ -105,7 +105,7 @@ class FileHashes:
             self._is_new = True
         return digest
 
-    def of_all(self, paths: Iterable[Path]) -> dict[str, str]:
+    def hashes(self, paths: Iterable[Path]) -> dict[str, str]:
         """Path below the root -> SHA-256 of every file of some files and folders.
 
         Of what is missing, an empty folder or not readable, the reason stands in the place of the hash.
@@ -134,7 +134,7 @@ class FileHashes:
         """
         return path.read_text(encoding="utf-8")
 
-    def remember(self) -> None:
+    def save(self) -> None:
         """Keep what was found out for the next process; a volume that refuses costs the time again."""
         if not self._is_new:
             return

@@ -20,7 +20,7 @@ _MOST_STRAYS = 50
 
 
 @contextmanager
-def sole_use(file: Path, busy: str, patience: float = math.inf) -> Iterator[bool]:
+def exclusive_lock(file: Path, busy: str, patience: float = math.inf) -> Iterator[bool]:
     """Hold a lock for the block, waiting for another process that holds it.
 
     All containers of a machine that mount the folder share it. Where it cannot be taken at all, as on some

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from sodai.data.catalog import Dataset
 from sodai.errors import VolumeError, first_line
 from sodai.volume.atomic_files import leftover_paths, private_path
-from sodai.volume.locks import sole_use
+from sodai.volume.locks import exclusive_lock
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -125,22 +125,22 @@ class Volume:
         area = self.root / _ATTEMPTS / name
         private = area / uuid.uuid4().hex
         busy = f"{self.root}: another run of {stage} for {as_of} is under way"
-        with self.sole_use(name, busy, _PATIENCE_SECONDS) as alone:
+        with self.lock(name, busy, _PATIENCE_SECONDS) as alone:
             if alone:
                 shutil.rmtree(area, ignore_errors=True)
             private.mkdir(parents=True)
             try:
                 attempt = Attempt(self, private, as_of)
                 yield attempt
-                attempt.publish()
+                attempt.commit()
             finally:
                 shutil.rmtree(private, ignore_errors=True)
                 with suppress(OSError):  # without locks another try may be at work beside this one
                     area.rmdir()
 
     @contextmanager
-    def sole_use(self, name: str, busy: str, patience: float = math.inf) -> Iterator[bool]:
-        """Hold what `name` stands for, as `sodai.volume.locks.sole_use` says; yields whether it is held.
+    def lock(self, name: str, busy: str, patience: float = math.inf) -> Iterator[bool]:
+        """Hold the lock `name` for the block, see `sodai.volume.locks.exclusive_lock`.
 
         Raises:
             VolumeError: the volume is read-only or full, or another process held it for too long.
@@ -148,7 +148,7 @@ class Volume:
         attempts = self.root / _ATTEMPTS
         with explain_write_errors(self.root):
             attempts.mkdir(parents=True, exist_ok=True)
-            with sole_use(attempts / f"{name}.lock", busy, patience) as alone:
+            with exclusive_lock(attempts / f"{name}.lock", busy, patience) as alone:
                 yield alone
 
 
@@ -230,7 +230,7 @@ class Attempt:
         """Write a text file, a page for example."""
         self.path(dataset).write_text(text, encoding="utf-8")
 
-    def publish(self) -> None:
+    def commit(self) -> None:
         """Move every unit into place; each appears whole or not at all, a stage's own folder last."""
         for unit in sorted(self._units, key=lambda unit: unit.startswith("weeks/")):
             source, target = self._private / unit, self.volume.root / unit

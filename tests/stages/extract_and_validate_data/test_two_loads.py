@@ -20,7 +20,7 @@ def test_a_load_waits_for_the_one_that_is_under_way(volume: Volume) -> None:
     begun = threading.Event()
 
     def first() -> None:
-        with volume.sole_use("warehouse", "busy"):
+        with volume.lock("warehouse", "busy"):
             begun.set()
             time.sleep(0.5)
 

@@ -181,7 +181,7 @@ def test_a_row_that_another_run_adds_meanwhile_is_kept(volume: Volume, as_of: da
     before, begun = as_of - timedelta(days=7), threading.Event()
 
     def add_row() -> None:
-        with volume.sole_use(HISTORY.name, "busy"), volume.attempt(METRICS, before) as attempt:
+        with volume.lock(HISTORY.name, "busy"), volume.attempt(METRICS, before) as attempt:
             begun.set()
             time.sleep(1)
             rows = [{**row, "as_of": before}, row]

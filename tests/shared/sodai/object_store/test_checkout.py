@@ -34,7 +34,7 @@ with open_checkout(sys.argv[1]) as copy:
     (copy.root / "reports").mkdir()
     for name in ("one", "two"):
         (copy.root / f"reports/{name}.html").write_text("second")
-    copy.publish(["reports"])
+    copy.push(["reports"])
 """
 
 
@@ -47,7 +47,7 @@ def url(object_store: ObjectStoreServer, monkeypatch: pytest.MonkeyPatch, tmp_pa
     url = object_store.make_volume()
     with open_checkout(url) as copy:
         write(copy, dict.fromkeys(REPORTS, "first"))
-        copy.publish(["reports"])
+        copy.push(["reports"])
     return url
 
 
@@ -60,8 +60,8 @@ def write(copy: Checkout, texts: dict[str, str]) -> None:
 def published(url: str) -> dict[str, str]:
     """Path -> text of all that a reader finds now."""
     with open_checkout(url) as copy:
-        files = copy.contents.matching("*/*")
-        copy.bring(files, ())
+        files = copy.published.matching("*/*")
+        copy.fetch(files, ())
         return {str(file.relative_to(copy.root)): file.read_text() for file in files}
 
 
@@ -72,10 +72,10 @@ def test_what_was_published_is_read_back(url: str) -> None:
 def test_a_publication_replaces_its_folder_and_leaves_the_others(url: str) -> None:
     with open_checkout(url) as copy:
         write(copy, {"reports/one.html": "second", "history/runs": "kept"})
-        copy.publish(["history"])
+        copy.push(["history"])
     with open_checkout(url) as copy:
         write(copy, {"reports/one.html": "second"})
-        copy.publish(["reports"])
+        copy.push(["reports"])
     assert published(url) == {"reports/one.html": "second", "history/runs": "kept"}
 
 
@@ -106,8 +106,8 @@ def test_replaced_objects_stay_for_readers_of_the_older_manifest_until_they_are_
 ) -> None:
     with open_checkout(url) as reader, open_checkout(url) as copy:
         write(copy, dict.fromkeys(REPORTS, "second"))
-        copy.publish(["reports"])
-        reader.bring([reader.root / "reports"], ())
+        copy.push(["reports"])
+        reader.fetch([reader.root / "reports"], ())
         assert (reader.root / REPORTS[0]).read_text() == "first"
     with open_checkout(url) as copy:
         assert copy.prune(time.time() + 60) == 1
@@ -119,8 +119,8 @@ def test_two_publications_at_once_both_land(url: str) -> None:
     with open_checkout(url) as one, open_checkout(url) as other:
         write(one, {"history/runs": "one"})
         write(other, {"predictions/week": "other"})
-        one.publish(["history"])
-        other.publish(["predictions"])
+        one.push(["history"])
+        other.push(["predictions"])
     assert published(url) == {
         **dict.fromkeys(REPORTS, "first"),
         "history/runs": "one",
@@ -134,23 +134,23 @@ def test_an_object_that_went_out_of_use_meanwhile_is_written_again(
     with open_checkout(url) as one, open_checkout(url) as other:
         write(one, dict.fromkeys(REPORTS, "second"))
         write(other, {"history/runs": "first"})
-        one.publish(["reports"])
+        one.push(["reports"])
         one.prune(time.time() + 60)
-        other.publish(["history"])
+        other.push(["history"])
     assert published(url) == {**dict.fromkeys(REPORTS, "second"), "history/runs": "first"}
 
 
 def test_what_another_run_changed_since_is_not_overwritten(url: str) -> None:
     with open_checkout(url) as one, open_checkout(url) as other:
         for copy in (one, other):
-            copy.bring([copy.root / "reports"], ["reports"])
+            copy.fetch([copy.root / "reports"], ["reports"])
             (copy.root / REPORTS[0]).unlink()
         write(one, {REPORTS[0]: "one"})
-        one.publish(["reports"])
+        one.push(["reports"])
         with pytest.raises(
             VolumeError, match=f"^{url}/reports: another run published it since this one began"
         ):
-            other.publish(["reports"])
+            other.push(["reports"])
     assert published(url)[REPORTS[0]] == "one"
 
 
@@ -159,7 +159,7 @@ def test_a_write_whose_answer_is_lost_is_no_other_run(
 ) -> None:
     caplog.set_level("INFO")
     with open_checkout(url) as copy:
-        copy.bring([copy.root / "reports"], ["reports"])
+        copy.fetch([copy.root / "reports"], ["reports"])
         client, write_pointer = copy._store._client, copy._store._client.put_object
 
         def repeated(**request: object) -> object:
@@ -169,7 +169,7 @@ def test_a_write_whose_answer_is_lost_is_no_other_run(
         monkeypatch.setattr(client, "put_object", repeated)
         (copy.root / REPORTS[0]).unlink()
         write(copy, {REPORTS[0]: "second"})
-        copy.publish(["reports"])
+        copy.push(["reports"])
     assert published(url) == {REPORTS[0]: "second", REPORTS[1]: "first"}
     assert "another run" not in caplog.text
 
@@ -181,7 +181,7 @@ def test_a_manifest_that_never_rests_is_told_in_one_line(url: str, monkeypatch: 
 
         def after_another(text: str, tag: str) -> str:
             write(busy, {"history/runs": text[-200:] + str(time.time_ns())})
-            busy.publish(["history"])
+            busy.push(["history"])
             return replace(text, tag)
 
         monkeypatch.setattr(copy._store, "replace_pointer", after_another)
@@ -189,7 +189,7 @@ def test_a_manifest_that_never_rests_is_told_in_one_line(url: str, monkeypatch: 
         with pytest.raises(
             VolumeError, match=f"^{url}: other runs replaced the manifest 20 times .* run the"
         ):
-            copy.publish(["predictions"])
+            copy.push(["predictions"])
 
 
 def test_a_damaged_object_is_told_in_one_line(
@@ -208,7 +208,7 @@ def test_a_damaged_object_is_told_in_one_line(
         open_checkout(url) as copy,
         pytest.raises(VolumeError, match=r"reports/one.html: object .* has the SHA-256 .* damaged;"),
     ):
-        copy.contents.text(copy.root / REPORTS[0])
+        copy.published.text(copy.root / REPORTS[0])
 
     object_store.client().delete_object(Bucket=bucket, Key=f"{prefix}/{key}")
     with pytest.raises(VolumeError, match=f"^{url}: an object is missing that the manifest names .* again"):
@@ -230,10 +230,10 @@ def test_of_a_file_that_the_disk_has_no_room_for_nothing_is_left_to_be_read(
             full.setattr(copy._store, "download", half)
             told = r"machine: cannot be written \(No space left on device\); give the disk of SODAI_CACHE, /"
             with pytest.raises(VolumeError, match=told):
-                copy.contents.text(page)
+                copy.published.text(page)
         assert list(page.parent.iterdir()) == []
 
-        assert copy.contents.text(page) == "first"
+        assert copy.published.text(page) == "first"
 
 
 @pytest.mark.parametrize(

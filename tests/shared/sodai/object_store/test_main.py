@@ -28,7 +28,7 @@ def url(object_store: ObjectStoreServer, monkeypatch: pytest.MonkeyPatch, tmp_pa
         for name, content in PUBLISHED.items():
             (copy.root / name).parent.mkdir(parents=True, exist_ok=True)
             (copy.root / name).write_bytes(content)
-        copy.publish(["reports", "history"])
+        copy.push(["reports", "history"])
     return url
 
 
@@ -82,7 +82,7 @@ def test_a_folder_without_space_is_one_line_and_holds_no_half_file(
     with open_checkout(url) as copy:
         (copy.root / "large").mkdir()
         (copy.root / "large/file").write_bytes(bytes(100_000))
-        copy.publish(["large"])
+        copy.push(["large"])
     to = tmp_path / "to"
     to.mkdir()
     mounted = 'mount -t tmpfs -o size=32k none "$0" && "$@"; code=$?; ls -R "$0"; exit $code'

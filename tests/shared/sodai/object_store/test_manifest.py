@@ -3,9 +3,9 @@
 import pytest
 
 from sodai.errors import VolumeError
-from sodai.object_store.manifest import Manifest, Stored, is_below
+from sodai.object_store.manifest import Manifest, StoredObject, is_below
 
-OLD, NEW, OTHER = (Stored(f"objects/{name}", name, 1) for name in ("old", "new", "other"))
+OLD, NEW, OTHER = (StoredObject(f"objects/{name}", name, 1) for name in ("old", "new", "other"))
 BEFORE = Manifest({"reports/a": OLD, "reports/b": OLD, "reports2": OTHER})
 
 

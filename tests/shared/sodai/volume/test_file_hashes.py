@@ -24,7 +24,7 @@ def remembered(file: Path) -> None:
     """Hash a file and keep it, with a hash that no reading of the file would give."""
     hashes = FileHashes(file.parent)
     hashes.of(file)
-    hashes.remember()
+    hashes.save()
     store = file.parent / ".hashes.json"
     known = json.loads(store.read_text())
     known[file.name][-1] = "from memory"
@@ -76,16 +76,16 @@ def test_a_folder_stands_for_its_files_but_the_hidden_ones(tmp_path: Path) -> No
         path = tmp_path / "model" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
-    assert FileHashes(tmp_path).of_all([tmp_path / "model"]) == {"model/a": EMPTY, "model/b/two": EMPTY}
+    assert FileHashes(tmp_path).hashes([tmp_path / "model"]) == {"model/a": EMPTY, "model/b/two": EMPTY}
 
 
 def test_an_empty_folder_is_part_of_the_folder_that_it_lies_in(tmp_path: Path) -> None:
     (tmp_path / "raw/more.parquet").mkdir(parents=True)
-    assert FileHashes(tmp_path).of_all([tmp_path / "raw"]) == {"raw/more.parquet": "IsADirectoryError"}
+    assert FileHashes(tmp_path).hashes([tmp_path / "raw"]) == {"raw/more.parquet": "IsADirectoryError"}
 
 
 def test_what_is_missing_has_a_reason_in_the_place_of_a_hash(tmp_path: Path) -> None:
-    assert FileHashes(tmp_path).of_all([tmp_path / "gone"]) == {"gone": "FileNotFoundError"}
+    assert FileHashes(tmp_path).hashes([tmp_path / "gone"]) == {"gone": "FileNotFoundError"}
 
 
 def test_what_goes_between_listing_and_looking_is_told_as_missing(
@@ -100,7 +100,7 @@ def test_what_goes_between_listing_and_looking_is_told_as_missing(
     (folder / "goes").unlink()
     monkeypatch.setattr(Path, "rglob", lambda *_: iter(listed))
     missing = dict.fromkeys(("model/emptied", "model/emptied/file", "model/goes"), "FileNotFoundError")
-    assert FileHashes(tmp_path).of_all([folder]) == {"model/stays": EMPTY, **missing}
+    assert FileHashes(tmp_path).hashes([folder]) == {"model/stays": EMPTY, **missing}
 
 
 def test_files_that_are_gone_are_forgotten(file: Path) -> None:
@@ -110,7 +110,7 @@ def test_files_that_are_gone_are_forgotten(file: Path) -> None:
     file.unlink()
     hashes = FileHashes(file.parent)
     hashes.of(other)
-    hashes.remember()
+    hashes.save()
     assert set(json.loads((file.parent / ".hashes.json").read_text())) == {"other"}
 
 
