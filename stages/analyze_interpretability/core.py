@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sodai.data.catalog import PAIR
 from sodai.data.customer_groups import rank_within_customer, starts_of
 from sodai.data.feature_catalog import Feature
 from sodai.errors import ModelError
@@ -13,7 +14,6 @@ from sodai.errors import ModelError
 Floats = npt.NDArray[np.float64]
 
 N_REASONS = 3
-_PAIR = ["customer_id", "product_id"]
 # LightGBM adds the trees in double precision; a wrong or shuffled feature is off by far more.
 _TOLERANCE = 1e-6
 
@@ -119,7 +119,7 @@ def reasons(
         values, amount = cells[rows, chosen], contributions[rows, chosen]
         named = [features[column] for column in chosen]
         pieces.append(
-            pairs[_PAIR].assign(
+            pairs[PAIR].assign(
                 position=position,
                 feature=[feature.name for feature in named],
                 value=pd.Series([value_text(value) for value in values], pairs.index, dtype="string"),
@@ -128,7 +128,7 @@ def reasons(
                 phrase=[phrase(feature, value) for feature, value in zip(named, values, strict=True)],
             )
         )
-    return pd.concat(pieces).sort_values([*_PAIR, "position"], ignore_index=True)
+    return pd.concat(pieces).sort_values([*PAIR, "position"], ignore_index=True)
 
 
 def phrase(feature: Feature, value: float | str | None) -> str:

@@ -10,9 +10,10 @@ from create_features.core_candidates import candidates, popular_products
 from create_features.core_customers import customer_features
 from create_features.core_families import BRAND, FAMILIES, family_products, with_wishes
 from create_features.core_history import History, Hold
-from create_features.core_pairs import PAIR, pair_features, with_ratios
+from create_features.core_pairs import pair_features, with_ratios
 from create_features.core_products import by_type, product_features, sales_at, type_features
 from create_features.core_time import market_features
+from sodai.data.catalog import PAIR
 from sodai.data.feature_catalog import FEATURES
 from sodai.data.periods import DAYS_PER_WEEK, Period
 

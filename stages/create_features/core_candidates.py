@@ -4,7 +4,7 @@ import ibis
 from ibis import _
 from ibis.expr.types import Table
 
-from create_features.core_pairs import PAIR
+from sodai.data.catalog import PAIR
 
 
 def popular_products(types: Table, n_popular: int) -> Table:

@@ -13,7 +13,7 @@ from ibis import _
 from ibis.expr.types import Table
 
 from create_features.core_history import History, decayed
-from create_features.core_pairs import PAIR
+from sodai.data.catalog import PAIR
 
 DECAY = 0.9  # That of pair_weight_90.
 

@@ -5,9 +5,8 @@ from ibis import _
 from ibis.expr.types import Table
 
 from create_features.core_history import QUANTITY_UNIT, History, decayed, gap_sums, with_gaps
+from sodai.data.catalog import PAIR
 from sodai.data.periods import DAYS_PER_WEEK
-
-PAIR = ["customer_id", "product_id"]
 
 
 def pair_features(history: History) -> Table:

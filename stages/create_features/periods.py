@@ -12,7 +12,7 @@ from create_features.core_history import History
 from create_features.core_products import weekly_sales
 from create_features.core_volume import Forecast
 from create_features.engine import Steps, hold
-from sodai.data.catalog import SCORING, TRAINING
+from sodai.data.catalog import PAIR, SCORING, TRAINING
 from sodai.data.periods import DAYS_PER_WEEK, Period
 from sodai.engines import Engine
 from sodai.runtime.concurrency import prefetch_map
@@ -20,7 +20,6 @@ from sodai.runtime.concurrency import prefetch_map
 # What one machine computes at once: a customer has 230 candidates at most and 60 as a rule.
 SHARD_CUSTOMERS = 5_000
 _BATCH_ROWS = 200_000
-_KEY = ["customer_id", "product_id"]
 # The tables that change from one call to the next; all others are computed from them.
 _MOMENT, _SHARD = "moment", "shard"
 
@@ -48,7 +47,7 @@ class Builder:
         market = core.market_of(sources, bounds, self._market.hold)
         shard = hold(engine, _SHARD, customers.limit(0))
         rows = core.candidates_of(sources, market, shard, bounds, self._own.hold)
-        self._query = engine.compile(rows.order_by(_KEY) if engine.distributed else rows)
+        self._query = engine.compile(rows.order_by(PAIR) if engine.distributed else rows)
 
     def scoring(self, forecast: Forecast, customers: Table) -> Iterator[pa.RecordBatch]:
         """The candidates of `customers`, a held table, in order of the key, some customers at a time."""
@@ -108,5 +107,5 @@ class Builder:
 def _in_order(rows: pa.Table) -> pa.RecordBatch:
     """The rows in order of the key: Arrow needs half of what DuckDB takes to order so many columns."""
     rows = rows.combine_chunks()
-    order = pc.sort_indices(rows, [(name, "ascending") for name in _KEY])
+    order = pc.sort_indices(rows, [(name, "ascending") for name in PAIR])
     return next(iter(rows.take(order).to_batches()), pa.RecordBatch.from_pylist([], rows.schema))

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from detect_data_drift.core_columns import beyond_chance
+from sodai.data.catalog import LOAD, RETRAIN
 from sodai.evaluation.bootstrap import SMALLEST_GROUP
 
 NO_CHAMPION, FORCED, HORIZON, BACKFILL = "no_champion", "forced", "horizon", "backfill"
 DRIFT, AGE, NONE = "drift", "age", "none"
-RETRAIN, LOAD = "retrain_model", "load_existing_model"
 
 # Below this share of its median a volume's spread is taken for chance in a few quiet weeks.
 _SMALLEST_SPREAD = 0.08

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sodai.data.catalog import (
+    CHALLENGER,
+    CHAMPION,
     CUSTOMERS,
     DECISION,
     EVALUATE,
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
     from sodai.data.periods import Period
 
 log = logging.getLogger("sodai")
-
-CHALLENGER, CHAMPION = "challenger", "champion"
 
 
 @stage_command(

@@ -4,8 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evaluate_model.core_promotion import CHALLENGER, CHAMPION
-from sodai.data.catalog import DECISION, DRIFT, LOAD, LOADED_MODEL, RETRAIN, RETRAINED_MODEL
+from sodai.data.catalog import (
+    CHALLENGER,
+    CHAMPION,
+    DECISION,
+    DRIFT,
+    LOAD,
+    LOADED_MODEL,
+    RETRAIN,
+    RETRAINED_MODEL,
+)
 from sodai.data.periods import Period
 from sodai.errors import ModelError, RegistryError
 from sodai.model.compatibility import check_model

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sodai.data.catalog import CHALLENGER, CHAMPION
 from sodai.evaluation.bootstrap import SMALLEST_GROUP, paired_interval
 
 # A challenger must not lose more than this of NDCG at the lower end of the interval.
@@ -15,7 +16,6 @@ MARGIN = 0.01
 # A customer's volume is what it bought in so many days; customers fall into three equal parts by it.
 _VOLUME_DAYS = 56
 _VOLUMES = ("low", "middle", "high")
-CHALLENGER, CHAMPION = "challenger", "champion"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from mlflow.models import infer_signature
 from mlflow.sklearn import log_model
 
 import sodai
-from sodai.model.registry import CHALLENGER, Registry
+from sodai.data.catalog import CHALLENGER
+from sodai.model.registry import Registry
 from sodai.model.registry_snapshot import MODEL_NAME
 from sodai.model.trained_model import MANIFEST_FILE, TRUSTED_TYPES, TrainedModel, write_manifest
 

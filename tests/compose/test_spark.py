@@ -85,7 +85,7 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Volumes]:
         here.append(result_of(EXTRACT, ours))
         result_of(FEATURES_STAGE, ours, *OPTIONS)
         small_model(ours, AS_OF).save(ours.path(PUBLISHED_MODEL, AS_OF))
-        spark.put(ours.root, "raw", TRAINING_CACHE.place, str(PUBLISHED_MODEL.relative_path(AS_OF)))
+        spark.put(ours.root, "raw", TRAINING_CACHE.path_template, str(PUBLISHED_MODEL.relative_path(AS_OF)))
         there.append(spark.run_on_cluster(EXTRACT, str(AS_OF)))
         features = spark.run_on_cluster(FEATURES_STAGE, str(AS_OF), *OPTIONS)
         predictions = spark.run_on_cluster(PREDICT, str(AS_OF))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sodai.data.catalog import (
+    CHAMPION,
     DECISION,
     DRIFT,
     DRIFT_PAGE,
@@ -29,7 +30,7 @@ from sodai.data.catalog import (
     STAGES,
     run_record,
 )
-from sodai.model.registry import CHAMPION, MODEL_NAME, Registry
+from sodai.model.registry import MODEL_NAME, Registry
 from sodai.stage.command import ENV_TRACKING_URI
 from sodai.volume.volume import Volume
 from support.pipeline_runs import N_TRIALS, StagedRun, TwoWeeks, aliases, forking_runner, run_without_airflow
@@ -137,8 +138,8 @@ def only_inputs(volume: Volume, stage: str, as_of: date, root: Path) -> None:
     The ledger names the partitions that are among the inputs.
     """
     inputs = volume.read_json(run_record(stage), as_of)["key"]["inputs"]
-    lasting = {EXTRACT: "warehouse", METRICS: HISTORY.place}.get(stage, LEDGER.place)
-    for name in {*inputs, "mlflow", lasting, LEDGER.place}:
+    lasting = {EXTRACT: "warehouse", METRICS: HISTORY.path_template}.get(stage, LEDGER.path_template)
+    for name in {*inputs, "mlflow", lasting, LEDGER.path_template}:
         source, target = volume.root / name, root / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():

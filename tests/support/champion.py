@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlparse
 
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from sodai.data.catalog import DRIFT, EVALUATE, EXTRACT, FEATURES_STAGE, RETRAIN, RETRAINED_MODEL
-from sodai.model.registry import CHALLENGER, MODEL_NAME, Registry
+from sodai.data.catalog import CHALLENGER, DRIFT, EVALUATE, EXTRACT, FEATURES_STAGE, RETRAIN, RETRAINED_MODEL
+from sodai.model.registry import MODEL_NAME, Registry
 from sodai.stage.command import ENV_TRACKING_URI
 from sodai.volume.volume import Volume
 from support.sales_data import MadeRaw, make_raw

@@ -20,7 +20,7 @@ _CONTRACT = Contract(
     key=("order_id",),
 )
 ORDERS = Dataset("made/orders.parquet", f"{_UNIT}/orders.parquet", "made", "one order", _CONTRACT, _UNIT)
-NOTES = Dataset("made/notes.json", f"{_UNIT}/notes.json", "made", "one record", unit=_UNIT)
+NOTES = Dataset("made/notes.json", f"{_UNIT}/notes.json", "made", "one record", publish_root=_UNIT)
 PAGE = Dataset("reports/made.html", "reports/{as_of}/made.html", "made", "one page")
 
 _PROCESS = """

@@ -24,41 +24,51 @@ STAGES = (EXTRACT, FEATURES_STAGE, DRIFT, RETRAIN, LOAD, EVALUATE, INTERPRET, PR
 class Dataset:
     """A file or folder of the volume.
 
-    `unit` is the file or folder that is replaced as a whole when the data set is published: the
-    stage's folder for what belongs together, the file itself where `unit` is left empty. `anew` is how
-    the producer is called to make it anew where it is damaged.
+    Attributes:
+        name: name of the data set in messages.
+        path_template: path below the root of the volume, with `{as_of}` where each week has its own.
+        producer: stage that writes it.
+        grain: what one row, record or page represents.
+        contract: columns of a table; no columns for everything else.
+        publish_root: file or folder that is replaced as a whole when the producer commits; empty for the
+            data set's own path.
+        rebuild_option: option with which the producer rebuilds a damaged data set; empty if a plain
+            rerun does.
     """
 
     name: str
-    place: str
+    path_template: str
     producer: str
     grain: str
     contract: Contract = Contract(())
-    unit: str = ""
-    anew: str = "again"
+    publish_root: str = ""
+    rebuild_option: str = ""
 
     @property
     def remedy(self) -> str:
-        """What to run where it is damaged, after the word `run`."""
-        return f"{self.producer} {self.anew}"
+        """Return the command that rebuilds a damaged data set, for messages: "run <remedy>"."""
+        return f"{self.producer} {self.rebuild_option or 'again'}"
 
     def relative_path(self, as_of: date | None) -> PurePosixPath:
-        """Its path below the root of the volume for the period that starts on `as_of`."""
-        return PurePosixPath(self.place.format(as_of=as_of))
+        """Return the path below the root of the volume for the period that starts on `as_of`."""
+        return PurePosixPath(self.path_template.format(as_of=as_of))
 
     def relative_publish_root(self, as_of: date | None) -> str:
-        """The path below the root that is replaced with it."""
-        return (self.unit or self.place).format(as_of=as_of)
+        """Return the path of the publish root below the root of the volume."""
+        return (self.publish_root or self.path_template).format(as_of=as_of)
 
 
 def _weekly(stage: str, file: str, grain: str, contract: Contract = Contract(())) -> Dataset:
     folder = f"weeks/{{as_of}}/{stage}"
-    return Dataset(f"{stage}/{file}", f"{folder}/{file}", stage, grain, contract, unit=folder)
+    return Dataset(f"{stage}/{file}", f"{folder}/{file}", stage, grain, contract, publish_root=folder)
 
 
 def _page(stage: str, file: str) -> Dataset:
     return Dataset(f"reports/{file}", f"reports/{{as_of}}/{file}", stage, "one page a period")
 
+
+# Aliases of the registered model in MLflow, and the roles of the models that a run compares.
+CHAMPION, CHALLENGER = "champion", "challenger"
 
 PAIR = ["customer_id", "product_id"]
 # Models are chosen by lists of this length, and published weeks are evaluated at it, whatever `--k` is.
@@ -78,7 +88,7 @@ LEDGER = Dataset(
     "warehouse/ledger.json",
     EXTRACT,
     "one record: files read, partitions in force",
-    anew="--reload",
+    rebuild_option="--reload",
 )
 
 TRANSACTIONS = Dataset(
@@ -195,7 +205,7 @@ TRAINING = _weekly(
 # The files of TRAINING, kept for the next run under a key of all that their rows are made of; any run may
 # remove them, so they are no result of the one that wrote them.
 TRAINING_CACHE = Dataset(
-    "training_parts", "features/training", FEATURES_STAGE, "the rows of one closed period", TRAINING.contract
+    "training_cache", "features/training", FEATURES_STAGE, "the rows of one closed period", TRAINING.contract
 )
 
 SCORING = _weekly(
@@ -320,14 +330,14 @@ PREDICTIONS = Dataset(
         ),
         key=("week", "customer_id", "product_id"),
     ),
-    unit=_PREDICTIONS_FOLDER,
+    publish_root=_PREDICTIONS_FOLDER,
 )
 RECOMMENDATIONS = Dataset(
     "recommendations",
     f"{_PREDICTIONS_FOLDER}/recommendations.json",
     PREDICT,
     "one record: the best k products of every customer, indexed by customer",
-    unit=_PREDICTIONS_FOLDER,
+    publish_root=_PREDICTIONS_FOLDER,
 )
 # Between the stage's own folder, which is replaced when it publishes, and the shards that come before.
 _SHARDS_FOLDER = "weeks/{{as_of}}/score_candidates/{shard}"
@@ -386,7 +396,7 @@ def shard_scores(shard: str) -> Dataset:
     folder = _SHARDS_FOLDER.format(shard=shard)
     grain = "one candidate of a shard, before the volume of the period is counted in"
     return Dataset(
-        f"score_candidates/{shard}", f"{folder}/scores.parquet", PREDICT, grain, SCORES, unit=folder
+        f"score_candidates/{shard}", f"{folder}/scores.parquet", PREDICT, grain, SCORES, publish_root=folder
     )
 
 
@@ -398,7 +408,7 @@ def shard_origin(shard: str) -> Dataset:
         f"{folder}/origin.json",
         PREDICT,
         "one record: model and candidates",
-        unit=folder,
+        publish_root=folder,
     )
 
 

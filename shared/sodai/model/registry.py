@@ -25,9 +25,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
+from sodai.data.catalog import CHALLENGER, CHAMPION
 from sodai.errors import TRAIN_AGAIN, ModelError, RegistryError, first_line
 from sodai.model.registry_snapshot import (
-    CHAMPION,
     EXPERIMENT,
     MODEL_NAME,
     MOST_VERSIONS,
@@ -37,7 +37,6 @@ from sodai.model.registry_snapshot import (
 )
 from sodai.volume.volume import Volume, explain_write_errors
 
-CHALLENGER = "challenger"
 # Tag of a version that became champion: the version that was it before, empty where there was none.
 REPLACED = "replaced"
 # What MLflow stores as absolute addresses, by table: they follow the volume when it moves.

@@ -9,11 +9,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from sodai.data.catalog import CHAMPION
 from sodai.volume.atomic_files import atomic_write
 
 EXPERIMENT = "sodai_recommendation_pipeline"
 MODEL_NAME = "sodai_purchase_model"
-CHAMPION = "champion"
 # Tag of a version: first day of the period that it was trained for.
 TRAINED_FOR = "as_of"
 _STORE = "mlflow/mlflow.db"

@@ -114,7 +114,7 @@ class StageRun:
             VolumeError: some of it cannot be brought there.
         """
         paths = self._inputs.all_paths(self._contents, self._period, self._options)
-        self._place.fetch(paths, [each.place for each in self._inputs.lasting])
+        self._place.fetch(paths, [each.path_template for each in self._inputs.lasting])
 
     def publish(self, as_of: date) -> None:
         """Make what the stage wrote for a period part of the volume.

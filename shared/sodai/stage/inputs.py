@@ -119,7 +119,7 @@ def units_of(stage: str, as_of: date, inputs: Inputs, shard: str = "") -> list[s
 
 def newest_earlier(contents: FileIndex, dataset: Dataset, before: date) -> dict[date, Path]:
     """First day -> path of the newest N_EARLIER periods before `before` (exclusive) that have a data set."""
-    first, last = dataset.place.split("{as_of}")
+    first, last = dataset.path_template.split("{as_of}")
     found = []
     for path in contents.matching(f"{first}*{last}"):
         with suppress(ValueError):  # a folder of another name

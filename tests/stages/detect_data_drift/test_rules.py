@@ -10,10 +10,8 @@ from detect_data_drift.core_rules import (
     DRIFT,
     FORCED,
     HORIZON,
-    LOAD,
     NO_CHAMPION,
     NONE,
-    RETRAIN,
     Decision,
     Distance,
     Lead,
@@ -32,6 +30,7 @@ from detect_data_drift.core_rules import (
     trained_later,
     volume_drift,
 )
+from sodai.data.catalog import LOAD, RETRAIN
 
 LIMITS = Thresholds(
     drift_share=0.25,

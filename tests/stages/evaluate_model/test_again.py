@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from evaluate_model import records
-from sodai.data.catalog import DECISION, DRIFT, EVALUATE, EVALUATION, LOAD, PUBLISHED_MODEL
-from sodai.model.registry import CHAMPION, MODEL_NAME, REPLACED, Registry
+from sodai.data.catalog import CHAMPION, DECISION, DRIFT, EVALUATE, EVALUATION, LOAD, PUBLISHED_MODEL
+from sodai.model.registry import MODEL_NAME, REPLACED, Registry
 from sodai.volume.volume import Volume
 from support.champion import MadeWeek, champion_version, delete_run, register_again, run_stage
 from support.week import files_of, write_record

@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 
 from evaluate_model.core_promotion import (
-    CHALLENGER,
-    CHAMPION,
     MARGIN,
     Promotion,
     compare,
@@ -20,6 +18,7 @@ from evaluate_model.core_promotion import (
     standing,
     without_comparison,
 )
+from sodai.data.catalog import CHALLENGER, CHAMPION
 from sodai.evaluation.bootstrap import SMALLEST_GROUP
 
 N = 400

@@ -101,7 +101,7 @@ def test_the_schema_keeps_order_and_types() -> None:
 
 def test_the_catalogue_of_the_volume_is_consistent() -> None:
     assert len({dataset.name for dataset in ALL_DATASETS}) == len(ALL_DATASETS)
-    assert len({dataset.place for dataset in ALL_DATASETS}) == len(ALL_DATASETS)
+    assert len({dataset.path_template for dataset in ALL_DATASETS}) == len(ALL_DATASETS)
     for dataset in ALL_DATASETS:
         assert dataset.producer in STAGES
         assert set(dataset.contract.key) <= set(dataset.contract.names)

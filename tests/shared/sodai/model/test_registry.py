@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from retrain_model.registration import register
+from sodai.data.catalog import CHALLENGER, CHAMPION
 from sodai.errors import ModelError, RegistryError
-from sodai.model.registry import CHALLENGER, CHAMPION, MODEL_NAME, REPLACED, Registry, Trial
+from sodai.model.registry import MODEL_NAME, REPLACED, Registry, Trial
 from sodai.model.trained_model import TrainedModel, load_model
 from sodai.stage.command import ENV_TRACKING_URI
 from sodai.volume.volume import Volume

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from sodai.data.catalog import CHAMPION
 from sodai.errors import RegistryError
-from sodai.model.registry import CHAMPION, MODEL_NAME, Registry
+from sodai.model.registry import MODEL_NAME, Registry
 from sodai.model.registry_snapshot import RegistrySnapshot, read_snapshot
 from sodai.stage.command import ENV_TRACKING_URI
 from sodai.volume.volume import Volume

@@ -100,7 +100,7 @@ def first(origin: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
 
 
 def record_of(made: Made) -> bytes:
-    return (made.root / run_record(EXTRACT).place.format(as_of=AS_OF)).read_bytes()
+    return (made.root / run_record(EXTRACT).path_template.format(as_of=AS_OF)).read_bytes()
 
 
 def test_nothing_changed_gives_the_earlier_result_and_leaves_the_record(
@@ -174,9 +174,9 @@ RAW_FILE = "volume/raw/transactions.parquet"
             renamed("packages/somewhere-1.0.dist-info", "packages/somewhere-1.1.dist-info"),
             "the packages or the Python that it runs on changed",
         ),
-        (change(f"volume/{QUALITY.place}", "{}"), f"output weeks/{AS_OF}/{QUALITY.name} changed"),
-        (removed(QUALITY.place), f"output weeks/{AS_OF}/{QUALITY.name} changed"),
-        (removed(QUALITY_PAGE.place), f"output reports/{AS_OF}/quality.html changed"),
+        (change(f"volume/{QUALITY.path_template}", "{}"), f"output weeks/{AS_OF}/{QUALITY.name} changed"),
+        (removed(QUALITY.path_template), f"output weeks/{AS_OF}/{QUALITY.name} changed"),
+        (removed(QUALITY_PAGE.path_template), f"output reports/{AS_OF}/quality.html changed"),
     ],
 )
 def test_a_change_makes_it_run(
@@ -204,7 +204,7 @@ def test_a_setting_that_says_only_how_makes_no_difference(made: Made) -> None:
     assert made.run("--memory-limit", "200")[0]["skipped"]
 
 
-@pytest.mark.parametrize("name", [RAW_FILE, f"volume/{QUALITY.place}"])
+@pytest.mark.parametrize("name", [RAW_FILE, f"volume/{QUALITY.path_template}"])
 def test_a_file_written_again_with_the_same_content_makes_no_difference(made: Made, name: str) -> None:
     path = made.folder / name.format(as_of=AS_OF)
     content = path.read_bytes()
@@ -241,6 +241,6 @@ def test_a_period_that_the_stage_finds_itself_is_found_again(made: Made) -> None
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"result": {}}', '{"key": {}}', '{"key": 1}'])
 def test_a_record_that_says_nothing_makes_it_run(made: Made, damage: str) -> None:
-    (made.root / run_record(EXTRACT).place.format(as_of=AS_OF)).write_text(damage)
+    (made.root / run_record(EXTRACT).path_template.format(as_of=AS_OF)).write_text(damage)
     assert "skipped" not in made.run()[0]
     assert made.run()[0]["skipped"]
