@@ -82,7 +82,7 @@ def analyze_interpretability(
             "n_sampled": len(sampled.pairs),
             "gap": sampled.gap,
         }
-        note = f"week of {day} · model version {model.manifest['version']}"
+        note = f"week of {day} · model version {model.card['version']}"
         page = core_page.shap_page(note, sampled.X, sampled.contributions, importance, counts, seed)
         attempt.write(IMPORTANCE, pa.Table.from_pandas(importance, IMPORTANCE.contract.schema))
         attempt.write_text(SHAP_PAGE, page)

@@ -101,7 +101,7 @@ def create_features(
     choice = EngineChoice(engine, spark_remote, memory_limit or default_memory_limit_mib())
     with (
         volume.attempt(FEATURES_STAGE, period.as_of) as attempt,
-        choice.opened(attempt.scratch("engine"), volume.root) as tables,
+        choice.open(attempt.scratch("engine"), volume.root) as tables,
     ):
         history, customers, products = _sources(tables, volume, partitions, period.as_of)
         coming, *closed = forecasts = _forecasts(tables, history, period, training_periods, min_history_days)
@@ -135,8 +135,8 @@ def _sources(
     from create_features.engine import hold
 
     customers, products = (_checked(engine, volume, dataset, as_of) for dataset in (CUSTOMERS, PRODUCTS))
-    transactions = engine.read(list(partitions.values())).semi_join(customers, "customer_id")
-    history = history_before(transactions, as_of).held("days", engine.lay_down)
+    transactions = engine.read_parquet(list(partitions.values())).semi_join(customers, "customer_id")
+    history = history_before(transactions, as_of).held("days", engine.checkpoint)
     return (
         history,
         hold(engine, "known_customer_id", known_since(customers, "customer_id", history)),
@@ -148,7 +148,7 @@ def _checked(engine: "Engine", volume: "Volume", dataset: "Dataset", as_of: "dat
     """The customers or products of the week."""
     # Read for the check of its contract alone; the engine reads the file itself.
     volume.read(dataset, as_of)
-    return engine.read([volume.path(dataset, as_of)])
+    return engine.read_parquet([volume.path(dataset, as_of)])
 
 
 def _forecasts(
@@ -186,7 +186,7 @@ def _learnt_from(
     from create_features.engine import hold
 
     most = core_sample.most_candidates(history, customers, bounds)
-    [n_rows] = engine.rows(engine.compile(most))["n"].to_pylist()
+    [n_rows] = engine.to_pyarrow(engine.compile(most))["n"].to_pylist()
     halved = core_sample.halvings(n_rows * n_periods, training_rows)
     return hold(engine, "learnt_from", core_sample.sampled(customers, halved)), halved
 
@@ -196,8 +196,8 @@ def _known(engine: "Engine", customers: "Table", products: "Table", as_of: "date
     from create_features.parts import Known
 
     ordered = (customers.order_by("customer_id"), products.order_by("product_id"))
-    return Known(as_of, *(engine.rows(engine.compile(rows)) for rows in ordered))
+    return Known(as_of, *(engine.to_pyarrow(engine.compile(rows)) for rows in ordered))
 
 
 def _frame(engine: "Engine", rows: "Table") -> "pd.DataFrame":
-    return engine.rows(engine.compile(rows)).to_pandas()
+    return engine.to_pyarrow(engine.compile(rows)).to_pandas()

@@ -7,7 +7,7 @@ from sodai.engines import Engine
 
 def hold(engine: Engine, name: str, rows: Table) -> Table:
     """The rows computed now, once, under a name."""
-    engine.put(name, engine.compile(rows))
+    engine.create_table(name, engine.compile(rows))
     return engine.table(name)
 
 
@@ -25,9 +25,9 @@ class Steps:
     def hold(self, name: str, rows: Table) -> Table:
         """The table of that name, with its columns and without rows until `run`."""
         self._queries[name] = query = self._engine.compile(rows)
-        return self._engine.outline(name, query)
+        return self._engine.empty_like(name, query)
 
     def run(self) -> None:
         """Compute every table, in the order in which they were named."""
         for name, query in self._queries.items():
-            self._engine.put(name, query)
+            self._engine.create_table(name, query)

@@ -68,24 +68,24 @@ class Builder:
         self._market.run()
         if self._engine.distributed:
             self._make_own(customers)
-            yield from self._engine.batches(self._query, _BATCH_ROWS)
+            yield from self._engine.to_pyarrow_batches(self._query, _BATCH_ROWS)
             return
 
         def rows_of(shard: tuple[int, int]) -> pa.Table:
             self._make_own(customers.filter(customers.customer_id.between(*shard)))
-            return self._engine.rows(self._query)
+            return self._engine.to_pyarrow(self._query)
 
         # The next customers are computed while these are put in order and written.
         for rows in prefetch_map(rows_of, self._shards(customers)):
             yield _in_order(rows)
 
     def _make_own(self, shard: Table) -> None:
-        self._engine.put(_SHARD, self._engine.compile(shard))
+        self._engine.create_table(_SHARD, self._engine.compile(shard))
         self._own.run()
 
     def _shards(self, customers: Table) -> list[tuple[int, int]]:
         """The first and last number of as many customers at a time as one machine computes at once."""
-        ids = self._engine.rows(self._engine.compile(customers.select("customer_id")))
+        ids = self._engine.to_pyarrow(self._engine.compile(customers.select("customer_id")))
         ordered = ids["customer_id"].sort().to_pylist()
         shards = (
             ordered[start : start + SHARD_CUSTOMERS] for start in range(0, len(ordered), SHARD_CUSTOMERS)
@@ -101,7 +101,7 @@ class Builder:
             # As text: some engines read a number with a point as a decimal and keep fewer digits.
             calendar=ibis.literal(repr(forecast.calendar)).cast("float64"),
         )
-        self._engine.put(_MOMENT, self._engine.compile(moment))
+        self._engine.create_table(_MOMENT, self._engine.compile(moment))
 
 
 def _in_order(rows: pa.Table) -> pa.RecordBatch:

@@ -70,12 +70,12 @@ def detect_data_drift(
         from detect_data_drift import core_rules as rules
         from detect_data_drift import records
         from sodai.data.periods import Period, parse_date
-        from sodai.model.compatibility import check_features
+        from sodai.model.compatibility import require_features_horizon
         from sodai.model.registry import Registry
         from sodai.volume.volume import Volume
 
         volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
-        check_features(volume, period)
+        require_features_horizon(volume, period)
         thresholds = rules.Thresholds(max_age_weeks=max_age_weeks)
         registry = Registry(volume, tracking_uri)
         with volume.attempt(DRIFT, period.as_of) as attempt:
@@ -166,7 +166,7 @@ def _signals(
         for name, metric in (("realised_set_lead", "set_f1"), ("realised_list_lead", "ndcg"))
     ]
     return [
-        rules.other_horizon(champion.model.manifest["horizon_days"], period.horizon_days),
+        rules.other_horizon(champion.model.card["horizon_days"], period.horizon_days),
         rules.trained_later(champion.as_of, period.as_of),
         rules.feature_drift(report.share, cooling, thresholds),
         rules.prediction_drift(report.prediction, cooling, thresholds),

@@ -43,7 +43,7 @@ class Champion:
     @property
     def as_of(self) -> date:
         """First day of the period that it was trained for."""
-        return date.fromisoformat(self.model.manifest["as_of"])
+        return date.fromisoformat(self.model.card["as_of"])
 
     def age_weeks(self, period: Period) -> float:
         """Weeks from the period that it was trained for to `period`."""
@@ -84,7 +84,7 @@ def champion_of(registry: Registry, scratch: Path, period: Period, lenient: bool
         if lenient:
             return Found(found.version, None)
         raise
-    return Found(found.version, Champion(model, reference, registry.state().newest_training(period.as_of)))
+    return Found(found.version, Champion(model, reference, registry.snapshot().newest_training(period.as_of)))
 
 
 def _reference(file: Path, version: str) -> pa.Table:

@@ -64,12 +64,12 @@ def evaluate_model(
     from evaluate_model import records
     from evaluate_model.contenders import contenders
     from sodai.data.periods import Period, parse_date
-    from sodai.model.compatibility import check_features
+    from sodai.model.compatibility import require_features_horizon
     from sodai.model.registry import Registry
     from sodai.volume.volume import Volume
 
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
-    check_features(volume, period)
+    require_features_horizon(volume, period)
     registry = Registry(volume, tracking_uri)
     with volume.attempt(EVALUATE, period.as_of) as attempt:
         found = contenders(volume, registry, period, attempt.scratch("champion"))
@@ -78,7 +78,7 @@ def evaluate_model(
         figures = {name: records.figures_of(model, closed, k) for name, model in models.items()}
         promotion = _promotion(period, found, figures, closed, seed)
         role = promotion.role
-        published = {"version": models[role].manifest["version"], "role": role}
+        published = {"version": models[role].card["version"], "role": role}
         shutil.copytree(
             found.folders[role], attempt.path(PUBLISHED_MODEL), ignore=shutil.ignore_patterns("*.parquet")
         )
@@ -144,7 +144,7 @@ def _compared(
         return rules.without_comparison(f"the champion cannot be used any more: {found.unfit}")
     if CHAMPION not in found.models:
         return rules.without_comparison("first version: there was no champion")
-    champion, challenger = found.models[CHAMPION].manifest, found.models[CHALLENGER].manifest
+    champion, challenger = found.models[CHAMPION].card, found.models[CHALLENGER].card
     if champion["version"] == challenger["version"]:
         return rules.without_comparison("already champion: this run was made before")
     if rules.is_backfill(champion, period.as_of):

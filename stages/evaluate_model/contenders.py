@@ -16,7 +16,7 @@ from sodai.data.catalog import (
 )
 from sodai.data.periods import Period
 from sodai.errors import ModelError, RegistryError
-from sodai.model.compatibility import check_model
+from sodai.model.compatibility import require_model_horizon
 from sodai.model.registry import Registry
 from sodai.model.trained_model import TrainedModel, load_model
 from sodai.volume.volume import Volume
@@ -43,7 +43,7 @@ class Contenders:
         """The version of each role; of a champion that the period trained, as before its promotion."""
         if CHALLENGER not in self.models and self.champion and self.replaced:
             return {CHALLENGER: self.champion, CHAMPION: self.replaced}
-        return {role: model.manifest["version"] for role, model in self.models.items()}
+        return {role: model.card["version"] for role, model in self.models.items()}
 
 
 def contenders(volume: Volume, registry: Registry, period: Period, scratch: Path) -> Contenders:
@@ -62,11 +62,11 @@ def contenders(volume: Volume, registry: Registry, period: Period, scratch: Path
     )
     folder = volume.existing(dataset, period.as_of)
     model = load_model(folder)
-    check_model(model.manifest, period, folder, stage)
+    require_model_horizon(model.card, period, folder, stage)
     champion = registry.champion()
     if champion is None:
         return Contenders({role: folder}, {role: model}, None, None)
-    own = (champion.version, period.as_of.isoformat()) == (model.manifest["version"], model.manifest["as_of"])
+    own = (champion.version, period.as_of.isoformat()) == (model.card["version"], model.card["as_of"])
     replaced = champion.replaced if own else None
     found = Contenders({role: folder}, {role: model}, champion.version, replaced)
     rival = champion.version if replaced is None else replaced

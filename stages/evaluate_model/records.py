@@ -117,13 +117,13 @@ def _share_of_market(forecasts: pd.DataFrame, period: Period, purchases: pd.Data
 
 def has_seen(model: TrainedModel, closed: Period) -> bool:
     """Whether a model learnt from a day of the closed period or from a later one."""
-    newest = max(map(date.fromisoformat, model.manifest["cutoffs"]))
-    return newest + timedelta(days=model.manifest["horizon_days"]) > closed.as_of
+    newest = max(map(date.fromisoformat, model.card["cutoffs"]))
+    return newest + timedelta(days=model.card["horizon_days"]) > closed.as_of
 
 
 def figures_of(model: TrainedModel, closed: ClosedPeriod, k: int) -> Figures:
     """The figures of a model on the closed period."""
-    expected = ExpectedDemand(closed.expected_pairs, model.manifest["missing_share"])
+    expected = ExpectedDemand(closed.expected_pairs, model.card["missing_share"])
     scored = core.score_frame(closed.pairs, expected.probabilities(model.log_odds(closed.X)))
     metrics = core.model_figures(scored, closed.truth, expected.missing_pairs, _ks(k))
     return Figures(metrics, core.calibration_rows(scored), core.by_customer(scored, closed.truth, k))
@@ -158,7 +158,7 @@ def last_retraining(
             model = load_model(scratch / role, f"version {version}")
             if has_seen(model, closed.period):
                 return None
-            if model.manifest["horizon_days"] != closed.period.horizon_days:
+            if model.card["horizon_days"] != closed.period.horizon_days:
                 return None
             scored = core.score_frame(closed.pairs, model.log_odds(closed.X))
             ndcg[role] = core.by_customer(scored, closed.truth, LIST_LENGTH)

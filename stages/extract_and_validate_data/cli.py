@@ -94,7 +94,7 @@ def extract_and_validate_data(
     volume = Volume(data)
     sources = find_sources(volume.path(RAW))
     choice = EngineChoice(engine, spark_remote, memory_limit or default_memory_limit_mib())
-    with sole_use(volume) as scratch, choice.opened(scratch, volume.root) as opened:
+    with sole_use(volume) as scratch, choice.open(scratch, volume.root) as opened:
         found = readable_ledger(volume) if reload else read_ledger(volume)
         before = Ledger() if reload or found is None else found
         tables, new = open_all(sources, before.files)

@@ -84,7 +84,7 @@ class Loader:
         name = ledger.partitions["lines"].get(week.isoformat())
         if name is None:
             return None
-        lines = self.engine.read([self.volume.path(LINES) / name])
+        lines = self.engine.read_parquet([self.volume.path(LINES) / name])
         lines = lines.filter(lines.purchase_date < as_of)
         figures = rows_of(self.engine, core_net.week_figures(core_net.order_products(lines)))
         n_lines = rows_of(self.engine, lines.agg(n=lines.count()))[0]["n"]
@@ -95,7 +95,7 @@ class Loader:
         named = ledger.partitions["quarantine"].values()
         if not named:
             return []
-        rows = self.engine.read([self.volume.path(QUARANTINE) / name for name in named])
+        rows = self.engine.read_parquet([self.volume.path(QUARANTINE) / name for name in named])
         shown = rows.order_by("file", "row").limit(n_rows).drop("file_key", "faults", "n_units")
         return [_dated(row) for row in rows_of(self.engine, shown)]
 
@@ -106,7 +106,7 @@ class Loader:
         if not keys:
             return ledger
         apart = pending.filter(pending.faults != 0, pending.file_key.isin(sorted(keys)))
-        faulty = self.engine.lay_down("faulty", apart)
+        faulty = self.engine.checkpoint("faulty", apart)
         counts = rows_of(self.engine, faulty.group_by("file_key", "faults").agg(n=faulty.count()))
         reasons: dict[int, dict[str, int]] = {key: {} for key in keys}
         for row in counts:
@@ -150,9 +150,9 @@ class Loader:
             if week.isoformat() in ledger.partitions["lines"]
         ]
         if in_force:
-            pooled = pooled.union(self.engine.read(in_force).select(*LINES.contract.names))
-        lines = self.engine.lay_down("lines", core_net.distinct_lines(pooled))
-        nets = self.engine.lay_down("nets", core_net.order_products(lines))
+            pooled = pooled.union(self.engine.read_parquet(in_force).select(*LINES.contract.names))
+        lines = self.engine.checkpoint("lines", core_net.distinct_lines(pooled))
+        nets = self.engine.checkpoint("nets", core_net.order_products(lines))
         bought = core_net.purchases(nets)
         written = {
             "lines": self._write(LINES, self._by_week(lines), "week"),
@@ -193,13 +193,13 @@ class Loader:
 
     def _judged(self, staged: Sequence[Path], waiting: Sequence[Path]) -> ir.Table:
         """The lines of new files and those in quarantine, STAGED_COLUMNS."""
-        origins = [self.engine.read(files) for files in (staged, waiting) if files]
+        origins = [self.engine.read_parquet(files) for files in (staged, waiting) if files]
         return ibis.union(*(lines.select(*core_lines.STAGED_COLUMNS) for lines in origins))
 
     def _known(self, name: str, keys: pa.Array) -> ir.Table:
         path = self.scratch / f"{name}.parquet"
         pq.write_table(pa.table({name: keys}), path)
-        return self.engine.read([path])
+        return self.engine.read_parquet([path])
 
     def _by_week(self, rows: ir.Table) -> ir.Table:
         ordered = ["week", "customer_id", "product_id", "purchase_date", "order_id"]
@@ -208,7 +208,7 @@ class Loader:
 
     def _write(self, dataset: Dataset, rows: ir.Table, label: str) -> dict[str, str]:
         columns = list(dict.fromkeys([*dataset.contract.names, label]))
-        batches = self.engine.batches(self.engine.compile(rows.select(*columns)), _WRITTEN_ROWS)
+        batches = self.engine.to_pyarrow_batches(self.engine.compile(rows.select(*columns)), _WRITTEN_ROWS)
         return write_partitions(batches, dataset.contract.schema, label, self.volume.path(dataset))
 
 

@@ -38,14 +38,14 @@ def stage_file(engine: Engine, file: RawFile, sha256: str, staged: Path, disguis
         InputError: the file is damaged, or not one of its rows is usable.
     """
     log.info("reading %s: %d rows", file.path.name, file.n_rows)
-    with engine.reading_raw(file.path):
+    with engine.explain_raw_errors(file.path):
         raw = engine.read_raw(file.path, list(file.match.names.values()))
         lines = core_lines.coerced(raw, file.match.names)
         profile = rows_of(engine, core_lines.day_profile(lines))
         decoded = core_lines.disguised_days(profile, disguised)
         believable = plausible_date_range([(day["day"], day["n_lines"]) for day in profile])
         judged = core_lines.judged(lines, file_key(sha256), believable, decoded)
-        engine.write(judged, staged)
+        engine.to_parquet(judged, staged)
     _raise_unusable(engine, staged, file)
     return FileRecord(
         name=file.path.name,
@@ -61,11 +61,11 @@ def stage_file(engine: Engine, file: RawFile, sha256: str, staged: Path, disguis
 
 def rows_of(engine: Engine, table: ir.Table) -> list[dict[str, Any]]:
     """A small table as one mapping a row."""
-    return engine.rows(engine.compile(table)).cast(table.schema().to_pyarrow()).to_pylist()
+    return engine.to_pyarrow(engine.compile(table)).cast(table.schema().to_pyarrow()).to_pylist()
 
 
 def _raise_unusable(engine: Engine, staged: Path, file: RawFile) -> None:
-    lines = engine.read([staged])
+    lines = engine.read_parquet([staged])
     by_faults = rows_of(engine, lines.group_by("faults").agg(n=lines.count()))
     if not by_faults or any(row["faults"] == 0 for row in by_faults):
         return

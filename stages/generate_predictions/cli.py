@@ -84,23 +84,23 @@ def generate_predictions(
         spark_remote = remote_of(spark_remote)
     from sodai.data.shard import Shard
     from sodai.evaluation.expected_demand import read_expected_demand
-    from sodai.model.compatibility import check_features, check_model
+    from sodai.model.compatibility import require_features_horizon, require_model_horizon
     from sodai.model.trained_model import load_model
     from sodai.volume.volume import Volume
 
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
     day, folder = period.as_of, volume.path(PUBLISHED_MODEL, period.as_of)
-    check_features(volume, period)
+    require_features_horizon(volume, period)
     model = load_model(folder)
-    check_model(model.manifest, period, folder, EVALUATE)
+    require_model_horizon(model.card, period, folder, EVALUATE)
     if shard is not None:
         return _score_shard(volume, day, model, Shard(shard, shards))
-    expected = read_expected_demand(volume, day, day, model.manifest["missing_share"])
+    expected = read_expected_demand(volume, day, day, model.card["missing_share"])
     header = {
         "week": day.isoformat(),
         "horizon_days": horizon_days,
         "k": k,
-        "model_version": str(model.manifest["version"]),
+        "model_version": str(model.card["version"]),
     }
     with volume.attempt(PREDICT, day) as attempt:
         if engine is EngineName.SPARK and spark_remote:
@@ -141,7 +141,7 @@ def _scores(
         return parts.scored_shards(volume, day, n_shards, parts.origin_of(volume, day, model))
     file = attempt.scratch("scores") / "scores.parquet"
     n_candidates = parts.write_scores(file, volume, day, model, Shard())
-    log.info("%d candidates scored with version %s", n_candidates, model.manifest["version"])
+    log.info("%d candidates scored with version %s", n_candidates, model.card["version"])
     return parts.Scores([file])
 
 

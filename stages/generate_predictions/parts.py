@@ -16,7 +16,7 @@ from sodai.data.shard import Shard
 from sodai.errors import VolumeError
 from sodai.evaluation.purchase_set import Blocks
 from sodai.model.scoring import BATCH_ROWS, score_candidates
-from sodai.model.trained_model import ESTIMATOR_FILE, MANIFEST_FILE, TrainedModel
+from sodai.model.trained_model import ESTIMATOR_FILE, MODEL_CARD_FILE, TrainedModel
 from sodai.volume.file_hashes import sha256_of
 from sodai.volume.sorted_tables import iter_row_groups, iter_whole_customers, read_sorted, sorted_writer
 from sodai.volume.volume import Volume
@@ -110,9 +110,9 @@ def origin_of(volume: Volume, day: date, model: TrainedModel) -> dict[str, Any]:
     """
     folder = volume.path(PUBLISHED_MODEL, day)
     return {
-        "model_version": str(model.manifest["version"]),
+        "model_version": str(model.card["version"]),
         "estimator_sha256": sha256_of(folder / ESTIMATOR_FILE),
-        "manifest_sha256": sha256_of(folder / MANIFEST_FILE),
+        "model_card_sha256": sha256_of(folder / MODEL_CARD_FILE),
         "candidates_footer_sha256": _footer_sha256(volume.existing(SCORING, day)),
     }
 

@@ -6,10 +6,10 @@ from typing import Any
 from sodai.model.trained_model import load_model
 
 
-def manifest_of(folder: Path) -> dict[str, Any]:
-    """The manifest of a model folder whose estimator can be read.
+def read_model_card(folder: Path) -> dict[str, Any]:
+    """The model card of a model folder whose estimator can be read.
 
     Raises:
         ModelError: see `load_model`.
     """
-    return load_model(folder).manifest
+    return load_model(folder).card

@@ -30,7 +30,7 @@ def load_existing_model(
 ) -> dict[str, Any]:
     """Fetch the champion, and check that it fits today's features."""
     # MLflow and scikit-learn take two seconds each to import.
-    with run_in_process("load_existing_model.checked", "manifest_of") as manifest_of:
+    with run_in_process("load_existing_model.checked", "read_model_card") as read_model_card:
         from load_existing_model.core import age_in_days, warnings_for
         from sodai.data.periods import parse_date
         from sodai.errors import TRAIN_AGAIN, RegistryError
@@ -49,8 +49,8 @@ def load_existing_model(
         with volume.attempt(LOAD, day) as attempt:
             fetched = attempt.scratch("champion")
             registry.download(champion.version, fetched)
-            manifest = manifest_of(fetched)
+            card = read_model_card(fetched)
             shutil.copytree(fetched, attempt.path(LOADED_MODEL), ignore=shutil.ignore_patterns("*.parquet"))
-    for warning in warnings_for(manifest, day, horizon_days):
+    for warning in warnings_for(card, day, horizon_days):
         log.warning("version %s: %s", champion.version, warning)
-    return {"version": champion.version, "age_days": age_in_days(manifest, day)}
+    return {"version": champion.version, "age_days": age_in_days(card, day)}

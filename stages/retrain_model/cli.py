@@ -84,7 +84,7 @@ def retrain_model(
     from retrain_model.core_folds import encode
     from retrain_model.workers import fold_workers
     from sodai.data.periods import Period, parse_date
-    from sodai.model.compatibility import check_features
+    from sodai.model.compatibility import require_features_horizon
     from sodai.model.registry import Registry
     from sodai.model.trained_model import TrainedModel
     from sodai.runtime.limits import available_cpus
@@ -93,7 +93,7 @@ def retrain_model(
 
     wanted = _members(members)
     volume, period = Volume(data), Period(parse_date(as_of), horizon_days)
-    check_features(volume, period)
+    require_features_horizon(volume, period)
     registry, cpus = Registry(volume, tracking_uri), available_cpus()
     # One at a time, because two searches of one study would take each other's trials.
     with volume.attempt(RETRAIN, period.as_of) as attempt:
@@ -131,7 +131,7 @@ def retrain_model(
             pipeline = core.fit_final(lessons, params, blend.weights, fit_rows)
         model = TrainedModel(
             pipeline,
-            core.manifest_of(
+            core.build_model_card(
                 period.as_of,
                 horizon_days,
                 lessons.cutoff,
@@ -229,13 +229,13 @@ def _publish(
     from retrain_model.registration import register
     from sodai.model.trained_model import features_frame
 
-    attempt.write(REFERENCE, records.reference(table, model.manifest["seed"]))
+    attempt.write(REFERENCE, records.reference(table, model.card["seed"]))
     attempt.write_json(TRIALS, records.study_record(found, finalists))
     with registry.run(f"retrain {period.as_of}", {"stage": RETRAIN, "as_of": str(period.as_of)}) as run_id:
         registry.log(
             run_id,
-            params={**model.manifest["params"], "n_training_rows": model.manifest["n_training_rows"]},
-            metrics={"average_precision": model.manifest["average_precision"]},
+            params={**model.card["params"], "n_training_rows": model.card["n_training_rows"]},
+            metrics={"average_precision": model.card["average_precision"]},
             files={"study": plots},
         )
         registry.log_trials(run_id, records.trials(found), "average_precision")
@@ -243,10 +243,10 @@ def _publish(
         model = register(registry, run_id, model, example, [attempt.path(REFERENCE)])
     model.save(attempt.path(RETRAINED_MODEL))
     return {
-        "version": model.manifest["version"],
+        "version": model.card["version"],
         "trials": len(found.trials),
-        "average_precision": round(model.manifest["average_precision"], 6),
-        "params": model.manifest["params"],
-        "blend": model.manifest["blend"]["weights"],
-        "calibration": model.manifest["calibration"],
+        "average_precision": round(model.card["average_precision"], 6),
+        "params": model.card["params"],
+        "blend": model.card["blend"]["weights"],
+        "calibration": model.card["calibration"],
     }

@@ -1,4 +1,4 @@
-"""From training rows and chosen parameters to a challenger: final fit, missing share, manifest."""
+"""From training rows and chosen parameters to a challenger: final fit, missing share, model card."""
 
 import hashlib
 from datetime import date
@@ -46,10 +46,10 @@ def pairs_by_period(purchases: pd.DataFrame, cutoffs: list[date], horizon_days: 
     return total
 
 
-def manifest_of(
+def build_model_card(
     as_of: date, horizon_days: int, cutoff: pd.Series, training_sha256: str, **more: Any
 ) -> dict[str, Any]:
-    """The manifest of a challenger before it has a version.
+    """The model card of a challenger before it has a version.
 
     Args:
         as_of: first day of the period of the run that trains.

@@ -15,7 +15,7 @@ import sodai
 from sodai.data.catalog import CHALLENGER
 from sodai.model.registry import Registry
 from sodai.model.registry_snapshot import MODEL_NAME
-from sodai.model.trained_model import MANIFEST_FILE, TRUSTED_TYPES, TrainedModel, write_manifest
+from sodai.model.trained_model import MODEL_CARD_FILE, TRUSTED_TYPES, TrainedModel, write_model_card
 
 # The images have no pip, and the model's requirements are given.
 logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
@@ -28,12 +28,12 @@ def register(
 
     Args:
         run_id: the training run.
-        model: its manifest gets the version.
+        model: its model card gets the version.
         example: rows of features, for the signature.
         files: reference.parquet and whatever else belongs to the version.
 
     Returns:
-        the model with its version in the manifest.
+        the model with its version in the model card.
 
     Raises:
         RegistryError: MLflow does not answer or refuses.
@@ -53,12 +53,12 @@ def register(
                 code_paths=[str(Path(sodai.__file__).parent)],
             )
         number = str(logged.registered_model_version)
-        model = replace(model, manifest={**model.manifest, "version": number, "run_id": run_id})
-        write_manifest(Path(scratch), model.manifest)
-        for file in [Path(scratch) / MANIFEST_FILE, *files]:
+        model = replace(model, card={**model.card, "version": number, "run_id": run_id})
+        write_model_card(Path(scratch), model.card)
+        for file in [Path(scratch) / MODEL_CARD_FILE, *files]:
             client.log_artifact(run_id, str(file), "pipeline")
         for name in ("as_of", "horizon_days", "training_sha256"):
-            client.set_model_version_tag(MODEL_NAME, number, name, str(model.manifest[name]))
+            client.set_model_version_tag(MODEL_NAME, number, name, str(model.card[name]))
         client.set_registered_model_alias(MODEL_NAME, CHALLENGER, number)
     return model
 

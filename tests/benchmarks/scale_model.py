@@ -29,7 +29,7 @@ def publish_model(volume: Volume, as_of: date) -> None:
     first = min(volume.path(TRAINING, as_of).glob("*.parquet"))
     rows = pa.Table.from_batches([next(pq.ParquetFile(first).iter_batches(_ROWS))])
     X, y = features_frame(rows), rows["target"].to_numpy()
-    manifest = {
+    card = {
         "version": "1",
         "features": FEATURE_NAMES,
         "as_of": as_of.isoformat(),
@@ -37,7 +37,7 @@ def publish_model(volume: Volume, as_of: date) -> None:
         "calibration": {"slope": 1.0, "intercept": 0.0},
         "missing_share": 0.0,
     }
-    model = TrainedModel(fit_pipeline(purchase_pipeline(PARAMS, seed=0), X, y, np.ones(len(y))), manifest)
+    model = TrainedModel(fit_pipeline(purchase_pipeline(PARAMS, seed=0), X, y, np.ones(len(y))), card)
     model.save(volume.path(PUBLISHED_MODEL, as_of))
 
 

@@ -80,9 +80,9 @@ def test_a_truncated_file_is_told_and_the_weeks_before_stay(
 
 def test_a_champion_of_other_features_is_told_and_stays(two_weeks: TwoWeeks, tmp_path: Path) -> None:
     volume = Path(shutil.copytree(two_weeks.root, tmp_path / "volume"))
-    (manifest,) = volume.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
-    record = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**record, "features": ["moon_phase", *record["features"][1:]]}))
+    (card_file,) = volume.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
+    record = json.loads(card_file.read_text())
+    card_file.write_text(json.dumps({**record, "features": ["moon_phase", *record["features"][1:]]}))
     published = results_of(volume, "predictions", "history")
 
     # The registry names the same version as before, so that without force nothing would be read of it.

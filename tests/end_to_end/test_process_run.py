@@ -204,17 +204,17 @@ def test_the_next_run_has_evidentlys_drift_page(two_weeks: TwoWeeks, volume: Vol
 def differences(root: Path, two_weeks: TwoWeeks) -> list[str]:
     """What of features, decision, model and predictions of the first week `root` holds other bytes of.
 
-    The manifest of a model names its run in MLflow, which is another one for every training.
+    The model card of a model names its run in MLflow, which is another one for every training.
     """
     names = [
         dataset.relative_path(two_weeks.history.as_of)
         for dataset in (*FEATURE_TABLES, REFERENCE, DECISION, PREDICTIONS, RECOMMENDATIONS, REASONS)
     ]
     names += [RETRAINED_MODEL.relative_path(two_weeks.history.as_of) / "model.skops"]
-    manifest = RETRAINED_MODEL.relative_path(two_weeks.history.as_of) / "model.json"
-    one, other = (json.loads((volume / manifest).read_text()) for volume in (root, two_weeks.root))
+    card_file = RETRAINED_MODEL.relative_path(two_weeks.history.as_of) / "model.json"
+    one, other = (json.loads((volume / card_file).read_text()) for volume in (root, two_weeks.root))
     return [str(name) for name in names if sha256_of(root / name) != sha256_of(two_weeks.root / name)] + [
-        f"{manifest}: {key}"
+        f"{card_file}: {key}"
         for key in one.keys() | other.keys()
         if key != "run_id" and one[key] != other[key]
     ]

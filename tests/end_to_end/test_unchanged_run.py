@@ -151,8 +151,8 @@ def only_inputs(volume: Volume, stage: str, as_of: date, root: Path) -> None:
 def outputs_of(volume: Volume, stage: str, as_of: date) -> dict[str, str]:
     """What the newest run of a stage wrote: path -> hash; without those that no two runs share."""
     found = volume.read_json(run_record(stage), as_of)["outputs"]
-    manifest = str(RETRAINED_MODEL.relative_path(as_of) / "model.json")
-    own = {str(page.relative_path(as_of)) for page in (DRIFT_PAGE, RUN_PAGE)} | {manifest}
+    card_file = str(RETRAINED_MODEL.relative_path(as_of) / "model.json")
+    own = {str(page.relative_path(as_of)) for page in (DRIFT_PAGE, RUN_PAGE)} | {card_file}
     return {path: digest for path, digest in found.items() if path not in own}
 
 

@@ -89,14 +89,14 @@ def champion_week(session: Path) -> MadeWeek:
 
 
 def register_again(volume: Volume, week: MadeWeek, **changes: object) -> None:
-    """The model of the week once more as version 2, its manifest changed, as retrain_model leaves it."""
+    """The model of the week once more as version 2, its model card changed, as retrain_model leaves it."""
     client = Registry(volume).client
     first = client.get_model_version(MODEL_NAME, "1")
     second = client.create_model_version(MODEL_NAME, first.source, first.run_id, model_id=first.model_id)
     client.set_registered_model_alias(MODEL_NAME, CHALLENGER, str(second.version))
-    manifest = volume.path(RETRAINED_MODEL, week.as_of) / "model.json"
-    record = {**json.loads(manifest.read_text()), "version": str(second.version), **changes}
-    manifest.write_text(json.dumps(record))
+    card_file = volume.path(RETRAINED_MODEL, week.as_of) / "model.json"
+    record = {**json.loads(card_file.read_text()), "version": str(second.version), **changes}
+    card_file.write_text(json.dumps(record))
 
 
 def delete_run(volume: Volume, version: str) -> None:

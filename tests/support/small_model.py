@@ -14,7 +14,7 @@ N_ROWS = 400
 PARAMS = {"n_estimators": 12, "num_leaves": 4, "min_child_samples": 5, "learning_rate": 0.3}
 
 
-def made_table(n_rows: int = N_ROWS, seed: int = 0) -> pa.Table:
+def synthetic_table(n_rows: int = N_ROWS, seed: int = 0) -> pa.Table:
     """Rows of every feature: three categories each, a tenth of what may be null is null."""
     rng = np.random.default_rng(seed)
     columns = {}
@@ -29,20 +29,20 @@ def made_table(n_rows: int = N_ROWS, seed: int = 0) -> pa.Table:
     return pa.table(columns)
 
 
-def made_frame(n_rows: int = N_ROWS, seed: int = 0) -> pd.DataFrame:
+def synthetic_features(n_rows: int = N_ROWS, seed: int = 0) -> pd.DataFrame:
     """The same as the model takes it."""
-    return features_frame(made_table(n_rows, seed))
+    return features_frame(synthetic_table(n_rows, seed))
 
 
-def made_model(version: str = "1", **manifest: Any) -> TrainedModel:
+def synthetic_model(version: str = "1", **card: Any) -> TrainedModel:
     """A fitted model that is calibrated by a slope of 0.5 and an intercept of -1."""
-    X = made_frame()
+    X = synthetic_features()
     y = (X["product_brand"] == "Brand 0").to_numpy(np.int8)
     pipeline = fit_pipeline(purchase_pipeline(PARAMS, seed=0), X, y, np.ones(len(y)))
-    return TrainedModel(pipeline, {**made_manifest(version), **manifest})
+    return TrainedModel(pipeline, {**synthetic_model_card(version), **card})
 
 
-def made_manifest(version: str = "1") -> Mapping[str, Any]:
+def synthetic_model_card(version: str = "1") -> Mapping[str, Any]:
     """What the model says of itself."""
     return {
         "version": version,

@@ -111,14 +111,14 @@ def small_model(volume: Volume, as_of: date) -> TrainedModel:
     training = volume.read(TRAINING, as_of)
     X, y = features_frame(training), training["target"].to_numpy()
     pipeline = fit_pipeline(purchase_pipeline(_PARAMS, seed=0), X, y, np.ones(len(y)))
-    manifest = {
+    card = {
         "version": "1",
         "features": FEATURE_NAMES,
         "horizon_days": 7,
         "missing_share": 0.05,
         "calibration": {"slope": 1.0, "intercept": 0.0},
     }
-    return TrainedModel(pipeline, manifest)
+    return TrainedModel(pipeline, card)
 
 
 def write_record(volume: Volume, dataset: Dataset, as_of: date, record: Mapping[str, Any]) -> None:

@@ -256,7 +256,7 @@ DRIFT_REPORT = _weekly(
 )
 DRIFT_PAGE = _page(DRIFT, "drift.html")
 
-# A model is a folder with model.skops (the estimator, no pickle) and model.json (its manifest).
+# A model is a folder with model.skops (the estimator, no pickle) and model.json (its model card).
 RETRAINED_MODEL = _weekly(RETRAIN, "model", "one model folder: the challenger")
 LOADED_MODEL = _weekly(LOAD, "model", "one model folder: the champion")
 PUBLISHED_MODEL = _weekly(EVALUATE, "model", "one model folder: the model that the week is published with")

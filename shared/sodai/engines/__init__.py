@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ibis.expr.types import Table
 
 
-def damaged(file: Path, found: str) -> InputError:
+def damage_error(file: Path, found: str) -> InputError:
     """What tells that a raw file is damaged; `found` may have lines, of which the first is told."""
     return InputError(
         f"{file}: damaged ({found.splitlines()[0]}), expected a whole parquet file; send it again"
@@ -54,7 +54,7 @@ class Engine(Protocol):
         """The query of an expression."""
         ...
 
-    def read(self, files: Sequence[Path]) -> "Table":
+    def read_parquet(self, files: Sequence[Path]) -> "Table":
         """The rows of parquet files of the volume, all of the same columns."""
         ...
 
@@ -62,7 +62,7 @@ class Engine(Protocol):
         """Some columns of a parquet file of any origin, and `row_number`, the position in it (0 = first)."""
         ...
 
-    def reading_raw(self, file: Path) -> AbstractContextManager[None]:
+    def explain_raw_errors(self, file: Path) -> AbstractContextManager[None]:
         """What computes with a raw file stands in this block, which tells damage inside it in one line.
 
         Raises:
@@ -70,15 +70,15 @@ class Engine(Protocol):
         """
         ...
 
-    def write(self, rows: "Table", place: Path) -> None:
+    def to_parquet(self, rows: "Table", place: Path) -> None:
         """The rows computed now, as parquet at a new place of the volume, which `read` takes."""
         ...
 
-    def outline(self, name: str, query: str) -> "Table":
+    def empty_like(self, name: str, query: str) -> "Table":
         """The columns of a query under a name, without rows, in place of what had that name."""
         ...
 
-    def put(self, name: str, query: str) -> None:
+    def create_table(self, name: str, query: str) -> None:
         """Compute the rows of a query now and let them stand under a name, in place of what had that name."""
         ...
 
@@ -86,15 +86,15 @@ class Engine(Protocol):
         """What stands under a name, with the columns that it has now."""
         ...
 
-    def lay_down(self, name: str, rows: "Table") -> "Table":
+    def checkpoint(self, name: str, rows: "Table") -> "Table":
         """The rows computed now and read from a file from then on, for what may be larger than memory."""
         ...
 
-    def rows(self, query: str) -> "pa.Table":
+    def to_pyarrow(self, query: str) -> "pa.Table":
         """The rows of a query, few enough for the memory of this process."""
         ...
 
-    def batches(self, query: str, n_rows: int) -> "Iterator[pa.RecordBatch]":
+    def to_pyarrow_batches(self, query: str, n_rows: int) -> "Iterator[pa.RecordBatch]":
         """The rows of a query in its order, about `n_rows` at a time.
 
         Nothing else is asked of the engine before the last of them.

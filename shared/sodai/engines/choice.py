@@ -26,7 +26,7 @@ class EngineChoice:
 
             remote_of(self.spark_remote)
 
-    def opened(self, scratch: Path, volume_root: Path) -> AbstractContextManager[Engine]:
+    def open(self, scratch: Path, volume_root: Path) -> AbstractContextManager[Engine]:
         """The engine, until the block ends; what limits it is told in one line.
 
         Args:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from ibis.expr.types import Table
 from ibis.util import gen_name
 
-from sodai.engines import damaged, is_full
+from sodai.engines import damage_error, is_full
 from sodai.errors import InputError, VolumeError
 from sodai.runtime.limits import available_cpus
 
@@ -56,7 +56,7 @@ class DuckDBEngine:
         """The query of an expression."""
         return self._backend.compile(rows)
 
-    def read(self, files: Sequence[Path]) -> Table:
+    def read_parquet(self, files: Sequence[Path]) -> Table:
         """The rows of parquet files."""
         return self._backend.read_parquet([escape(str(file)) for file in files], hive_partitioning=False)
 
@@ -75,8 +75,8 @@ class DuckDBEngine:
         return self.table(view)
 
     @contextmanager
-    def reading_raw(self, file: Path) -> Iterator[None]:
-        """Tell damage inside a raw file in one line, see `Engine.reading_raw`."""
+    def explain_raw_errors(self, file: Path) -> Iterator[None]:
+        """Tell damage inside a raw file in one line, see `Engine.explain_raw_errors`."""
         try:
             yield
         except (duckdb.OutOfMemoryException, *_WRONG_QUERY):
@@ -85,18 +85,18 @@ class DuckDBEngine:
             # Damage shows as many kinds of error, down to the plain one.
             if is_full(str(error)):
                 raise
-            raise damaged(file, str(error)) from None
+            raise damage_error(file, str(error)) from None
 
-    def write(self, rows: Table, place: Path) -> None:
+    def to_parquet(self, rows: Table, place: Path) -> None:
         """The rows computed now, as one parquet file."""
         self._backend.to_parquet(rows, place)
 
-    def outline(self, name: str, query: str) -> Table:
+    def empty_like(self, name: str, query: str) -> Table:
         """The columns of a query under a name, without rows."""
-        self.put(name, f"SELECT * FROM ({query}) LIMIT 0")
+        self.create_table(name, f"SELECT * FROM ({query}) LIMIT 0")
         return self.table(name)
 
-    def put(self, name: str, query: str) -> None:
+    def create_table(self, name: str, query: str) -> None:
         """Let the rows of a query stand under a name, in place of what had that name."""
         # Ibis 12 writes a DROP that DuckDB 2.0 cannot read: its own ways to replace a table are out.
         self._backend.raw_sql(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {query}')
@@ -105,20 +105,20 @@ class DuckDBEngine:
         """What stands under a name; to ask for its columns takes as long as a small query."""
         return self._backend.table(name, database="temp.main")
 
-    def lay_down(self, name: str, rows: Table) -> Table:
+    def checkpoint(self, name: str, rows: Table) -> Table:
         """The rows computed now and read from a file from then on.
 
         A tenth of what a table in memory takes, of which DuckDB reads the parts that a filter leaves.
         """
         file = self._folder / f"{name}.parquet"
-        self.write(rows, file)
-        return self.read([file])
+        self.to_parquet(rows, file)
+        return self.read_parquet([file])
 
-    def rows(self, query: str) -> pa.Table:
+    def to_pyarrow(self, query: str) -> pa.Table:
         """The rows of a query."""
         return self._backend.con.sql(query).to_arrow_table()
 
-    def batches(self, query: str, n_rows: int) -> Iterator[pa.RecordBatch]:
+    def to_pyarrow_batches(self, query: str, n_rows: int) -> Iterator[pa.RecordBatch]:
         """The rows of a query in its order, about `n_rows` at a time."""
         # Ibis 12 asks DuckDB for batches by a name that DuckDB 2.0 has dropped.
         yield from self._backend.con.sql(query).to_arrow_reader(n_rows)
@@ -126,7 +126,7 @@ class DuckDBEngine:
 
 @contextmanager
 def open_duckdb(memory_mib: int, scratch: Path, volume_root: Path) -> Iterator[DuckDBEngine]:
-    """A DuckDB for the time of the block, see `EngineChoice.opened`."""
+    """A DuckDB for the time of the block, see `EngineChoice.open`."""
     with explain_engine_errors(memory_mib, volume_root):
         backend = connect(memory_mib, scratch / "spill")
         try:

@@ -16,7 +16,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql.functions import col, expr
 from pyspark.sql.types import LongType
 
-from sodai.engines import damaged
+from sodai.engines import damage_error
 from sodai.engines.session import spark_session
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class SparkEngine:
         """The query of an expression."""
         return self._backend.compile(rows)
 
-    def read(self, files: Sequence[Path]) -> Table:
+    def read_parquet(self, files: Sequence[Path]) -> Table:
         """The rows of parquet files."""
         return self._named_anew(self._session.read.parquet(*map(_pattern, files)))
 
@@ -67,24 +67,24 @@ class SparkEngine:
         return self._named_anew(rows.select(*chosen, col("_metadata.row_index").alias("row_number")))
 
     @contextmanager
-    def reading_raw(self, file: Path) -> Iterator[None]:
-        """Tell damage inside a raw file in one line, see `Engine.reading_raw`."""
+    def explain_raw_errors(self, file: Path) -> Iterator[None]:
+        """Tell damage inside a raw file in one line, see `Engine.explain_raw_errors`."""
         try:
             yield
         except PySparkException as error:
             if not re.search("FAILED_READ_FILE|CANNOT_READ_FILE|PARQUET", str(error)):
                 raise
-            raise damaged(file, str(error)) from None
+            raise damage_error(file, str(error)) from None
 
-    def write(self, rows: Table, place: Path) -> None:
+    def to_parquet(self, rows: Table, place: Path) -> None:
         """The rows computed now, as a folder of parquet files."""
         self._session.sql(self.compile(rows)).write.parquet(_url(place))
 
-    def outline(self, name: str, query: str) -> Table:
+    def empty_like(self, name: str, query: str) -> Table:
         """The columns of a query under a name, without rows."""
         return self._named(name, self._session.sql(query).limit(0))
 
-    def put(self, name: str, query: str) -> None:
+    def create_table(self, name: str, query: str) -> None:
         """Let the rows of a query stand under a name, in place of what had that name.
 
         Files rather than Spark's own cache: they outlive a worker and tell the optimizer how much they hold.
@@ -102,16 +102,16 @@ class SparkEngine:
         """What stands under a name."""
         return self._backend.table(name)
 
-    def lay_down(self, name: str, rows: Table) -> Table:
+    def checkpoint(self, name: str, rows: Table) -> Table:
         """The rows computed now and read from files from then on."""
-        self.put(name, self.compile(rows))
+        self.create_table(name, self.compile(rows))
         return self.table(name)
 
-    def rows(self, query: str) -> pa.Table:
+    def to_pyarrow(self, query: str) -> pa.Table:
         """The rows of a query."""
         return self._session.sql(query).toArrow()
 
-    def batches(self, query: str, n_rows: int) -> Iterator[pa.RecordBatch]:
+    def to_pyarrow_batches(self, query: str, n_rows: int) -> Iterator[pa.RecordBatch]:
         """The rows of a query in its order, from files that the workers write."""
         folder = self._folder_of_new()
         self._session.sql(query).write.parquet(_url(folder))
@@ -135,7 +135,7 @@ class SparkEngine:
 
 @contextmanager
 def open_spark(remote: str, scratch: Path, volume_root: Path) -> Iterator[SparkEngine]:
-    """The engine for the time of the block, see `EngineChoice.opened`."""
+    """The engine for the time of the block, see `EngineChoice.open`."""
     with spark_session(remote, volume_root) as session:
         yield SparkEngine(session, scratch)
 

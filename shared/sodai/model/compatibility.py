@@ -10,7 +10,7 @@ from sodai.errors import InputError
 from sodai.volume.volume import Volume
 
 
-def check_features(volume: Volume, period: Period) -> None:
+def require_features_horizon(volume: Volume, period: Period) -> None:
     """See that the features of a period were made for its length.
 
     Raises:
@@ -26,18 +26,18 @@ def check_features(volume: Volume, period: Period) -> None:
         )
 
 
-def check_model(manifest: Mapping[str, Any], period: Period, folder: Path, run: str) -> None:
+def require_model_horizon(card: Mapping[str, Any], period: Period, folder: Path, run: str) -> None:
     """See that a model was trained for the length of a period.
 
     Args:
-        manifest: of the model in `folder`.
+        card: of the model in `folder`.
         run: the stage that puts another one there.
 
     Raises:
         InputError: it was trained for another one.
     """
-    if manifest["horizon_days"] != period.horizon_days:
+    if card["horizon_days"] != period.horizon_days:
         raise InputError(
-            f"{folder}: trained for periods of {manifest['horizon_days']} days, found --horizon-days "
+            f"{folder}: trained for periods of {card['horizon_days']} days, found --horizon-days "
             f"{period.horizon_days}; run {run} for this period again"
         )

@@ -109,7 +109,7 @@ class Registry:
         """The version with the alias champion; None if there is none yet."""
         return self._by_alias(CHAMPION)
 
-    def state(self) -> RegistrySnapshot:
+    def snapshot(self) -> RegistrySnapshot:
         """What stages and content keys read of the registry."""
         with self.explain_errors():
             experiment = self.client.get_experiment(self.experiment_id)

@@ -69,7 +69,7 @@ def _asked(root: Path, tracking_uri: str | None) -> RegistrySnapshot:
     from sodai.model.registry import Registry
     from sodai.volume.volume import Volume
 
-    return Registry(Volume(root), tracking_uri).state()
+    return Registry(Volume(root), tracking_uri).snapshot()
 
 
 def _remembered(root: Path) -> RegistrySnapshot | None:

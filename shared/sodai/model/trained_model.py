@@ -1,4 +1,4 @@
-"""A trained model as a folder: the estimator in skops' format, without pickle, and its manifest."""
+"""A trained model as a folder: the estimator in skops' format, without pickle, and its model card."""
 
 import io
 import json
@@ -27,7 +27,7 @@ from sodai.model.blended_classifier import BlendedClassifier
 Floats = npt.NDArray[np.float64]
 
 ESTIMATOR_FILE = "model.skops"
-MANIFEST_FILE = "model.json"
+MODEL_CARD_FILE = "model.json"
 # Everything in the estimator that skops does not know to be harmless; nothing else is loaded.
 TRUSTED_TYPES = [
     "collections.OrderedDict",
@@ -107,10 +107,10 @@ def features_of(rows: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A fitted pipeline, its calibration and its manifest (version, features, cutoffs, params, ...)."""
+    """A fitted pipeline, its calibration and its model card (version, features, cutoffs, params, ...)."""
 
     pipeline: Pipeline
-    manifest: dict[str, Any]
+    card: dict[str, Any]
 
     def raw_score(self, X: pd.DataFrame | pa.Table, threads: int | None = None) -> Floats:
         """The blended score before calibration: (n,), log-odds where the classifier stands alone."""
@@ -125,7 +125,7 @@ class TrainedModel:
             X: as `encoded` takes it.
             threads: of LightGBM; one for each core if left out.
         """
-        calibration = self.manifest["calibration"]
+        calibration = self.card["calibration"]
         odds = calibration["slope"] * self.raw_score(X, threads) + calibration["intercept"]
         return np.asarray(np.clip(odds, -_LARGEST_ODDS, _LARGEST_ODDS), dtype=np.float64)
 
@@ -141,7 +141,7 @@ class TrainedModel:
         """Write the two files of a model folder."""
         folder.mkdir(parents=True, exist_ok=True)
         write_estimator(folder / ESTIMATOR_FILE, self.pipeline)
-        write_manifest(folder, self.manifest)
+        write_model_card(folder, self.card)
 
     def encoded(self, X: pd.DataFrame | pa.Table) -> pd.DataFrame:
         """The features as the blend takes them: (n, 72), categories as codes and first.
@@ -190,10 +190,10 @@ def write_estimator(file: Path, pipeline: Pipeline) -> None:
             archive.writestr(ZipInfo(name), content, ZIP_DEFLATED)
 
 
-def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest of a model folder."""
-    text = json.dumps(manifest, indent=2, allow_nan=False, sort_keys=True)
-    (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+def write_model_card(folder: Path, card: Mapping[str, Any]) -> None:
+    """Write the model card of a model folder."""
+    text = json.dumps(card, indent=2, allow_nan=False, sort_keys=True)
+    (folder / MODEL_CARD_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def load_model(folder: Path, called: str | None = None) -> TrainedModel:
@@ -208,12 +208,12 @@ def load_model(folder: Path, called: str | None = None) -> TrainedModel:
             other features than today's.
     """
     name = called or str(folder)
-    estimator, manifest_file = folder / ESTIMATOR_FILE, folder / MANIFEST_FILE
-    for file in (estimator, manifest_file):
+    estimator, card_file = folder / ESTIMATOR_FILE, folder / MODEL_CARD_FILE
+    for file in (estimator, card_file):
         if not file.exists():
             raise ModelError(f"{file}: missing, expected a model folder; run the stage that makes it again")
     try:
-        manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
+        card = json.loads(card_file.read_text(encoding="utf-8"))
         pipeline = skops.io.load(estimator, trusted=TRUSTED_TYPES)
     except (
         ValueError,
@@ -226,24 +226,24 @@ def load_model(folder: Path, called: str | None = None) -> TrainedModel:
         skops.io.exceptions.UntrustedTypesFoundException,
     ) as error:
         raise ModelError(f"{name}: not readable as a model ({first_line(error)}); {TRAIN_AGAIN}") from error
-    check_features(manifest, name)
-    return TrainedModel(pipeline, manifest)
+    require_same_features(card, name)
+    return TrainedModel(pipeline, card)
 
 
-def check_features(manifest: Mapping[str, Any], where: str) -> None:
-    """Compare the feature list of a manifest with today's.
+def require_same_features(card: Mapping[str, Any], where: str) -> None:
+    """Compare the feature list of a model card with today's.
 
     Raises:
         ModelError: they differ; the message names the differences.
     """
-    trained = list(manifest.get("features", []))
+    trained = list(card.get("features", []))
     if trained == FEATURE_NAMES:
         return
     gone = [name for name in trained if name not in FEATURE_NAMES]
     new = [name for name in FEATURE_NAMES if name not in trained]
     what = f"no longer made: {_named(gone)}; new: {_named(new)}" if gone or new else "their order changed"
     raise ModelError(
-        f"{where}: version {manifest.get('version')} was trained on other features ({what}); {TRAIN_AGAIN}"
+        f"{where}: version {card.get('version')} was trained on other features ({what}); {TRAIN_AGAIN}"
     )
 
 

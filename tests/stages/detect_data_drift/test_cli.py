@@ -43,9 +43,9 @@ def artifact(volume: Volume, name: str) -> Path:
     return file
 
 
-def change_manifest(volume: Volume, **changes: object) -> None:
-    manifest = artifact(volume, "model.json")
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **changes}))
+def change_model_card(volume: Volume, **changes: object) -> None:
+    card_file = artifact(volume, "model.json")
+    card_file.write_text(json.dumps({**json.loads(card_file.read_text()), **changes}))
 
 
 def change_scoring(volume: Volume, week: MadeWeek, **columns: pa.Array | pa.ChunkedArray) -> None:
@@ -163,7 +163,7 @@ def test_force_retrain_trains_again_and_keeps_the_figures_of_the_report(
 
 
 def test_a_week_unlike_all_that_the_champion_knows_asks_for_training(volume: Volume, week: MadeWeek) -> None:
-    change_manifest(volume, as_of=str(week.as_of - timedelta(weeks=9)))
+    change_model_card(volume, as_of=str(week.as_of - timedelta(weeks=9)))
     scoring = pq.read_table(volume.path(SCORING, week.as_of))
     moved = [
         feature.name
@@ -192,7 +192,7 @@ def test_a_week_unlike_all_that_the_champion_knows_asks_for_training(volume: Vol
 
 def test_a_champion_of_a_later_period_is_not_loaded_for_this_one(volume: Volume, week: MadeWeek) -> None:
     later = week.as_of + timedelta(weeks=3)
-    change_manifest(volume, as_of=str(later))
+    change_model_card(volume, as_of=str(later))
     outcome = run_stage(DRIFT, volume.root, week.as_of)
     assert outcome.code == 0, outcome.log
     assert (outcome.result["branch"], outcome.result["rule"]) == ("retrain_model", "backfill")
@@ -208,7 +208,7 @@ def register(volume: Volume, trained_for: date) -> None:
 
 
 def test_a_training_that_was_not_promoted_begins_a_cool_down_too(volume: Volume, week: MadeWeek) -> None:
-    change_manifest(volume, as_of=str(week.as_of - timedelta(weeks=9)))
+    change_model_card(volume, as_of=str(week.as_of - timedelta(weeks=9)))
     assert run_stage(DRIFT, volume.root, week.as_of).result["rule"] == "age"
     register(volume, week.as_of - timedelta(weeks=2))
     assert run_stage(DRIFT, volume.root, week.as_of).result["rule"] == "age"
@@ -225,7 +225,7 @@ def test_a_training_that_was_not_promoted_begins_a_cool_down_too(volume: Volume,
 def test_a_training_registered_since_makes_the_stage_run_again_unless_it_is_of_the_period_itself(
     volume: Volume, week: MadeWeek
 ) -> None:
-    assert Registry(volume).state().trained_for == {"1": str(week.as_of)}
+    assert Registry(volume).snapshot().trained_for == {"1": str(week.as_of)}
     run_stage(DRIFT, volume.root, week.as_of)
     register(volume, week.as_of)
     register(volume, week.as_of + timedelta(weeks=1))
@@ -328,7 +328,7 @@ def test_a_champion_of_other_features_is_an_error_that_only_force_gets_past(
     volume: Volume, week: MadeWeek
 ) -> None:
     features = json.loads(artifact(volume, "model.json").read_text())["features"]
-    change_manifest(volume, features=[*features[:-1], "shoe_size"])
+    change_model_card(volume, features=[*features[:-1], "shoe_size"])
     before = files_of(volume.root)
 
     outcome = run_stage(DRIFT, volume.root, week.as_of)

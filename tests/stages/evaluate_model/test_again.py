@@ -77,17 +77,17 @@ def test_it_stays_champion_where_it_would_not_be_promoted_any_more(promoted: Vol
     assert champion_version(promoted) == "2"
 
 
-def change_stored_manifest(volume: Volume, **changes: str) -> None:
+def change_stored_model_card(volume: Volume, **changes: str) -> None:
     """Change what MLflow keeps of the run that both versions are of."""
-    (manifest,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **changes}))
+    (card_file,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
+    card_file.write_text(json.dumps({**json.loads(card_file.read_text()), **changes}))
 
 
 def register_again_as_worse(volume: Volume, week: MadeWeek) -> None:
     """Turn the period's own model round, where it lies for the next run of evaluate_model."""
     (folder,) = volume.root.glob(f"weeks/{week.as_of}/retrain_model/model")
-    manifest = folder / "model.json"
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "calibration": WORSE}))
+    card_file = folder / "model.json"
+    card_file.write_text(json.dumps({**json.loads(card_file.read_text()), "calibration": WORSE}))
 
 
 def test_the_first_version_of_all_was_promoted_without_a_champion(volume: Volume, week: MadeWeek) -> None:
@@ -106,7 +106,7 @@ def test_who_was_replaced_and_deleted_since_cannot_be_compared_with(promoted: Vo
 
 def test_a_champion_that_was_moved_by_hand_was_made_before(volume: Volume, week: MadeWeek) -> None:
     register_again(volume, week)
-    change_stored_manifest(volume, version="2")
+    change_stored_model_card(volume, version="2")
     Registry(volume).client.set_registered_model_alias(MODEL_NAME, CHAMPION, "2")
     assert evaluated(volume, week.as_of)["reason"] == "already champion: this run was made before"
 
@@ -123,7 +123,7 @@ def test_a_champion_that_its_own_period_loads_is_still_told_as_its_challenger(
     promoted: Volume, week: MadeWeek
 ) -> None:
     """After a late file no rule asks for training: the champion of this very period is as new as can be."""
-    change_stored_manifest(promoted, version="2")
+    change_stored_model_card(promoted, version="2")
     outcome = run_stage(DRIFT, promoted.root, week.as_of)
     assert (outcome.code, outcome.result["branch"]) == (0, LOAD)
     assert run_stage(LOAD, promoted.root, week.as_of).code == 0
@@ -136,7 +136,7 @@ def test_a_champion_that_its_own_period_loads_is_still_told_as_its_challenger(
 def test_a_champion_that_an_earlier_period_trained_is_told_as_champion(
     promoted: Volume, week: MadeWeek
 ) -> None:
-    change_stored_manifest(promoted, version="2", as_of=str(week.as_of - timedelta(weeks=3)))
+    change_stored_model_card(promoted, version="2", as_of=str(week.as_of - timedelta(weeks=3)))
     write_record(promoted, DECISION, week.as_of, {"branch": LOAD, "rule": "none"})
     assert run_stage(LOAD, promoted.root, week.as_of).code == 0
     assert evaluated(promoted, week.as_of)["versions"] == {"champion": "2"}

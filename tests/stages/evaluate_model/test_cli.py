@@ -38,9 +38,9 @@ from support.week import files_of, write_record, write_training
 BASELINES = ("bought_last_week", "bought_3_of_8_weeks", "decayed_frequency")
 
 
-def stored_manifest(volume: Volume) -> Path:
-    (manifest,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
-    return manifest
+def stored_model_card(volume: Volume) -> Path:
+    (card_file,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
+    return card_file
 
 
 def bought(volume: Volume, first: date, end: date) -> pd.DataFrame:
@@ -70,8 +70,8 @@ def test_the_evaluated_period_is_the_newest_closed_one_and_the_model_has_not_see
     closed = week.as_of - timedelta(weeks=1)
     assert record["evaluated_period"] == {"as_of": str(closed), "horizon_days": 7}
     assert record["seen"] == {"challenger": False}
-    manifest = load_model(week.volume.path(PUBLISHED_MODEL, week.as_of)).manifest
-    assert max(manifest["cutoffs"]) < str(closed)
+    card = load_model(week.volume.path(PUBLISHED_MODEL, week.as_of)).card
+    assert max(card["cutoffs"]) < str(closed)
 
 
 def test_the_figures_are_those_of_the_model_on_that_period(week: MadeWeek) -> None:
@@ -101,9 +101,9 @@ def test_the_expected_pairs_are_the_forecast_of_that_period(week: MadeWeek) -> N
     record = volume.read_json(EVALUATION, week.as_of)
     assert record["models"]["challenger"]["expected_pairs"] == pytest.approx(forecast, abs=1e-5)
     # Quantiles of the calibration table are of all candidates, whose probabilities are what is not missing.
-    manifest = load_model(volume.path(PUBLISHED_MODEL, week.as_of)).manifest
+    card = load_model(volume.path(PUBLISHED_MODEL, week.as_of)).card
     among_candidates = sum(row["n_rows"] * row["mean_probability"] for row in record["calibration"])
-    assert among_candidates == pytest.approx(forecast * (1 - manifest["missing_share"]), rel=1e-4)
+    assert among_candidates == pytest.approx(forecast * (1 - card["missing_share"]), rel=1e-4)
 
 
 def test_the_baselines_stand_beside_the_model_on_the_same_truth(week: MadeWeek) -> None:
@@ -189,9 +189,9 @@ def test_a_worse_challenger_is_kept_as_challenger_and_the_champion_published(
 
 def test_a_backfill_publishes_its_own_model_and_never_moves_the_alias(volume: Volume, week: MadeWeek) -> None:
     register_again(volume, week)
-    manifest = stored_manifest(volume)
+    card_file = stored_model_card(volume)
     later = str(week.as_of + timedelta(weeks=1))
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "as_of": later}))
+    card_file.write_text(json.dumps({**json.loads(card_file.read_text()), "as_of": later}))
 
     outcome = run_stage(EVALUATE, volume.root, week.as_of)
 
@@ -206,9 +206,9 @@ def test_a_backfill_publishes_its_own_model_and_never_moves_the_alias(volume: Vo
 
 def test_a_champion_of_other_features_gives_way_to_the_challenger(volume: Volume, week: MadeWeek) -> None:
     register_again(volume, week)
-    manifest = stored_manifest(volume)
-    record = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**record, "features": record["features"][1:]}))
+    card_file = stored_model_card(volume)
+    record = json.loads(card_file.read_text())
+    card_file.write_text(json.dumps({**record, "features": record["features"][1:]}))
 
     outcome = run_stage(EVALUATE, volume.root, week.as_of)
 
@@ -253,11 +253,11 @@ def test_a_loaded_champion_is_published_and_stays_champion(volume: Volume, week:
 def test_a_champion_that_learnt_from_the_closed_period_is_told(volume: Volume, week: MadeWeek) -> None:
     write_record(volume, DECISION, week.as_of, {"branch": "load_existing_model"})
     run_stage(LOAD, volume.root, week.as_of)
-    manifest = volume.path(LOADED_MODEL, week.as_of) / "model.json"
-    record = json.loads(manifest.read_text())
+    card_file = volume.path(LOADED_MODEL, week.as_of) / "model.json"
+    record = json.loads(card_file.read_text())
     # Of seven days, one lies in the closed period.
     overlapping = str(week.as_of - timedelta(days=13))
-    manifest.write_text(json.dumps({**record, "cutoffs": [*record["cutoffs"], overlapping]}))
+    card_file.write_text(json.dumps({**record, "cutoffs": [*record["cutoffs"], overlapping]}))
     assert run_stage(EVALUATE, volume.root, week.as_of).code == 0
     assert volume.read_json(EVALUATION, week.as_of)["seen"] == {"champion": True}
 
@@ -325,9 +325,9 @@ def no_closed_period(volume: Volume, week: MadeWeek) -> None:
 
 
 def other_features(volume: Volume, week: MadeWeek) -> None:
-    manifest = volume.path(RETRAINED_MODEL, week.as_of) / "model.json"
-    record = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**record, "features": record["features"][::-1]}))
+    card_file = volume.path(RETRAINED_MODEL, week.as_of) / "model.json"
+    record = json.loads(card_file.read_text())
+    card_file.write_text(json.dumps({**record, "features": record["features"][::-1]}))
 
 
 @pytest.mark.parametrize(
@@ -372,8 +372,8 @@ def test_a_model_of_another_horizon_is_one_line_and_not_promoted(
 ) -> None:
     assert run_stage(LOAD, volume.root, week.as_of).code == 0
     write_record(volume, DECISION, week.as_of, {"branch": branch})
-    manifest = volume.path(made, week.as_of) / "model.json"
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "horizon_days": 5, "version": "2"}))
+    card_file = volume.path(made, week.as_of) / "model.json"
+    card_file.write_text(json.dumps({**json.loads(card_file.read_text()), "horizon_days": 5, "version": "2"}))
     before = files_of(volume.root)
 
     outcome = run_stage(EVALUATE, volume.root, week.as_of)

@@ -49,9 +49,9 @@ def test_a_model_that_has_seen_the_closed_period_since_tells_nothing_of_a_traini
 ) -> None:
     register_again(volume, week)
     last_week_trained(volume, week, challenger="2", champion="1")
-    (manifest,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
-    record = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**record, "cutoffs": [*record["cutoffs"], str(week.as_of)]}))
+    (card_file,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
+    record = json.loads(card_file.read_text())
+    card_file.write_text(json.dumps({**record, "cutoffs": [*record["cutoffs"], str(week.as_of)]}))
     assert run_stage(EVALUATE, volume.root, week.as_of).code == 0
     assert volume.read_json(EVALUATION, week.as_of)["last_retraining"] is None
 
@@ -61,8 +61,8 @@ def test_a_model_for_periods_of_another_length_tells_nothing_of_a_training(
 ) -> None:
     register_again(volume, week)
     last_week_trained(volume, week, challenger="2", champion="1")
-    (manifest,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "horizon_days": 5}))
+    (card_file,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
+    card_file.write_text(json.dumps({**json.loads(card_file.read_text()), "horizon_days": 5}))
     assert run_stage(EVALUATE, volume.root, week.as_of).code == 0
     assert volume.read_json(EVALUATION, week.as_of)["last_retraining"] is None
 

@@ -54,7 +54,7 @@ def test_the_probabilities_and_what_is_no_candidate_add_up_to_the_forecast(
     assert outcome.code == 0, outcome.log
     forecasts = volume.read(FORECASTS, as_of).to_pylist()
     (forecast,) = [each["expected_pairs"] for each in forecasts if each["cutoff"] == as_of]
-    missing_share = load_model(volume.path(PUBLISHED_MODEL, as_of)).manifest["missing_share"]
+    missing_share = load_model(volume.path(PUBLISHED_MODEL, as_of)).card["missing_share"]
     probability = volume.read(PREDICTIONS, as_of)["probability"].to_numpy()
     summary = volume.read_json(PREDICTION_SUMMARY, as_of)
     assert 0 < missing_share < 1
@@ -105,8 +105,8 @@ def test_features_of_another_horizon_are_one_line_and_leave_no_output(volume: Vo
 
 
 def test_a_model_of_another_horizon_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
-    manifest = volume.path(PUBLISHED_MODEL, as_of) / "model.json"
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "horizon_days": 5}))
+    card_file = volume.path(PUBLISHED_MODEL, as_of) / "model.json"
+    card_file.write_text(json.dumps({**json.loads(card_file.read_text()), "horizon_days": 5}))
     before = files_of(volume.root)
     outcome = run_stage(STAGE, volume.root, str(as_of))
     assert outcome.code == 1
@@ -166,9 +166,9 @@ def test_no_candidates_at_all_is_one_line_and_leaves_no_output(volume: Volume, a
 
 
 def test_a_model_of_other_features_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
-    manifest = volume.path(PUBLISHED_MODEL, as_of) / "model.json"
-    record = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**record, "features": ["gone", *record["features"][1:]]}))
+    card_file = volume.path(PUBLISHED_MODEL, as_of) / "model.json"
+    record = json.loads(card_file.read_text())
+    card_file.write_text(json.dumps({**record, "features": ["gone", *record["features"][1:]]}))
     before = files_of(volume.root)
 
     outcome = run_stage(STAGE, volume.root, str(as_of))

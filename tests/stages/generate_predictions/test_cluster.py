@@ -10,7 +10,7 @@ import pytest
 from generate_predictions.cluster import answer_of
 from sodai.data.catalog import PUBLISHED_MODEL, shard_scores
 from sodai.data.shard import Shard
-from sodai.model.trained_model import MANIFEST_FILE
+from sodai.model.trained_model import MODEL_CARD_FILE
 from sodai.volume.volume import Volume
 from support.week import files_of, run_stage
 
@@ -31,7 +31,7 @@ def test_a_task_scores_its_shard_as_the_stage_does(volume: Volume, as_of: date, 
 def test_what_a_task_expects_to_fail_travels_back_as_one_line(
     volume: Volume, as_of: date, tmp_path: Path
 ) -> None:
-    (volume.path(PUBLISHED_MODEL, as_of) / MANIFEST_FILE).unlink()
+    (volume.path(PUBLISHED_MODEL, as_of) / MODEL_CARD_FILE).unlink()
     [answer] = answer_of(volume.root, as_of, Shard(1, 2), tmp_path).to_pylist()
     assert answer["shard"] == 1
     assert str(volume.path(PUBLISHED_MODEL, as_of)) in answer["error"]

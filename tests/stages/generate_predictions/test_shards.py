@@ -128,8 +128,8 @@ def test_a_shard_of_another_model_version_is_one_line_and_leaves_no_output(
     volume: Volume, as_of: date
 ) -> None:
     score(volume.root, as_of, 2)
-    manifest = volume.path(PUBLISHED_MODEL, as_of) / "model.json"
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "version": "2"}))
+    card_file = volume.path(PUBLISHED_MODEL, as_of) / "model.json"
+    card_file.write_text(json.dumps({**json.loads(card_file.read_text()), "version": "2"}))
     run_stage(STAGE, volume.root, str(as_of), "--shard", "0", "--shards", "2")
 
     error = refused(volume, as_of)
@@ -139,10 +139,10 @@ def test_a_shard_of_another_model_version_is_one_line_and_leaves_no_output(
 
 def test_a_shard_of_another_model_of_the_same_version_is_refused(volume: Volume, as_of: date) -> None:
     score(volume.root, as_of, 2)
-    manifest = volume.path(PUBLISHED_MODEL, as_of) / "model.json"
-    record = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**record, "calibration": {"slope": 0.9, "intercept": 0.0}}))
-    assert "0-of-2/scores.parquet: scored with manifest_sha256 " in refused(volume, as_of)
+    card_file = volume.path(PUBLISHED_MODEL, as_of) / "model.json"
+    record = json.loads(card_file.read_text())
+    card_file.write_text(json.dumps({**record, "calibration": {"slope": 0.9, "intercept": 0.0}}))
+    assert "0-of-2/scores.parquet: scored with model_card_sha256 " in refused(volume, as_of)
 
 
 def test_a_shard_of_other_candidates_is_refused(volume: Volume, as_of: date) -> None:

@@ -21,15 +21,15 @@ def volume(week: MadeWeek, tmp_path: Path) -> Volume:
     return week.copy(tmp_path / "volume")
 
 
-def manifest_in_registry(volume: Volume) -> Path:
-    """The manifest of the only version, as MLflow stores it."""
-    (manifest,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
-    return manifest
+def model_card_in_registry(volume: Volume) -> Path:
+    """The model card of the only version, as MLflow stores it."""
+    (card_file,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
+    return card_file
 
 
-def change_manifest(volume: Volume, **changes: object) -> None:
-    manifest = manifest_in_registry(volume)
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **changes}))
+def change_model_card(volume: Volume, **changes: object) -> None:
+    card_file = model_card_in_registry(volume)
+    card_file.write_text(json.dumps({**json.loads(card_file.read_text()), **changes}))
 
 
 def test_the_champion_that_is_loaded_scores_like_the_one_that_was_promoted(
@@ -44,7 +44,7 @@ def test_the_champion_that_is_loaded_scores_like_the_one_that_was_promoted(
         load_model(volume.path(dataset, week.as_of)) for dataset in (LOADED_MODEL, PUBLISHED_MODEL)
     )
     np.testing.assert_array_equal(loaded.log_odds(X), promoted.log_odds(X))
-    assert loaded.manifest == promoted.manifest
+    assert loaded.card == promoted.card
     assert set(files_of(volume.path(LOADED_MODEL, week.as_of))) == {"model.skops", "model.json"}
 
 
@@ -93,8 +93,8 @@ def test_without_a_champion_it_says_so_in_one_line(
 
 
 def test_a_champion_of_other_features_is_named_with_what_differs(volume: Volume, week: MadeWeek) -> None:
-    features = json.loads(manifest_in_registry(volume).read_text())["features"]
-    change_manifest(volume, features=["shoe_size", *features[1:]])
+    features = json.loads(model_card_in_registry(volume).read_text())["features"]
+    change_model_card(volume, features=["shoe_size", *features[1:]])
     before = files_of(volume.root)
 
     outcome = run_stage(LOAD, volume.root, week.as_of)
@@ -106,8 +106,8 @@ def test_a_champion_of_other_features_is_named_with_what_differs(volume: Volume,
 
 
 def test_a_champion_whose_features_changed_places_is_refused(volume: Volume, week: MadeWeek) -> None:
-    features = json.loads(manifest_in_registry(volume).read_text())["features"]
-    change_manifest(volume, features=features[::-1])
+    features = json.loads(model_card_in_registry(volume).read_text())["features"]
+    change_model_card(volume, features=features[::-1])
     outcome = run_stage(LOAD, volume.root, week.as_of)
     assert outcome.code == 1
     assert "was trained on other features (their order changed)" in outcome.result["error"]

@@ -77,12 +77,12 @@ def test_habits_without_noise_are_learnt_better_than_a_frequency_can_tell(
 
 def test_it_learns_from_closed_periods_but_the_newest_which_evaluation_keeps(trained: MadeWeek) -> None:
     held_out = trained.as_of - timedelta(weeks=1)
-    manifest = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of)).manifest
+    card = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of)).card
     training = trained.volume.read(TRAINING, trained.as_of)
     cutoffs = sorted(set(training["cutoff"].to_pylist()))
     assert cutoffs[-1] == held_out
-    assert manifest["cutoffs"] == [str(cutoff) for cutoff in cutoffs[:-1]]
-    assert manifest["n_training_rows"] == training.filter(pc.field("cutoff") < held_out).num_rows
+    assert card["cutoffs"] == [str(cutoff) for cutoff in cutoffs[:-1]]
+    assert card["n_training_rows"] == training.filter(pc.field("cutoff") < held_out).num_rows
 
 
 def test_what_happened_in_the_newest_closed_period_changes_neither_search_nor_model(
@@ -101,11 +101,11 @@ def test_what_happened_in_the_newest_closed_period_changes_neither_search_nor_mo
         one, other = (v.path(dataset, trained.as_of).read_bytes() for v in (volume, trained.volume))
         assert one == other
     assert trees_of(volume, trained) == trees_of(trained.volume, trained)
-    manifest, other_manifest = (
+    card, other_card = (
         json.loads((v.path(RETRAINED_MODEL, trained.as_of) / "model.json").read_text())
         for v in (volume, trained.volume)
     )
-    differing = {name for name in manifest if manifest[name] != other_manifest[name]}
+    differing = {name for name in card if card[name] != other_card[name]}
     assert differing == {"run_id", "training_sha256"}
 
 
@@ -144,19 +144,19 @@ def test_trials_of_other_code_are_trials_of_another_search(trained: MadeWeek, tm
     assert len(files_of(volume.root / "studies").keys() - {earlier}) == 1
 
 
-def test_the_manifest_says_what_the_model_was_made_from(trained: MadeWeek) -> None:
+def test_the_model_card_says_what_the_model_was_made_from(trained: MadeWeek) -> None:
     volume = trained.volume
-    manifest = load_model(volume.path(RETRAINED_MODEL, trained.as_of)).manifest
-    assert manifest["features"] == FEATURE_NAMES
-    assert manifest["training_sha256"] == sha256_of(volume.path(TRAINING, trained.as_of))
-    assert (manifest["as_of"], manifest["horizon_days"]) == (str(trained.as_of), 7)
+    card = load_model(volume.path(RETRAINED_MODEL, trained.as_of)).card
+    assert card["features"] == FEATURE_NAMES
+    assert card["training_sha256"] == sha256_of(volume.path(TRAINING, trained.as_of))
+    assert (card["as_of"], card["horizon_days"]) == (str(trained.as_of), 7)
     trials = volume.read_json(TRIALS, trained.as_of)
     best = next(trial for trial in trials["trials"] if trial["number"] == trials["best_trial"])
-    assert manifest["params"]["n_estimators"] >= 1
-    assert trials["best_value"] == manifest["average_precision"]
+    assert card["params"]["n_estimators"] >= 1
+    assert trials["best_value"] == card["average_precision"]
     finalists = trials["finalists"]
     assert best["params"].items() <= finalists[0]["params"].items()
-    assert slowed(finalists[0]["params"]) == manifest["params"]
+    assert slowed(finalists[0]["params"]) == card["params"]
     # The best of the search stand against each other on many rows, and the best there is taken.
     completed = sorted(
         (trial for trial in trials["trials"] if trial["state"] == "COMPLETE"),
@@ -175,9 +175,9 @@ def test_the_missing_share_counts_purchases_of_pairs_that_were_no_candidates(tra
     bought = read_transactions(volume, held_out, learnt["cutoff"].min()).to_pandas()
     monday = pd.to_datetime(bought["purchase_date"]).dt.to_period("W").dt.start_time
     n_bought = len(bought.assign(monday=monday).drop_duplicates(["customer_id", "product_id", "monday"]))
-    manifest = load_model(volume.path(RETRAINED_MODEL, trained.as_of)).manifest
-    assert manifest["missing_share"] == pytest.approx(1 - learnt["target"].sum() / n_bought)
-    assert 0 <= manifest["missing_share"] < 0.1
+    card = load_model(volume.path(RETRAINED_MODEL, trained.as_of)).card
+    assert card["missing_share"] == pytest.approx(1 - learnt["target"].sum() / n_bought)
+    assert 0 <= card["missing_share"] < 0.1
 
 
 def test_where_some_customers_alone_are_learnt_from_only_theirs_can_be_missing(
@@ -187,13 +187,13 @@ def test_where_some_customers_alone_are_learnt_from_only_theirs_can_be_missing(
     some = pa.array(rows["customer_id"].unique().sort()[::2])
     write_training(volume, featured.as_of, rows.filter(pc.is_in(rows["customer_id"], some)))
     assert run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH).code == 0
-    assert 0 <= load_model(volume.path(RETRAINED_MODEL, featured.as_of)).manifest["missing_share"] < 0.1
+    assert 0 <= load_model(volume.path(RETRAINED_MODEL, featured.as_of)).card["missing_share"] < 0.1
 
 
 def test_the_reference_holds_the_newest_periods_that_were_learnt_from(trained: MadeWeek) -> None:
     reference = trained.volume.read(REFERENCE, trained.as_of).to_pandas()
-    manifest = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of)).manifest
-    assert sorted(map(str, reference["cutoff"].unique())) == manifest["cutoffs"][-8:]
+    card = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of)).card
+    assert sorted(map(str, reference["cutoff"].unique())) == card["cutoffs"][-8:]
     customers = reference[reference["unit"] == "customer"]
     # The last customer never buys.
     assert customers.groupby("cutoff")["customer_id"].nunique().eq(N_CUSTOMERS - 1).all()

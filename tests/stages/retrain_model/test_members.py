@@ -1,4 +1,4 @@
-"""The blend on made data: what its members are fitted on, the options that choose it, the manifest."""
+"""The blend on made data: what its members are fitted on, the options that choose it, the model card."""
 
 import json
 from pathlib import Path
@@ -72,9 +72,9 @@ def test_a_member_that_is_not_wanted_is_not_fitted(folds: list[Fold]) -> None:
     assert list(tested.scores) == [RANKER, MOMENTUM]
 
 
-def test_the_manifest_says_what_was_blended_and_what_each_choice_was_worth(trained: MadeWeek) -> None:
+def test_the_model_card_says_what_was_blended_and_what_each_choice_was_worth(trained: MadeWeek) -> None:
     model = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of))
-    blend = model.manifest["blend"]
+    blend = model.card["blend"]
     assert set(blend) == {"weights", "figures"}
     assert blend["weights"] == trained.newest.result["blend"] == model.blend.weights
     assert set(blend["weights"]) <= set(MEMBERS)
@@ -96,7 +96,7 @@ def test_a_member_that_is_asked_for_alone_stands_alone(volume: Volume, featured:
     assert outcome.result["blend"] == {name: 1.0}
     model = load_model(volume.path(RETRAINED_MODEL, featured.as_of))
     assert list(model.blend.estimators_) == ([name] if name != MOMENTUM else [])
-    assert list(model.manifest["blend"]["figures"]) == [name]
+    assert list(model.card["blend"]["figures"]) == [name]
     X = features_frame(volume.read(SCORING, featured.as_of))
     np.testing.assert_allclose(model.contributions(X).sum(axis=1), model.raw_score(X), atol=1e-8)
     assert len(set(model.log_odds(X))) > 10
@@ -121,11 +121,11 @@ def test_rows_to_blend_by_change_neither_search_nor_features(
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH, "--blend-rows", "1000")
     assert outcome.code == 0, outcome.log
     assert outcome.result["params"] == trained.newest.result["params"]
-    manifest = json.loads((volume.path(RETRAINED_MODEL, featured.as_of) / "model.json").read_text())
-    assert manifest["features"] == FEATURE_NAMES
+    card = json.loads((volume.path(RETRAINED_MODEL, featured.as_of) / "model.json").read_text())
+    assert card["features"] == FEATURE_NAMES
     # Fewer rows teach the members of the folds, so that the figures are others.
     known = trained.volume.path(RETRAINED_MODEL, trained.as_of) / "model.json"
-    assert manifest["blend"]["figures"] != json.loads(known.read_text())["blend"]["figures"]
+    assert card["blend"]["figures"] != json.loads(known.read_text())["blend"]["figures"]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def parent(client: MlflowClient, version: ModelVersion) -> Run:
     return client.get_run(version.run_id)
 
 
-def manifest(week: MadeWeek) -> dict[str, Any]:
+def model_card(week: MadeWeek) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(
         (week.volume.path(RETRAINED_MODEL, week.as_of) / "model.json").read_text()
     )
@@ -62,7 +62,7 @@ def test_the_version_is_tagged_with_its_period_and_its_data(version: ModelVersio
     assert version.tags == {
         "as_of": str(week.as_of),
         "horizon_days": "7",
-        "training_sha256": manifest(week)["training_sha256"],
+        "training_sha256": model_card(week)["training_sha256"],
     }
 
 
@@ -70,7 +70,7 @@ def test_the_run_has_parameters_metric_and_plots(client: MlflowClient, parent: R
     assert parent.info.status == "FINISHED"
     assert parent.info.run_name == f"retrain {week.as_of}"
     assert (parent.data.tags["stage"], parent.data.tags["as_of"]) == ("retrain_model", str(week.as_of))
-    record = manifest(week)
+    record = model_card(week)
     params = {name: str(value) for name, value in record["params"].items()}
     assert parent.data.params == {**params, "n_training_rows": str(record["n_training_rows"])}
     assert parent.data.metrics["average_precision"] == record["average_precision"]
@@ -135,7 +135,7 @@ def test_the_registered_model_scores_without_the_project_beside_it(
     np.testing.assert_allclose(np.load(tmp_path / "scores.npy"), pipeline.predict_proba(X), rtol=1e-9)
 
 
-def test_reference_and_manifest_lie_beside_the_model(
+def test_the_reference_and_the_model_card_are_stored_with_the_model(
     registry: Registry, week: MadeWeek, tmp_path: Path
 ) -> None:
     registry.download("1", tmp_path)
@@ -143,7 +143,7 @@ def test_reference_and_manifest_lie_beside_the_model(
     assert (tmp_path / "reference.parquet").read_bytes() == week.volume.path(
         REFERENCE, week.as_of
     ).read_bytes()
-    assert json.loads((tmp_path / "model.json").read_text()) == manifest(week)
+    assert json.loads((tmp_path / "model.json").read_text()) == model_card(week)
     assert {path.name for path in folder.iterdir()} == {"model.skops", "model.json"}
 
 

@@ -21,8 +21,8 @@ def test_spark_needs_the_address_of_a_connect_server(address: str | None, found:
 
 
 def test_duckdb_needs_none(tmp_path: Path) -> None:
-    with EngineChoice(EngineName.DUCKDB, None, 100).opened(tmp_path, tmp_path) as engine:
-        assert engine.rows("SELECT 1 AS one").to_pylist() == [{"one": 1}]
+    with EngineChoice(EngineName.DUCKDB, None, 100).open(tmp_path, tmp_path) as engine:
+        assert engine.to_pyarrow("SELECT 1 AS one").to_pylist() == [{"one": 1}]
         assert not engine.distributed
 
 
@@ -32,5 +32,5 @@ def test_a_cluster_that_does_not_answer_is_one_line_after_the_stated_time(
     monkeypatch.setattr(session, "ANSWER_SECONDS", 0.5)
     choice = EngineChoice(EngineName.SPARK, NOBODY, 1000)
     line = rf"^--spark-remote: {NOBODY} did not answer within 0\.5 s, expected .*leave --engine out$"
-    with pytest.raises(InputError, match=line), choice.opened(tmp_path, tmp_path):
+    with pytest.raises(InputError, match=line), choice.open(tmp_path, tmp_path):
         pass

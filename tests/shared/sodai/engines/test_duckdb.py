@@ -57,13 +57,20 @@ def test_a_disk_on_which_nothing_more_may_be_written_is_full_and_no_file_damaged
     assert is_full(str(refusal))
     raw = tmp_path / "raw.parquet"
     line = rf"^{tmp_path}: is full "
-    with pytest.raises(VolumeError, match=line), explain_engine_errors(64, tmp_path), engine.reading_raw(raw):
+    with (
+        pytest.raises(VolumeError, match=line),
+        explain_engine_errors(64, tmp_path),
+        engine.explain_raw_errors(raw),
+    ):
         raise refusal
 
 
 def test_a_query_that_is_wrong_is_no_damage_of_the_file(tmp_path: Path, engine: DuckDBEngine) -> None:
-    with pytest.raises(duckdb.BinderException, match="nobody"), engine.reading_raw(tmp_path / "raw.parquet"):
-        engine.rows("SELECT nobody FROM range(3)")
+    with (
+        pytest.raises(duckdb.BinderException, match="nobody"),
+        engine.explain_raw_errors(tmp_path / "raw.parquet"),
+    ):
+        engine.to_pyarrow("SELECT nobody FROM range(3)")
 
 
 @pytest.mark.parametrize("folder", ["run", "run[1]", "r*n"])
@@ -85,9 +92,9 @@ def test_a_file_is_read_by_its_name_and_no_other_that_is_alike(
         for number, file in enumerate((name, alike)):
             pq.write_table(pa.table({"number": [number]}), tmp_path / place / f"{file}.parquet")
     file = tmp_path / folder / f"{name}.parquet"
-    assert engine.rows(engine.compile(engine.read([file]))).to_pylist() == [{"number": 0}]
+    assert engine.to_pyarrow(engine.compile(engine.read_parquet([file]))).to_pylist() == [{"number": 0}]
     raw = engine.compile(engine.read_raw(file, ["number"]))
-    assert engine.rows(raw).to_pylist() == [{"number": 0, "row_number": 0}]
+    assert engine.to_pyarrow(raw).to_pylist() == [{"number": 0, "row_number": 0}]
 
 
 def test_rows_are_numbered_as_they_stand_whatever_a_column_is_called(
@@ -96,7 +103,7 @@ def test_rows_are_numbered_as_they_stand_whatever_a_column_is_called(
     columns = {"File_Row_Number": [7, 8, 9], "items": [1.0, 2.0, 3.0], "row_number": [4, 5, 6]}
     pq.write_table(pa.table(columns), tmp_path / "raw.parquet", row_group_size=2)
     rows = engine.read_raw(tmp_path / "raw.parquet", ["items"]).order_by("row_number")
-    assert engine.rows(engine.compile(rows)).to_pydict() == {
+    assert engine.to_pyarrow(engine.compile(rows)).to_pydict() == {
         "items": [1.0, 2.0, 3.0],
         "row_number": [0, 1, 2],
     }

@@ -22,7 +22,7 @@ from sodai.model.blended_classifier import (
     BlendedClassifier,
 )
 from sodai.model.trained_model import TrainedModel, fit_pipeline, load_model, purchase_pipeline
-from support.small_model import PARAMS, made_frame, made_manifest
+from support.small_model import PARAMS, synthetic_features, synthetic_model_card
 
 ROWS_A_LIST = 8
 EQUAL = dict.fromkeys(MEMBERS, 1.0)
@@ -31,7 +31,7 @@ some_weights = st.dictionaries(st.sampled_from(MEMBERS), st.floats(0.01, 5), min
 
 def rows(seed: int = 0) -> pd.DataFrame:
     """Rows of every feature with momentum scores as they are, none below 0."""
-    X = made_frame(seed=seed)
+    X = synthetic_features(seed=seed)
     return X.assign(**{MOMENTUM_FEATURE: X[MOMENTUM_FEATURE].abs()})
 
 
@@ -47,7 +47,7 @@ def trained(weights: Mapping[str, float] | None) -> TrainedModel:
     X = rows()
     pipeline = purchase_pipeline(PARAMS, seed=0, weights=weights)
     return TrainedModel(
-        fit_pipeline(pipeline, X, target(X), np.ones(len(X)), lists(X)), dict(made_manifest())
+        fit_pipeline(pipeline, X, target(X), np.ones(len(X)), lists(X)), dict(synthetic_model_card())
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from sodai.data.catalog import FORECASTS
 from sodai.data.periods import Period
 from sodai.errors import ContractError, InputError, VolumeError
-from sodai.model.compatibility import check_features, check_model
+from sodai.model.compatibility import require_features_horizon, require_model_horizon
 from sodai.volume.volume import Volume
 
 AS_OF = date(2024, 4, 22)
@@ -28,7 +28,7 @@ def volume(tmp_path: Path) -> Volume:
 
 
 def test_features_of_the_same_length_are_taken(volume: Volume) -> None:
-    check_features(volume, Period(AS_OF, 5))
+    require_features_horizon(volume, Period(AS_OF, 5))
 
 
 def test_features_of_another_length_are_one_line_that_says_both_ways_out(volume: Volume) -> None:
@@ -37,23 +37,23 @@ def test_features_of_another_length_are_one_line_that_says_both_ways_out(volume:
         "create_features again$"
     )
     with pytest.raises(InputError, match=message):
-        check_features(volume, Period(AS_OF, 7))
+        require_features_horizon(volume, Period(AS_OF, 7))
 
 
 def test_without_features_the_stage_that_makes_them_is_named(volume: Volume) -> None:
     with pytest.raises(VolumeError, match="run create_features for this period first"):
-        check_features(volume, Period(date(2024, 4, 29), 5))
+        require_features_horizon(volume, Period(date(2024, 4, 29), 5))
 
 
 def test_features_that_do_not_say_are_refused(volume: Volume) -> None:
     file = volume.path(FORECASTS, AS_OF)
     pq.write_table(pq.read_table(file).drop_columns(["horizon_days"]), file)
     with pytest.raises(ContractError, match="column horizon_days is missing"):
-        check_features(volume, Period(AS_OF, 5))
+        require_features_horizon(volume, Period(AS_OF, 5))
 
 
 def test_a_model_of_another_length_is_one_line_that_names_the_stage_to_run() -> None:
-    check_model({"horizon_days": 5}, Period(AS_OF, 5), Path("model"), "retrain_model")
+    require_model_horizon({"horizon_days": 5}, Period(AS_OF, 5), Path("model"), "retrain_model")
     message = "^model: trained for periods of 5 days, found --horizon-days 7; run retrain_model for"
     with pytest.raises(InputError, match=message):
-        check_model({"horizon_days": 5}, Period(AS_OF, 7), Path("model"), "retrain_model")
+        require_model_horizon({"horizon_days": 5}, Period(AS_OF, 7), Path("model"), "retrain_model")

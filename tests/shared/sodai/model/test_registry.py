@@ -22,7 +22,7 @@ from sodai.model.trained_model import TrainedModel, load_model
 from sodai.stage.command import ENV_TRACKING_URI
 from sodai.volume.volume import Volume
 from support.champion import delete_run
-from support.small_model import made_frame, made_model
+from support.small_model import synthetic_features, synthetic_model
 from support.small_stage import start
 
 with warnings.catch_warnings():
@@ -43,7 +43,7 @@ def _environment() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def model() -> TrainedModel:
-    return made_model(version="none yet")
+    return synthetic_model(version="none yet")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def home(model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in (1, 2):
         pq.write_table(pa.table({"version": [number]}), reference)
         with registry.run(f"retrain {number}", {}) as run_id:
-            register(registry, run_id, model, made_frame(5), [reference])
+            register(registry, run_id, model, synthetic_features(5), [reference])
         if number == 1:
             registry.promote("1")
     (folder / "origin").rename(folder / "home")
@@ -103,15 +103,15 @@ def test_a_moved_volume_gives_the_model_that_was_registered(
         "model.skops",
         "reference.parquet",
     ]
-    loaded, X = load_model(tmp_path / "model"), made_frame(seed=1)
+    loaded, X = load_model(tmp_path / "model"), synthetic_features(seed=1)
     np.testing.assert_array_equal(loaded.log_odds(X), model.log_odds(X))
-    assert loaded.manifest["version"] == "1"
+    assert loaded.card["version"] == "1"
     assert pq.read_table(tmp_path / "model" / "reference.parquet").to_pydict() == {"version": [1]}
 
 
 def test_each_version_has_files_of_its_own(registry: Registry, tmp_path: Path) -> None:
     registry.download("2", tmp_path / "model")
-    assert load_model(tmp_path / "model").manifest["version"] == "2"
+    assert load_model(tmp_path / "model").card["version"] == "2"
     assert pq.read_table(tmp_path / "model" / "reference.parquet").to_pydict() == {"version": [2]}
 
 
@@ -122,10 +122,10 @@ def test_a_volume_moved_twice_into_a_folder_with_an_awkward_name_is_still_whole(
     again = Registry(moved)
     again.download("1", tmp_path / "first")
     with again.run("retrain 3", {}) as run_id:
-        register(again, run_id, model, made_frame(5), [tmp_path / "first" / "reference.parquet"])
+        register(again, run_id, model, synthetic_features(5), [tmp_path / "first" / "reference.parquet"])
     again.download("3", tmp_path / "third")
 
-    assert load_model(tmp_path / "third").manifest["version"] == "3"
+    assert load_model(tmp_path / "third").card["version"] == "3"
     assert not volume.root.exists()
 
 

@@ -80,7 +80,7 @@ def read_apart(root: Path) -> tuple[str, bool]:
 
 def test_the_state_holds_the_champion_and_the_run_of_every_version(registry: Registry) -> None:
     state = read_snapshot(root_of(registry), None)
-    assert state == registry.state()
+    assert state == registry.snapshot()
     assert state.champion == "1"
     assert set(state.versions) == {"1", "2"}
     assert registry.client.get_run(state.versions["2"]).info.run_name == "retrain"
@@ -107,7 +107,7 @@ def test_there_is_a_state_before_any_version(tmp_path: Path) -> None:
 
 def test_the_client_is_asked_once_and_again_when_the_store_was_written(registry: Registry) -> None:
     root = root_of(registry)
-    expected = str(registry.state())
+    expected = str(registry.snapshot())
     assert read_apart(root) == (expected, True)
     assert read_apart(root) == (expected, False)
 
@@ -128,7 +128,7 @@ def test_a_damaged_memory_is_none(registry: Registry, damage: str) -> None:
 def test_another_registry_in_the_same_place_has_another_identity(registry: Registry, tmp_path: Path) -> None:
     time.sleep(0.002)  # experiments of one store are told apart by the millisecond of their making
     other = Registry(Volume(tmp_path / "other"))
-    assert other.state().identity != registry.state().identity
+    assert other.snapshot().identity != registry.snapshot().identity
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_a_server_says_the_same_through_its_rest_interface(
         raise AssertionError("the client was asked")
 
     monkeypatch.setattr("sodai.model.registry_snapshot._asked", never)
-    state = registry.state()
+    state = registry.snapshot()
     assert read_snapshot(tmp_path, server) == read_snapshot(tmp_path, f"{server}/") == state
 
     registry.client.set_registered_model_alias(MODEL_NAME, CHAMPION, "2")
@@ -187,7 +187,7 @@ def test_a_server_says_the_same_through_its_rest_interface(
     assert (now.champion, sorted(now.versions), now.identity) == ("2", ["1", "2", "3"], state.identity)
 
     registry.client.delete_registered_model_alias(MODEL_NAME, CHAMPION)
-    assert read_snapshot(tmp_path, server) == registry.state()
+    assert read_snapshot(tmp_path, server) == registry.snapshot()
     assert read_snapshot(tmp_path, server).champion is None
 
 

@@ -16,13 +16,13 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sodai.data.feature_catalog import CATEGORICAL_NAMES, FEATURE_NAMES, FEATURES
 from sodai.errors import TRAIN_AGAIN, ModelError
-from sodai.model.trained_model import TrainedModel, check_features, features_frame, load_model
-from support.small_model import made_frame, made_manifest, made_model, made_table
+from sodai.model.trained_model import TrainedModel, features_frame, load_model, require_same_features
+from support.small_model import synthetic_features, synthetic_model, synthetic_model_card, synthetic_table
 
 
 @pytest.fixture(scope="module")
 def model() -> TrainedModel:
-    return made_model()
+    return synthetic_model()
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def folder(model: TrainedModel, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module", name="X")
 def unseen_rows() -> pd.DataFrame:
     """Rows that the model has not seen."""
-    return made_frame(seed=1)
+    return synthetic_features(seed=1)
 
 
 def test_the_model_has_learned_what_the_rows_were_made_by(model: TrainedModel, X: pd.DataFrame) -> None:
@@ -47,11 +47,11 @@ def test_a_saved_model_gives_the_same_scores(model: TrainedModel, folder: Path, 
     loaded = load_model(folder)
     np.testing.assert_array_equal(loaded.log_odds(X), model.log_odds(X))
     np.testing.assert_array_equal(loaded.contributions(X), model.contributions(X))
-    assert loaded.manifest == model.manifest
+    assert loaded.card == model.card
 
 
 def test_training_and_saving_again_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    made_model().save(tmp_path / "again")
+    synthetic_model().save(tmp_path / "again")
     for name in ("model.skops", "model.json"):
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
 
@@ -105,28 +105,28 @@ def test_a_damaged_file_is_one_line(folder: Path, file: str, damage: Callable[[b
 def test_other_features_are_named() -> None:
     trained = ["old_feature", *FEATURE_NAMES[2:]]
     with pytest.raises(ModelError, match=r"^here: version 1 was trained on other features") as error:
-        check_features({**made_manifest(), "features": trained}, "here")
+        require_same_features({**synthetic_model_card(), "features": trained}, "here")
     new = f"{FEATURE_NAMES[0]}, {FEATURE_NAMES[1]}"
     assert f"(no longer made: old_feature; new: {new}); {TRAIN_AGAIN}" in str(error.value)
 
 
 def test_only_the_first_five_of_many_differences_are_named() -> None:
     with pytest.raises(ModelError, match=r"no longer made: none; new: (\w+, ){4}\w+ and 67 more\)"):
-        check_features({"version": "1"}, "here")
+        require_same_features({"version": "1"}, "here")
 
 
 def test_another_order_of_the_features_is_another_catalogue() -> None:
     with pytest.raises(ModelError, match=r"other features \(their order changed\)"):
-        check_features({**made_manifest(), "features": FEATURE_NAMES[::-1]}, "here")
+        require_same_features({**synthetic_model_card(), "features": FEATURE_NAMES[::-1]}, "here")
 
 
 def test_todays_features_pass() -> None:
-    check_features(made_manifest(), "here")
+    require_same_features(synthetic_model_card(), "here")
 
 
 def test_a_model_of_other_features_is_not_loaded(folder: Path) -> None:
-    manifest = {**made_manifest(), "features": [*FEATURE_NAMES, "weather"]}
-    (folder / "model.json").write_text(json.dumps(manifest))
+    card = {**synthetic_model_card(), "features": [*FEATURE_NAMES, "weather"]}
+    (folder / "model.json").write_text(json.dumps(card))
     with pytest.raises(ModelError, match=r"no longer made: weather; new: none"):
         load_model(folder)
 
@@ -136,7 +136,7 @@ def test_one_thread_scores_as_all_do(model: TrainedModel, X: pd.DataFrame) -> No
 
 
 def test_calibration_is_a_line_through_the_raw_score(model: TrainedModel, X: pd.DataFrame) -> None:
-    # The manifest says slope .5, intercept -1.
+    # The model card says slope .5, intercept -1.
     raw = model.raw_score(X)
     np.testing.assert_allclose(model.log_odds(X), 0.5 * raw - 1.0, rtol=1e-12)
     # What scikit-learn makes of the same pipeline, before any calibration.
@@ -170,7 +170,7 @@ def test_a_category_that_training_did_not_see_is_scored(model: TrainedModel, X: 
 
 
 def test_rows_without_any_value_that_may_be_null_are_scored(model: TrainedModel) -> None:
-    table = made_table(n_rows=3)
+    table = synthetic_table(n_rows=3)
     for position, feature in enumerate(FEATURES):
         if feature.null_means:
             nothing = pa.nulls(3, feature.column.arrow_type)
@@ -191,7 +191,7 @@ def test_a_row_is_scored_alike_whatever_rows_are_beside_it(model: TrainedModel, 
 
 
 def test_a_table_is_scored_like_the_frame_of_it_new_and_missing_categories_too() -> None:
-    model, table = made_model(), made_table(seed=5)
+    model, table = synthetic_model(), synthetic_table(seed=5)
     brands = [
         "Brand 9" if row % 7 == 0 else value for row, value in enumerate(table["product_brand"].to_pylist())
     ]
@@ -214,9 +214,9 @@ def test_categories_in_another_dtype_and_columns_in_another_order_change_nothing
 
 
 def test_training_again_gives_the_same_model(model: TrainedModel, X: pd.DataFrame) -> None:
-    np.testing.assert_array_equal(made_model().log_odds(X), model.log_odds(X))
+    np.testing.assert_array_equal(synthetic_model().log_odds(X), model.log_odds(X))
 
 
 def test_a_frame_has_the_features_in_catalogue_order_and_no_other_column() -> None:
-    table = made_table(n_rows=2).append_column("target", pa.array([0, 1], pa.int8()))
+    table = synthetic_table(n_rows=2).append_column("target", pa.array([0, 1], pa.int8()))
     assert list(features_frame(table.select(table.column_names[::-1]))) == FEATURE_NAMES

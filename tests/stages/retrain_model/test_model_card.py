@@ -1,11 +1,11 @@
-"""What a manifest is made from."""
+"""What a model card is made from."""
 
 from datetime import date
 
 import pandas as pd
 import pytest
 
-from retrain_model.core import manifest_of, missing_share, pairs_by_period, study_key
+from retrain_model.core import build_model_card, missing_share, pairs_by_period, study_key
 from sodai.data.feature_catalog import FEATURE_NAMES
 
 MONDAYS = [date(2024, 4, 1), date(2024, 4, 8)]
@@ -33,9 +33,11 @@ def test_the_missing_share_is_what_candidates_left_out() -> None:
     assert missing_share(0, 0) == 0.0
 
 
-def test_a_manifest_names_periods_features_data_and_whatever_training_adds() -> None:
+def test_a_model_card_names_periods_features_data_and_whatever_training_adds() -> None:
     cutoff = pd.Series(pd.to_datetime(["2024-04-08", "2024-04-01", "2024-04-08"]))
-    assert manifest_of(date(2024, 4, 22), 7, cutoff, "abc", seed=3, blend={"weights": {"ranker": 1.0}}) == {
+    assert build_model_card(
+        date(2024, 4, 22), 7, cutoff, "abc", seed=3, blend={"weights": {"ranker": 1.0}}
+    ) == {
         "as_of": "2024-04-22",
         "horizon_days": 7,
         "cutoffs": ["2024-04-01", "2024-04-08"],
