@@ -12,7 +12,7 @@ from support.week import ScoredWeek, make_scored_week
 
 # MLflow comes with it, which most stages do without.
 if TYPE_CHECKING:
-    from support.champion import MadeWeek
+    from support.champion import SmallWeek
 
 
 @pytest.fixture(scope="session")
@@ -35,24 +35,24 @@ def as_of(scored_week: ScoredWeek) -> date:
 
 
 @pytest.fixture(scope="session")
-def featured(tmp_path_factory: pytest.TempPathFactory) -> "MadeWeek":
+def featured(tmp_path_factory: pytest.TempPathFactory) -> "SmallWeek":
     """A week up to the features; not to be written to."""
-    from support.champion import featured_week
+    from support.champion import week_with_features
 
-    return featured_week(tmp_path_factory.getbasetemp())
+    return week_with_features(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> "MadeWeek":
+def trained(tmp_path_factory: pytest.TempPathFactory) -> "SmallWeek":
     """The same with a challenger; not to be written to."""
-    from support.champion import trained_week
+    from support.champion import week_with_challenger
 
-    return trained_week(tmp_path_factory.getbasetemp())
+    return week_with_challenger(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
-def week(tmp_path_factory: pytest.TempPathFactory) -> "MadeWeek":
+def week(tmp_path_factory: pytest.TempPathFactory) -> "SmallWeek":
     """The same with a champion; not to be written to."""
-    from support.champion import champion_week
+    from support.champion import week_with_champion
 
-    return champion_week(tmp_path_factory.getbasetemp())
+    return week_with_champion(tmp_path_factory.getbasetemp())

@@ -1,4 +1,4 @@
-"""Small volumes before and after training, made by real stages on made data once a session."""
+"""Small volumes before and after training, built by real stages on synthetic sales once a session."""
 
 import json
 import os
@@ -18,12 +18,13 @@ from sodai.data.catalog import CHALLENGER, DRIFT, EVALUATE, EXTRACT, FEATURES_ST
 from sodai.model.registry import MODEL_NAME, Registry
 from sodai.stage.command import ENV_TRACKING_URI
 from sodai.volume.volume import Volume
+from support.quiet_import import import_evidently
 from support.sales_data import MadeRaw, make_raw
 from support.week import Outcome
 from support.week import run_stage as run_in_process
 
 with warnings.catch_warnings():
-    # MLflow 3.17 warns of its own type hints when it first logs a model.
+    # MLflow 3.17 warns about its own type hints when it first logs a model.
     warnings.filterwarnings("ignore", ".*inferred as AnyType", UserWarning)
     import_module("mlflow.types.responses")
 
@@ -32,28 +33,28 @@ SMALL_SEARCH = ("--trials", "3", "--search-rows", "1000")
 
 
 @dataclass(frozen=True)
-class MadeWeek:
-    """A volume, not to be written to, what it was made from, and how its newest stage ended."""
+class SmallWeek:
+    """A read-only volume, the raw files that it was built from, and the outcome of its last stage."""
 
     root: Path
-    made: MadeRaw
-    newest: Outcome
+    raw: MadeRaw
+    last_outcome: Outcome
 
     @property
     def as_of(self) -> date:
-        return self.made.as_of
+        return self.raw.as_of
 
     @property
     def volume(self) -> Volume:
         return Volume(self.root)
 
     def copy(self, root: Path) -> Volume:
-        """A copy that a test may write to."""
+        """Return a copy that a test may write to."""
         return Volume(shutil.copytree(self.root, root))
 
 
 def run_stage(stage: str, root: Path, as_of: date, *options: str) -> Outcome:
-    """`made_week.run_stage`, on the registry of `root` unless an option names another.
+    """Run a stage as `week.run_stage` does, on the registry of `root` unless an option names another.
 
     MLflow leaves the address of the registry that it used last in the environment, where a stage's
     own process would not find it.
@@ -63,40 +64,42 @@ def run_stage(stage: str, root: Path, as_of: date, *options: str) -> Outcome:
 
 
 def champion_version(volume: Volume) -> str | None:
+    """Return the version of the champion, None without one."""
     champion = Registry(volume).champion()
     return champion.version if champion else None
 
 
 @cache
-def featured_week(session: Path, noise: float = 0.1) -> MadeWeek:
-    """Up to the features, with an empty registry, in the folder of the session; `noise` as in `make_raw`."""
+def week_with_features(session: Path, noise: float = 0.1) -> SmallWeek:
+    """Build a week up to its features, with an empty registry; `noise` as in `make_raw`."""
     root = session / f"featured_{noise}"
-    made = make_raw(root / "raw", N_CUSTOMERS, N_PRODUCTS, N_WEEKS, noise=noise)
+    raw = make_raw(root / "raw", N_CUSTOMERS, N_PRODUCTS, N_WEEKS, noise=noise)
     Registry(Volume(root))
-    return MadeWeek(root, made, _run(root, made, [EXTRACT], [FEATURES_STAGE]))
+    return SmallWeek(root, raw, _run(root, raw.as_of, [EXTRACT], [FEATURES_STAGE]))
 
 
 @cache
-def trained_week(session: Path) -> MadeWeek:
-    """Up to a challenger, the registry's first version."""
-    return _continued(featured_week(session), session / "trained", [DRIFT], [RETRAIN, *SMALL_SEARCH])
+def week_with_challenger(session: Path) -> SmallWeek:
+    """Build a week up to its challenger, the registry's first version."""
+    import_evidently()
+    return _continue(week_with_features(session), session / "trained", [DRIFT], [RETRAIN, *SMALL_SEARCH])
 
 
 @cache
-def champion_week(session: Path) -> MadeWeek:
-    """Up to a champion, the registry's first version."""
-    return _continued(trained_week(session), session / "champion", [EVALUATE])
+def week_with_champion(session: Path) -> SmallWeek:
+    """Build a week up to its champion, the registry's first version."""
+    return _continue(week_with_challenger(session), session / "champion", [EVALUATE])
 
 
-def register_again(volume: Volume, week: MadeWeek, **changes: object) -> None:
-    """The model of the week once more as version 2, its model card changed, as retrain_model leaves it."""
+def register_second_version(volume: Volume, week: SmallWeek, **changes: object) -> None:
+    """Register the model of the week as version 2, as retrain_model does; `changes` go to its model card."""
     client = Registry(volume).client
     first = client.get_model_version(MODEL_NAME, "1")
     second = client.create_model_version(MODEL_NAME, first.source, first.run_id, model_id=first.model_id)
     client.set_registered_model_alias(MODEL_NAME, CHALLENGER, str(second.version))
     card_file = volume.path(RETRAINED_MODEL, week.as_of) / "model.json"
-    record = {**json.loads(card_file.read_text()), "version": str(second.version), **changes}
-    card_file.write_text(json.dumps(record))
+    card = {**json.loads(card_file.read_text()), "version": str(second.version), **changes}
+    card_file.write_text(json.dumps(card))
 
 
 def delete_run(volume: Volume, version: str) -> None:
@@ -110,13 +113,14 @@ def delete_run(volume: Volume, version: str) -> None:
     os.environ.pop(ENV_TRACKING_URI, None)
 
 
-def _continued(before: MadeWeek, root: Path, *commands: Sequence[str]) -> MadeWeek:
+def _continue(before: SmallWeek, root: Path, *commands: Sequence[str]) -> SmallWeek:
     before.copy(root)
-    return MadeWeek(root, before.made, _run(root, before.made, *commands))
+    return SmallWeek(root, before.raw, _run(root, before.as_of, *commands))
 
 
-def _run(root: Path, made: MadeRaw, *commands: Sequence[str]) -> Outcome:
+def _run(root: Path, as_of: date, *commands: Sequence[str]) -> Outcome:
+    """Run stages with their options in order, and return the outcome of the last one."""
     for stage, *options in commands:
-        newest = run_stage(stage, root, made.as_of, *options)
-        assert newest.code == 0, newest.log
-    return newest
+        outcome = run_stage(stage, root, as_of, *options)
+        assert outcome.code == 0, outcome.log
+    return outcome

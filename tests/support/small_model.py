@@ -1,4 +1,4 @@
-"""A small model on made features whose answer is known: a pair is bought if its product is `Brand 0`."""
+"""A small model on synthetic features with a known target: a pair buys if its product is of `Brand 0`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ PARAMS = {"n_estimators": 12, "num_leaves": 4, "min_child_samples": 5, "learning
 
 
 def synthetic_table(n_rows: int = N_ROWS, seed: int = 0) -> pa.Table:
-    """Rows of every feature: three categories each, a tenth of what may be null is null."""
+    """Return rows of every feature: three categories each, a tenth of the nullable values is null."""
     rng = np.random.default_rng(seed)
     columns = {}
     for feature in FEATURES:
@@ -30,12 +30,12 @@ def synthetic_table(n_rows: int = N_ROWS, seed: int = 0) -> pa.Table:
 
 
 def synthetic_features(n_rows: int = N_ROWS, seed: int = 0) -> pd.DataFrame:
-    """The same as the model takes it."""
+    """Return the rows of `synthetic_table` as the frame that a model is fitted on."""
     return features_frame(synthetic_table(n_rows, seed))
 
 
 def synthetic_model(version: str = "1", **card: Any) -> TrainedModel:
-    """A fitted model that is calibrated by a slope of 0.5 and an intercept of -1."""
+    """Return a fitted model with a calibration of slope 0.5 and intercept -1; `card` changes its card."""
     X = synthetic_features()
     y = (X["product_brand"] == "Brand 0").to_numpy(np.int8)
     pipeline = fit_pipeline(purchase_pipeline(PARAMS, seed=0), X, y, np.ones(len(y)))
@@ -43,7 +43,7 @@ def synthetic_model(version: str = "1", **card: Any) -> TrainedModel:
 
 
 def synthetic_model_card(version: str = "1") -> Mapping[str, Any]:
-    """What the model says of itself."""
+    """Return the model card of `synthetic_model`."""
     return {
         "version": version,
         "features": FEATURE_NAMES,

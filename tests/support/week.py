@@ -69,7 +69,7 @@ def run_stage(stage: str, root: Path, as_of: str, *options: str) -> Outcome:
 
 def start_stage(stage: str, root: Path, as_of: str, *options: str) -> subprocess.Popen[str]:
     """Start a stage as its container does; like `run_stage`, it runs though nothing changed."""
-    here = Path(__file__).parent.parent
+    here = Path(__file__).parents[2]
     paths = os.pathsep.join(str(here / folder) for folder in ("shared", "stages"))
     return subprocess.Popen(
         [sys.executable, "-m", stage, "--as-of", as_of, "--data", str(root), "--force", *options],

@@ -17,19 +17,19 @@ from sodai.data.feature_catalog import FEATURES
 from sodai.errors import TRAIN_AGAIN
 from sodai.model.registry import MODEL_NAME, Registry
 from sodai.volume.volume import Volume
-from support.champion import MadeWeek, delete_run, featured_week, run_stage
+from support.champion import SmallWeek, delete_run, run_stage, week_with_features
 from support.week import Outcome, files_of
 
 OUTPUTS = (DECISION, DRIFT_TABLE, DRIFT_REPORT, DRIFT_PAGE)
 
 
 @pytest.fixture
-def volume(week: MadeWeek, tmp_path: Path) -> Volume:
+def volume(week: SmallWeek, tmp_path: Path) -> Volume:
     return week.copy(tmp_path / "volume")
 
 
 @pytest.fixture(scope="module")
-def same_week(week: MadeWeek, tmp_path_factory: pytest.TempPathFactory) -> tuple[Volume, Outcome]:
+def same_week(week: SmallWeek, tmp_path_factory: pytest.TempPathFactory) -> tuple[Volume, Outcome]:
     """A run on the week that the champion was trained for; not to be written to."""
     volume = week.copy(tmp_path_factory.mktemp("same") / "volume")
     outcome = run_stage(DRIFT, volume.root, week.as_of)
@@ -48,7 +48,7 @@ def change_model_card(volume: Volume, **changes: object) -> None:
     card_file.write_text(json.dumps({**json.loads(card_file.read_text()), **changes}))
 
 
-def change_scoring(volume: Volume, week: MadeWeek, **columns: pa.Array | pa.ChunkedArray) -> None:
+def change_scoring(volume: Volume, week: SmallWeek, **columns: pa.Array | pa.ChunkedArray) -> None:
     file = volume.path(SCORING, week.as_of)
     table = pq.read_table(file)
     for name, values in columns.items():
@@ -70,7 +70,7 @@ def assert_is_one_line_and_no_decision(volume: Volume, outcome: Outcome, before:
     assert files_of(volume.root) == before
 
 
-def assert_force_gets_past(volume: Volume, week: MadeWeek) -> None:
+def assert_force_gets_past(volume: Volume, week: SmallWeek) -> None:
     forced = run_stage(DRIFT, volume.root, week.as_of, "--force-retrain")
     assert forced.code == 0, forced.log
     assert (forced.result["rule"], forced.result["drift_share"]) == ("forced", None)
@@ -80,7 +80,7 @@ def assert_force_gets_past(volume: Volume, week: MadeWeek) -> None:
 def test_without_a_champion_a_model_is_trained_and_the_page_says_that_there_is_no_report(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
-    week = featured_week(tmp_path_factory.getbasetemp())
+    week = week_with_features(tmp_path_factory.getbasetemp())
     volume = week.copy(tmp_path / "volume")
 
     outcome = run_stage(DRIFT, volume.root, week.as_of)
@@ -97,7 +97,7 @@ def test_without_a_champion_a_model_is_trained_and_the_page_says_that_there_is_n
 
 
 def test_on_the_week_that_it_was_trained_for_the_champion_is_loaded(
-    same_week: tuple[Volume, Outcome], week: MadeWeek
+    same_week: tuple[Volume, Outcome], week: SmallWeek
 ) -> None:
     volume, outcome = same_week
     assert (outcome.result["branch"], outcome.result["rule"]) == ("load_existing_model", "none")
@@ -122,7 +122,7 @@ def test_on_the_week_that_it_was_trained_for_the_champion_is_loaded(
 
 
 def test_the_records_and_the_page_agree_on_the_figures(
-    same_week: tuple[Volume, Outcome], week: MadeWeek
+    same_week: tuple[Volume, Outcome], week: SmallWeek
 ) -> None:
     volume, outcome = same_week
     assert all(volume.exists(dataset, week.as_of) for dataset in OUTPUTS)
@@ -147,7 +147,7 @@ def test_the_records_and_the_page_agree_on_the_figures(
 
 
 def test_force_retrain_trains_again_and_keeps_the_figures_of_the_report(
-    same_week: tuple[Volume, Outcome], volume: Volume, week: MadeWeek
+    same_week: tuple[Volume, Outcome], volume: Volume, week: SmallWeek
 ) -> None:
     outcome = run_stage(DRIFT, volume.root, week.as_of, "--force-retrain")
 
@@ -162,7 +162,7 @@ def test_force_retrain_trains_again_and_keeps_the_figures_of_the_report(
         )
 
 
-def test_a_week_unlike_all_that_the_champion_knows_asks_for_training(volume: Volume, week: MadeWeek) -> None:
+def test_a_week_unlike_all_that_the_champion_knows_asks_for_training(volume: Volume, week: SmallWeek) -> None:
     change_model_card(volume, as_of=str(week.as_of - timedelta(weeks=9)))
     scoring = pq.read_table(volume.path(SCORING, week.as_of))
     moved = [
@@ -190,7 +190,7 @@ def test_a_week_unlike_all_that_the_champion_knows_asks_for_training(volume: Vol
     assert table.loc[tested, "drifted"].all()
 
 
-def test_a_champion_of_a_later_period_is_not_loaded_for_this_one(volume: Volume, week: MadeWeek) -> None:
+def test_a_champion_of_a_later_period_is_not_loaded_for_this_one(volume: Volume, week: SmallWeek) -> None:
     later = week.as_of + timedelta(weeks=3)
     change_model_card(volume, as_of=str(later))
     outcome = run_stage(DRIFT, volume.root, week.as_of)
@@ -207,7 +207,7 @@ def register(volume: Volume, trained_for: date) -> None:
     client.create_model_version(MODEL_NAME, first.source, first.run_id, tags, model_id=first.model_id)
 
 
-def test_a_training_that_was_not_promoted_begins_a_cool_down_too(volume: Volume, week: MadeWeek) -> None:
+def test_a_training_that_was_not_promoted_begins_a_cool_down_too(volume: Volume, week: SmallWeek) -> None:
     change_model_card(volume, as_of=str(week.as_of - timedelta(weeks=9)))
     assert run_stage(DRIFT, volume.root, week.as_of).result["rule"] == "age"
     register(volume, week.as_of - timedelta(weeks=2))
@@ -223,7 +223,7 @@ def test_a_training_that_was_not_promoted_begins_a_cool_down_too(volume: Volume,
 
 
 def test_a_training_registered_since_makes_the_stage_run_again_unless_it_is_of_the_period_itself(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
     assert Registry(volume).snapshot().trained_for == {"1": str(week.as_of)}
     run_stage(DRIFT, volume.root, week.as_of)
@@ -238,7 +238,7 @@ def test_a_training_registered_since_makes_the_stage_run_again_unless_it_is_of_t
     assert run_stage(DRIFT, volume.root, week.as_of, "--no-force").result["skipped"]
 
 
-def test_a_missing_reference_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
+def test_a_missing_reference_is_an_error_and_no_drift(volume: Volume, week: SmallWeek) -> None:
     artifact(volume, "reference.parquet").unlink()
     before = files_of(volume.root)
     outcome = run_stage(DRIFT, volume.root, week.as_of)
@@ -257,7 +257,7 @@ def test_a_missing_reference_is_an_error_and_no_drift(volume: Volume, week: Made
     ],
 )
 def test_a_damaged_file_of_the_champion_is_an_error_and_no_drift(
-    volume: Volume, week: MadeWeek, name: str, message: str
+    volume: Volume, week: SmallWeek, name: str, message: str
 ) -> None:
     file = artifact(volume, name)
     file.write_bytes(file.read_bytes()[:200])
@@ -269,7 +269,7 @@ def test_a_damaged_file_of_the_champion_is_an_error_and_no_drift(
     assert_force_gets_past(volume, week)
 
 
-def test_a_reference_without_a_feature_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
+def test_a_reference_without_a_feature_is_an_error_and_no_drift(volume: Volume, week: SmallWeek) -> None:
     file = artifact(volume, "reference.parquet")
     pq.write_table(pq.read_table(file).drop_columns(["pair_recency_days"]), file)
     before = files_of(volume.root)
@@ -278,7 +278,7 @@ def test_a_reference_without_a_feature_is_an_error_and_no_drift(volume: Volume, 
     assert "reference of version 1: column pair_recency_days is missing" in outcome.result["error"]
 
 
-def test_a_column_that_came_empty_this_week_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
+def test_a_column_that_came_empty_this_week_is_an_error_and_no_drift(volume: Volume, week: SmallWeek) -> None:
     n_rows = volume.read(SCORING, week.as_of).num_rows
     change_scoring(volume, week, customer_recency_days=pa.nulls(n_rows, pa.float32()))
     before = files_of(volume.root)
@@ -288,7 +288,7 @@ def test_a_column_that_came_empty_this_week_is_an_error_and_no_drift(volume: Vol
     assert_force_gets_past(volume, week)
 
 
-def test_a_week_without_candidates_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
+def test_a_week_without_candidates_is_an_error_and_no_drift(volume: Volume, week: SmallWeek) -> None:
     file = volume.path(SCORING, week.as_of)
     pq.write_table(pq.read_table(file).slice(0, 0), file)
     before = files_of(volume.root)
@@ -296,7 +296,7 @@ def test_a_week_without_candidates_is_an_error_and_no_drift(volume: Volume, week
     assert_is_one_line_and_no_decision(volume, outcome, before)
 
 
-def test_a_week_without_features_is_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
+def test_a_week_without_features_is_an_error_and_no_drift(volume: Volume, week: SmallWeek) -> None:
     volume.path(SCORING, week.as_of).unlink()
     before = files_of(volume.root)
     outcome = run_stage(DRIFT, volume.root, week.as_of)
@@ -304,7 +304,7 @@ def test_a_week_without_features_is_an_error_and_no_drift(volume: Volume, week: 
     assert "run create_features for this period first" in outcome.result["error"]
 
 
-def test_features_of_another_horizon_are_an_error_and_no_drift(volume: Volume, week: MadeWeek) -> None:
+def test_features_of_another_horizon_are_an_error_and_no_drift(volume: Volume, week: SmallWeek) -> None:
     before = files_of(volume.root)
     outcome = run_stage(DRIFT, volume.root, week.as_of, "--horizon-days", "5")
     assert_is_one_line_and_no_decision(volume, outcome, before)
@@ -312,7 +312,7 @@ def test_features_of_another_horizon_are_an_error_and_no_drift(volume: Volume, w
 
 
 def test_a_champion_whose_run_was_deleted_is_an_error_that_only_force_gets_past(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
     delete_run(volume, "1")
     before = files_of(volume.root)
@@ -325,7 +325,7 @@ def test_a_champion_whose_run_was_deleted_is_an_error_that_only_force_gets_past(
 
 
 def test_a_champion_of_other_features_is_an_error_that_only_force_gets_past(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
     features = json.loads(artifact(volume, "model.json").read_text())["features"]
     change_model_card(volume, features=[*features[:-1], "shoe_size"])
@@ -342,7 +342,7 @@ def test_a_champion_of_other_features_is_an_error_that_only_force_gets_past(
 
 
 def test_a_registry_that_does_not_answer_is_an_error_and_no_drift(
-    volume: Volume, week: MadeWeek, monkeypatch: pytest.MonkeyPatch
+    volume: Volume, week: SmallWeek, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     before = files_of(volume.root)

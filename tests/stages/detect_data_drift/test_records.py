@@ -27,17 +27,17 @@ from sodai.evaluation.metrics import set_metrics
 from sodai.model.trained_model import TrainedModel
 from sodai.volume.transactions import read_transactions, transaction_partitions
 from sodai.volume.volume import Volume
-from support.champion import MadeWeek
+from support.champion import SmallWeek
 from support.week import write_record
 
 
 @pytest.fixture(scope="module")
-def week(featured: MadeWeek) -> MadeWeek:
+def week(featured: SmallWeek) -> SmallWeek:
     return featured
 
 
 @pytest.fixture
-def volume(week: MadeWeek, tmp_path: Path) -> Volume:
+def volume(week: SmallWeek, tmp_path: Path) -> Volume:
     return week.copy(tmp_path / "volume")
 
 
@@ -59,7 +59,7 @@ def bought(volume: Volume, first: date, end: date) -> pd.DataFrame:
     return pairs.drop_duplicates(ignore_index=True)
 
 
-def test_a_volume_is_what_was_bought_in_the_last_seven_days(week: MadeWeek) -> None:
+def test_a_volume_is_what_was_bought_in_the_last_seven_days(week: SmallWeek) -> None:
     volume, period = week.volume, Period(week.as_of, 7)
     reference = volume.read(TRAINING, week.as_of)
     newest, known = volumes(volume, period, reference)
@@ -75,7 +75,7 @@ def published(volume: Volume, period: Period) -> Worth:
 
 
 def test_a_published_set_is_held_against_what_was_bought_in_its_period(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
     before = week.as_of - timedelta(weeks=1)
     truth = bought(volume, before, week.as_of)
@@ -88,7 +88,7 @@ def test_a_published_set_is_held_against_what_was_bought_in_its_period(
 
 
 def test_the_rules_are_held_against_the_same_period_from_what_came_before_it(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
     before = week.as_of - timedelta(weeks=1)
     truth = bought(volume, before, week.as_of)
@@ -106,7 +106,7 @@ def test_the_rules_are_held_against_the_same_period_from_what_came_before_it(
     assert max(found.of_rules("ndcg").values()) < 1.0
 
 
-def test_a_shorter_period_is_held_against_its_own_days_alone(volume: Volume, week: MadeWeek) -> None:
+def test_a_shorter_period_is_held_against_its_own_days_alone(volume: Volume, week: SmallWeek) -> None:
     before = week.as_of - timedelta(weeks=1)
     truth = bought(volume, before, before + timedelta(days=5))
     assert len(truth) < len(bought(volume, before, week.as_of))
@@ -116,7 +116,7 @@ def test_a_shorter_period_is_held_against_its_own_days_alone(volume: Volume, wee
 
 @pytest.mark.parametrize("horizon_days", [5, 7])
 def test_what_was_published_for_a_period_of_another_length_says_nothing(
-    volume: Volume, week: MadeWeek, horizon_days: int
+    volume: Volume, week: SmallWeek, horizon_days: int
 ) -> None:
     before = week.as_of - timedelta(weeks=1)
     publish(volume, before, bought(volume, before, week.as_of))
@@ -127,14 +127,14 @@ def test_what_was_published_for_a_period_of_another_length_says_nothing(
         assert (found is not None) == (days == horizon_days)
 
 
-def test_a_set_in_which_nothing_was_right_was_worth_nothing(volume: Volume, week: MadeWeek) -> None:
+def test_a_set_in_which_nothing_was_right_was_worth_nothing(volume: Volume, week: SmallWeek) -> None:
     before = week.as_of - timedelta(weeks=1)
     publish(volume, before, pd.DataFrame({"customer_id": [1], "product_id": [1]}))
     assert published(volume, Period(week.as_of, 7)).figures == {"set_f1": 0.0, "ndcg": 0.0}
 
 
 def test_a_period_in_which_nobody_bought_says_nothing_of_what_was_published(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
     before = week.as_of - timedelta(weeks=1)
     publish(volume, before, bought(volume, before, week.as_of))
@@ -143,7 +143,7 @@ def test_a_period_in_which_nobody_bought_says_nothing_of_what_was_published(
     assert last_published(volume, Period(week.as_of, 7)) is None
 
 
-def test_without_predictions_of_the_period_before_nothing_is_known(volume: Volume, week: MadeWeek) -> None:
+def test_without_predictions_of_the_period_before_nothing_is_known(volume: Volume, week: SmallWeek) -> None:
     assert last_published(volume, Period(week.as_of, 7)) is None
     two_before = week.as_of - timedelta(weeks=2)
     publish(volume, two_before, bought(volume, two_before, week.as_of))
@@ -151,7 +151,7 @@ def test_without_predictions_of_the_period_before_nothing_is_known(volume: Volum
 
 
 def test_who_first_buys_in_a_period_is_held_against_neither_lists_nor_rules(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
     before = week.as_of - timedelta(weeks=1)
     everyone = bought(volume, date.min, before)["customer_id"]
@@ -170,7 +170,7 @@ def test_who_first_buys_in_a_period_is_held_against_neither_lists_nor_rules(
 
 
 def test_of_more_customers_than_memory_holds_some_are_held_against_their_purchases(
-    volume: Volume, week: MadeWeek, monkeypatch: pytest.MonkeyPatch
+    volume: Volume, week: SmallWeek, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = week.as_of - timedelta(weeks=1)
     publish(volume, before, bought(volume, before, week.as_of))
@@ -181,7 +181,7 @@ def test_of_more_customers_than_memory_holds_some_are_held_against_their_purchas
     assert some.of_rules("set_f1") != everyone.of_rules("set_f1")
 
 
-def test_this_week_is_one_row_a_customer_with_purchases_and_a_product(week: MadeWeek) -> None:
+def test_this_week_is_one_row_a_customer_with_purchases_and_a_product(week: SmallWeek) -> None:
     scoring = week.volume.read(SCORING, week.as_of).to_pandas()
     with_past = scoring[scoring["customer_tenure_days"].notna()]
     assert with_past["customer_id"].nunique() == scoring["customer_id"].nunique() - 1
@@ -191,7 +191,7 @@ def test_this_week_is_one_row_a_customer_with_purchases_and_a_product(week: Made
     pd.testing.assert_frame_equal(units, sample_one_per_entity(with_past, seed=3))
 
 
-def test_the_weeks_of_the_quality_record_end_with_the_newest(week: MadeWeek) -> None:
+def test_the_weeks_of_the_quality_record_end_with_the_newest(week: SmallWeek) -> None:
     weeks = week.volume.read_json(QUALITY, week.as_of)["weeks"]
     names = ("purchases", "cancelled", "returned")
     assert weekly_sales(week.volume, Period(week.as_of, 7)) == [
@@ -200,7 +200,7 @@ def test_the_weeks_of_the_quality_record_end_with_the_newest(week: MadeWeek) -> 
 
 
 def test_the_days_of_a_week_that_a_period_cuts_count_with_the_week_before(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
     wednesday = week.as_of + timedelta(days=2)
     sold = [

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from sodai.volume.volume import Volume
-from support.champion import MadeWeek
+from support.champion import SmallWeek
 from support.quiet_import import import_evidently
 
 import_evidently()
 
 
 @pytest.fixture
-def volume(week: MadeWeek, tmp_path: Path) -> Volume:
+def volume(week: SmallWeek, tmp_path: Path) -> Volume:
     return week.copy(tmp_path / "volume")

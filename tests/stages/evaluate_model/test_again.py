@@ -10,16 +10,16 @@ from evaluate_model import records
 from sodai.data.catalog import CHAMPION, DECISION, DRIFT, EVALUATE, EVALUATION, LOAD, PUBLISHED_MODEL
 from sodai.model.registry import MODEL_NAME, REPLACED, Registry
 from sodai.volume.volume import Volume
-from support.champion import MadeWeek, champion_version, delete_run, register_again, run_stage
+from support.champion import SmallWeek, champion_version, delete_run, register_second_version, run_stage
 from support.week import files_of, write_record
 
 WORSE = {"slope": -1.0, "intercept": 0.0}
 
 
 @pytest.fixture
-def promoted(volume: Volume, week: MadeWeek) -> Volume:
+def promoted(volume: Volume, week: SmallWeek) -> Volume:
     """A volume on which the period promoted version 2 in place of version 1."""
-    register_again(volume, week)
+    register_second_version(volume, week)
     assert evaluated(volume, week.as_of)["versions"] == {"challenger": "2", "champion": "1"}
     assert champion_version(volume) == "2"
     return volume
@@ -32,7 +32,7 @@ def evaluated(volume: Volume, as_of: date, *options: str) -> dict[str, Any]:
 
 
 def test_it_compares_with_the_version_that_it_replaced_as_the_first_time(
-    promoted: Volume, week: MadeWeek
+    promoted: Volume, week: SmallWeek
 ) -> None:
     before, model = promoted.read_json(EVALUATION, week.as_of), promoted.path(PUBLISHED_MODEL, week.as_of)
     files = files_of(model)
@@ -44,9 +44,9 @@ def test_it_compares_with_the_version_that_it_replaced_as_the_first_time(
 
 
 def test_an_end_between_publication_and_promotion_changes_nothing(
-    volume: Volume, week: MadeWeek, monkeypatch: pytest.MonkeyPatch
+    volume: Volume, week: SmallWeek, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register_again(volume, week)
+    register_second_version(volume, week)
 
     def failing(*_: object) -> None:
         raise ZeroDivisionError("in the middle")
@@ -60,7 +60,7 @@ def test_an_end_between_publication_and_promotion_changes_nothing(
     assert champion_version(volume) == "2"
 
 
-def test_lists_of_another_length_are_compared_once_more(promoted: Volume, week: MadeWeek) -> None:
+def test_lists_of_another_length_are_compared_once_more(promoted: Volume, week: SmallWeek) -> None:
     record = evaluated(promoted, week.as_of, "--k", "3")
     assert (record["k"], record["promoted"]) == (3, True)
     assert record["versions"] == {"challenger": "2", "champion": "1"}
@@ -68,7 +68,7 @@ def test_lists_of_another_length_are_compared_once_more(promoted: Volume, week: 
     assert champion_version(promoted) == "2"
 
 
-def test_it_stays_champion_where_it_would_not_be_promoted_any_more(promoted: Volume, week: MadeWeek) -> None:
+def test_it_stays_champion_where_it_would_not_be_promoted_any_more(promoted: Volume, week: SmallWeek) -> None:
     register_again_as_worse(promoted, week)
     record = evaluated(promoted, week.as_of)
     assert record["reason"].startswith("promoted by an earlier run of this period, and stays; now worse over")
@@ -83,20 +83,22 @@ def change_stored_model_card(volume: Volume, **changes: str) -> None:
     card_file.write_text(json.dumps({**json.loads(card_file.read_text()), **changes}))
 
 
-def register_again_as_worse(volume: Volume, week: MadeWeek) -> None:
+def register_again_as_worse(volume: Volume, week: SmallWeek) -> None:
     """Turn the period's own model round, where it lies for the next run of evaluate_model."""
     (folder,) = volume.root.glob(f"weeks/{week.as_of}/retrain_model/model")
     card_file = folder / "model.json"
     card_file.write_text(json.dumps({**json.loads(card_file.read_text()), "calibration": WORSE}))
 
 
-def test_the_first_version_of_all_was_promoted_without_a_champion(volume: Volume, week: MadeWeek) -> None:
+def test_the_first_version_of_all_was_promoted_without_a_champion(volume: Volume, week: SmallWeek) -> None:
     before = volume.read_json(EVALUATION, week.as_of)
     assert before["reason"] == "first version: there was no champion"
     assert evaluated(volume, week.as_of) == before
 
 
-def test_who_was_replaced_and_deleted_since_cannot_be_compared_with(promoted: Volume, week: MadeWeek) -> None:
+def test_who_was_replaced_and_deleted_since_cannot_be_compared_with(
+    promoted: Volume, week: SmallWeek
+) -> None:
     Registry(promoted).client.delete_model_version(MODEL_NAME, "1")
     record = evaluated(promoted, week.as_of)
     assert record["reason"].startswith("the champion cannot be used any more: MLflow at ")
@@ -104,15 +106,17 @@ def test_who_was_replaced_and_deleted_since_cannot_be_compared_with(promoted: Vo
     assert champion_version(promoted) == "2"
 
 
-def test_a_champion_that_was_moved_by_hand_was_made_before(volume: Volume, week: MadeWeek) -> None:
-    register_again(volume, week)
+def test_a_champion_that_was_moved_by_hand_was_made_before(volume: Volume, week: SmallWeek) -> None:
+    register_second_version(volume, week)
     change_stored_model_card(volume, version="2")
     Registry(volume).client.set_registered_model_alias(MODEL_NAME, CHAMPION, "2")
     assert evaluated(volume, week.as_of)["reason"] == "already champion: this run was made before"
 
 
-def test_a_champion_whose_run_was_deleted_gives_way_to_the_challenger(volume: Volume, week: MadeWeek) -> None:
-    register_again(volume, week)
+def test_a_champion_whose_run_was_deleted_gives_way_to_the_challenger(
+    volume: Volume, week: SmallWeek
+) -> None:
+    register_second_version(volume, week)
     delete_run(volume, "1")
     record = evaluated(volume, week.as_of)
     assert "version 1 of sodai_purchase_model has no model.json any more" in record["reason"]
@@ -120,7 +124,7 @@ def test_a_champion_whose_run_was_deleted_gives_way_to_the_challenger(volume: Vo
 
 
 def test_a_champion_that_its_own_period_loads_is_still_told_as_its_challenger(
-    promoted: Volume, week: MadeWeek
+    promoted: Volume, week: SmallWeek
 ) -> None:
     """After a late file no rule asks for training: the champion of this very period is as new as can be."""
     change_stored_model_card(promoted, version="2")
@@ -134,7 +138,7 @@ def test_a_champion_that_its_own_period_loads_is_still_told_as_its_challenger(
 
 
 def test_a_champion_that_an_earlier_period_trained_is_told_as_champion(
-    promoted: Volume, week: MadeWeek
+    promoted: Volume, week: SmallWeek
 ) -> None:
     change_stored_model_card(promoted, version="2", as_of=str(week.as_of - timedelta(weeks=3)))
     write_record(promoted, DECISION, week.as_of, {"branch": LOAD, "rule": "none"})
@@ -142,7 +146,9 @@ def test_a_champion_that_an_earlier_period_trained_is_told_as_champion(
     assert evaluated(promoted, week.as_of)["versions"] == {"champion": "2"}
 
 
-def test_the_stages_before_it_have_nothing_to_do_after_it_ran_again(promoted: Volume, week: MadeWeek) -> None:
+def test_the_stages_before_it_have_nothing_to_do_after_it_ran_again(
+    promoted: Volume, week: SmallWeek
+) -> None:
     Registry(promoted).client.set_registered_model_alias(MODEL_NAME, CHAMPION, "1")
     assert run_stage(DRIFT, promoted.root, week.as_of, "--force-retrain").code == 0
     for options in ((), ("--k", "3")):
@@ -152,9 +158,9 @@ def test_the_stages_before_it_have_nothing_to_do_after_it_ran_again(promoted: Vo
 
 
 def test_a_champion_that_another_run_moved_meanwhile_stays(
-    volume: Volume, week: MadeWeek, monkeypatch: pytest.MonkeyPatch
+    volume: Volume, week: SmallWeek, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register_again(volume, week)
+    register_second_version(volume, week)
     registry = Registry(volume)
     first = registry.client.get_model_version(MODEL_NAME, "1")
     before = {name: content for name, content in files_of(volume.root).items() if name != ".hashes.json"}

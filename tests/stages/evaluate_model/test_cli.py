@@ -32,7 +32,7 @@ from sodai.model.registry import MODEL_NAME, Registry
 from sodai.model.trained_model import features_frame, load_model
 from sodai.volume.transactions import read_transactions
 from sodai.volume.volume import Volume
-from support.champion import MadeWeek, champion_version, register_again, run_stage
+from support.champion import SmallWeek, champion_version, register_second_version, run_stage
 from support.week import files_of, write_record, write_training
 
 BASELINES = ("bought_last_week", "bought_3_of_8_weeks", "decayed_frequency")
@@ -48,10 +48,10 @@ def bought(volume: Volume, first: date, end: date) -> pd.DataFrame:
     return table.to_pandas().drop_duplicates(ignore_index=True)
 
 
-def test_the_first_version_is_promoted_and_published(trained: MadeWeek, week: MadeWeek) -> None:
+def test_the_first_version_is_promoted_and_published(trained: SmallWeek, week: SmallWeek) -> None:
     assert champion_version(trained.volume) is None
-    assert week.newest.result["promoted"] is True
-    assert week.newest.result["reason"] == "first version: there was no champion"
+    assert week.last_outcome.result["promoted"] is True
+    assert week.last_outcome.result["reason"] == "first version: there was no champion"
     assert champion_version(week.volume) == "1"
     published = files_of(week.volume.path(PUBLISHED_MODEL, week.as_of))
     assert published == files_of(week.volume.path(RETRAINED_MODEL, week.as_of))
@@ -60,12 +60,12 @@ def test_the_first_version_is_promoted_and_published(trained: MadeWeek, week: Ma
     assert (record["promoted"], record["versions"]) == (True, {"challenger": "1"})
 
 
-def test_the_promoted_version_is_no_challenger_any_more(week: MadeWeek) -> None:
+def test_the_promoted_version_is_no_challenger_any_more(week: SmallWeek) -> None:
     model = Registry(week.volume).client.get_registered_model(MODEL_NAME)
     assert {alias: str(version) for alias, version in model.aliases.items()} == {"champion": "1"}
 
 
-def test_the_evaluated_period_is_the_newest_closed_one_and_the_model_has_not_seen_it(week: MadeWeek) -> None:
+def test_the_evaluated_period_is_the_newest_closed_one_and_the_model_has_not_seen_it(week: SmallWeek) -> None:
     record = week.volume.read_json(EVALUATION, week.as_of)
     closed = week.as_of - timedelta(weeks=1)
     assert record["evaluated_period"] == {"as_of": str(closed), "horizon_days": 7}
@@ -74,7 +74,7 @@ def test_the_evaluated_period_is_the_newest_closed_one_and_the_model_has_not_see
     assert max(card["cutoffs"]) < str(closed)
 
 
-def test_the_figures_are_those_of_the_model_on_that_period(week: MadeWeek) -> None:
+def test_the_figures_are_those_of_the_model_on_that_period(week: SmallWeek) -> None:
     volume, closed = week.volume, week.as_of - timedelta(weeks=1)
     rows = volume.read(TRAINING, week.as_of)
     rows = rows.filter(pc.equal(rows["cutoff"], closed))
@@ -94,7 +94,7 @@ def test_the_figures_are_those_of_the_model_on_that_period(week: MadeWeek) -> No
     assert figures["n_bought"] == len(truth)
 
 
-def test_the_expected_pairs_are_the_forecast_of_that_period(week: MadeWeek) -> None:
+def test_the_expected_pairs_are_the_forecast_of_that_period(week: SmallWeek) -> None:
     volume, closed = week.volume, week.as_of - timedelta(weeks=1)
     forecasts = volume.read(FORECASTS, week.as_of).to_pylist()
     (forecast,) = [each["expected_pairs"] for each in forecasts if each["cutoff"] == closed]
@@ -106,7 +106,7 @@ def test_the_expected_pairs_are_the_forecast_of_that_period(week: MadeWeek) -> N
     assert among_candidates == pytest.approx(forecast * (1 - card["missing_share"]), rel=1e-4)
 
 
-def test_the_baselines_stand_beside_the_model_on_the_same_truth(week: MadeWeek) -> None:
+def test_the_baselines_stand_beside_the_model_on_the_same_truth(week: SmallWeek) -> None:
     volume, closed = week.volume, week.as_of - timedelta(weeks=1)
     record = volume.read_json(EVALUATION, week.as_of)
     assert set(record["baselines"]) == set(BASELINES)
@@ -122,7 +122,7 @@ def test_the_baselines_stand_beside_the_model_on_the_same_truth(week: MadeWeek) 
     )
 
 
-def test_mlflow_keeps_the_figures_of_model_and_baselines_and_the_plot(week: MadeWeek) -> None:
+def test_mlflow_keeps_the_figures_of_model_and_baselines_and_the_plot(week: SmallWeek) -> None:
     registry = Registry(week.volume)
     (run,) = registry.client.search_runs([registry.experiment_id], "tags.stage = 'evaluate_model'")
     record = week.volume.read_json(EVALUATION, week.as_of)
@@ -140,7 +140,7 @@ def test_mlflow_keeps_the_figures_of_model_and_baselines_and_the_plot(week: Made
     ]
 
 
-def test_a_rerun_leaves_champion_figures_and_model_as_they_are(volume: Volume, week: MadeWeek) -> None:
+def test_a_rerun_leaves_champion_figures_and_model_as_they_are(volume: Volume, week: SmallWeek) -> None:
     before = volume.read_json(EVALUATION, week.as_of)
     model = files_of(volume.path(PUBLISHED_MODEL, week.as_of))
 
@@ -158,8 +158,8 @@ def test_a_rerun_leaves_champion_figures_and_model_as_they_are(volume: Volume, w
     assert volume.read_json(EVALUATION, week.as_of) == after
 
 
-def test_an_equal_challenger_takes_over(volume: Volume, week: MadeWeek) -> None:
-    register_again(volume, week)
+def test_an_equal_challenger_takes_over(volume: Volume, week: SmallWeek) -> None:
+    register_second_version(volume, week)
     outcome = run_stage(EVALUATE, volume.root, week.as_of)
     assert outcome.code == 0, outcome.log
     assert outcome.result["published"] == {"version": "2", "role": "challenger"}
@@ -171,9 +171,9 @@ def test_an_equal_challenger_takes_over(volume: Volume, week: MadeWeek) -> None:
 
 
 def test_a_worse_challenger_is_kept_as_challenger_and_the_champion_published(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
-    register_again(volume, week, calibration={"slope": -1.0, "intercept": 0.0})
+    register_second_version(volume, week, calibration={"slope": -1.0, "intercept": 0.0})
     outcome = run_stage(EVALUATE, volume.root, week.as_of)
     assert outcome.code == 0, outcome.log
     assert outcome.result["published"] == {"version": "1", "role": "champion"}
@@ -187,8 +187,10 @@ def test_a_worse_challenger_is_kept_as_challenger_and_the_champion_published(
     assert json.loads((volume.path(PUBLISHED_MODEL, week.as_of) / "model.json").read_text())["version"] == "1"
 
 
-def test_a_backfill_publishes_its_own_model_and_never_moves_the_alias(volume: Volume, week: MadeWeek) -> None:
-    register_again(volume, week)
+def test_a_backfill_publishes_its_own_model_and_never_moves_the_alias(
+    volume: Volume, week: SmallWeek
+) -> None:
+    register_second_version(volume, week)
     card_file = stored_model_card(volume)
     later = str(week.as_of + timedelta(weeks=1))
     card_file.write_text(json.dumps({**json.loads(card_file.read_text()), "as_of": later}))
@@ -204,8 +206,8 @@ def test_a_backfill_publishes_its_own_model_and_never_moves_the_alias(volume: Vo
     assert champion_version(volume) == "1"
 
 
-def test_a_champion_of_other_features_gives_way_to_the_challenger(volume: Volume, week: MadeWeek) -> None:
-    register_again(volume, week)
+def test_a_champion_of_other_features_gives_way_to_the_challenger(volume: Volume, week: SmallWeek) -> None:
+    register_second_version(volume, week)
     card_file = stored_model_card(volume)
     record = json.loads(card_file.read_text())
     card_file.write_text(json.dumps({**record, "features": record["features"][1:]}))
@@ -219,9 +221,9 @@ def test_a_champion_of_other_features_gives_way_to_the_challenger(volume: Volume
 
 @pytest.mark.parametrize("name", ["model.skops", "model.json"])
 def test_a_champion_whose_files_are_gone_gives_way_to_the_challenger(
-    volume: Volume, week: MadeWeek, name: str
+    volume: Volume, week: SmallWeek, name: str
 ) -> None:
-    register_again(volume, week)
+    register_second_version(volume, week)
     (file,) = volume.root.glob(f"mlflow/artifacts/**/{name}")
     file.unlink()
 
@@ -233,7 +235,7 @@ def test_a_champion_whose_files_are_gone_gives_way_to_the_challenger(
     assert champion_version(volume) == "2"
 
 
-def test_a_loaded_champion_is_published_and_stays_champion(volume: Volume, week: MadeWeek) -> None:
+def test_a_loaded_champion_is_published_and_stays_champion(volume: Volume, week: SmallWeek) -> None:
     write_record(volume, DECISION, week.as_of, {"branch": "load_existing_model"})
     assert run_stage(LOAD, volume.root, week.as_of).code == 0
 
@@ -250,7 +252,7 @@ def test_a_loaded_champion_is_published_and_stays_champion(volume: Volume, week:
     assert champion_version(volume) == "1"
 
 
-def test_a_champion_that_learnt_from_the_closed_period_is_told(volume: Volume, week: MadeWeek) -> None:
+def test_a_champion_that_learnt_from_the_closed_period_is_told(volume: Volume, week: SmallWeek) -> None:
     write_record(volume, DECISION, week.as_of, {"branch": "load_existing_model"})
     run_stage(LOAD, volume.root, week.as_of)
     card_file = volume.path(LOADED_MODEL, week.as_of) / "model.json"
@@ -262,27 +264,27 @@ def test_a_champion_that_learnt_from_the_closed_period_is_told(volume: Volume, w
     assert volume.read_json(EVALUATION, week.as_of)["seen"] == {"champion": True}
 
 
-def test_lists_of_another_length_decide_when_asked_to(volume: Volume, week: MadeWeek) -> None:
+def test_lists_of_another_length_decide_when_asked_to(volume: Volume, week: SmallWeek) -> None:
     outcome = run_stage(EVALUATE, volume.root, week.as_of, "--k", "3")
     assert outcome.code == 0, outcome.log
     assert volume.read_json(EVALUATION, week.as_of)["k"] == 3
     assert {"ndcg_at_3", "ndcg_at_5", "ndcg_at_10"} <= set(outcome.result)
 
 
-def no_decision(volume: Volume, week: MadeWeek) -> None:
+def no_decision(volume: Volume, week: SmallWeek) -> None:
     volume.path(DECISION, week.as_of).unlink()
 
 
-def no_model(volume: Volume, week: MadeWeek) -> None:
+def no_model(volume: Volume, week: SmallWeek) -> None:
     volume.path(RETRAINED_MODEL, week.as_of).rename(volume.root / "elsewhere")
 
 
-def no_forecast(volume: Volume, week: MadeWeek) -> None:
+def no_forecast(volume: Volume, week: SmallWeek) -> None:
     volume.path(FORECASTS, week.as_of).unlink()
 
 
 def test_where_some_customers_alone_are_learnt_from_they_are_the_market(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
     period = Period(week.as_of, 7)
     everyone = closed_period(volume, period)
@@ -318,13 +320,13 @@ def test_where_some_customers_alone_are_learnt_from_they_are_the_market(
     assert 0.1 < n_own / n_all < 0.6
 
 
-def no_closed_period(volume: Volume, week: MadeWeek) -> None:
+def no_closed_period(volume: Volume, week: SmallWeek) -> None:
     table = volume.read(TRAINING, week.as_of)
     older = table.filter(pc.less(table["cutoff"], week.as_of - timedelta(weeks=1)))
     write_training(volume, week.as_of, older)
 
 
-def other_features(volume: Volume, week: MadeWeek) -> None:
+def other_features(volume: Volume, week: SmallWeek) -> None:
     card_file = volume.path(RETRAINED_MODEL, week.as_of) / "model.json"
     record = json.loads(card_file.read_text())
     card_file.write_text(json.dumps({**record, "features": record["features"][::-1]}))
@@ -342,7 +344,7 @@ def other_features(volume: Volume, week: MadeWeek) -> None:
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_what_is_missing_is_one_line_and_moves_no_alias(
-    trained: MadeWeek, tmp_path: Path, spoil: Callable[[Volume, MadeWeek], None], message: str
+    trained: SmallWeek, tmp_path: Path, spoil: Callable[[Volume, SmallWeek], None], message: str
 ) -> None:
     volume = trained.copy(tmp_path / "volume")
     spoil(volume, trained)
@@ -356,7 +358,7 @@ def test_what_is_missing_is_one_line_and_moves_no_alias(
     assert champion_version(volume) is None
 
 
-def test_features_of_another_horizon_are_one_line(volume: Volume, week: MadeWeek) -> None:
+def test_features_of_another_horizon_are_one_line(volume: Volume, week: SmallWeek) -> None:
     before = files_of(volume.root)
     outcome = run_stage(EVALUATE, volume.root, week.as_of, "--horizon-days", "5")
     assert outcome.code == 1
@@ -368,7 +370,7 @@ def test_features_of_another_horizon_are_one_line(volume: Volume, week: MadeWeek
     ("branch", "made"), [("retrain_model", RETRAINED_MODEL), ("load_existing_model", LOADED_MODEL)]
 )
 def test_a_model_of_another_horizon_is_one_line_and_not_promoted(
-    volume: Volume, week: MadeWeek, branch: str, made: Dataset
+    volume: Volume, week: SmallWeek, branch: str, made: Dataset
 ) -> None:
     assert run_stage(LOAD, volume.root, week.as_of).code == 0
     write_record(volume, DECISION, week.as_of, {"branch": branch})
@@ -386,9 +388,9 @@ def test_a_model_of_another_horizon_is_one_line_and_not_promoted(
 
 
 def test_a_period_in_which_nobody_bought_promotes_nothing_and_has_figures_of_zero(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
-    register_again(volume, week)
+    register_second_version(volume, week)
     table = volume.read(TRAINING, week.as_of)
     nothing = table.set_column(3, "target", [np.zeros(table.num_rows, np.int8)])
     write_training(volume, week.as_of, nothing)

@@ -7,11 +7,11 @@ import pytest
 
 from sodai.data.catalog import DECISION, EVALUATE, EVALUATION
 from sodai.volume.volume import Volume
-from support.champion import MadeWeek, register_again, run_stage
+from support.champion import SmallWeek, register_second_version, run_stage
 from support.week import write_record
 
 
-def last_week_trained(volume: Volume, week: MadeWeek, **versions: str) -> None:
+def last_week_trained(volume: Volume, week: SmallWeek, **versions: str) -> None:
     """The records of a training in the week before, with a champion and a challenger."""
     before = week.as_of - timedelta(weeks=1)
     write_record(volume, DECISION, before, {"branch": "retrain_model", "rule": "age"})
@@ -19,9 +19,9 @@ def last_week_trained(volume: Volume, week: MadeWeek, **versions: str) -> None:
 
 
 def test_what_last_weeks_training_was_worth_is_told_from_the_period_that_neither_has_seen(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
-    register_again(volume, week)
+    register_second_version(volume, week)
     last_week_trained(volume, week, challenger="2", champion="1")
     assert run_stage(EVALUATE, volume.root, week.as_of).code == 0
     training = volume.read_json(EVALUATION, week.as_of)["last_retraining"]
@@ -33,7 +33,7 @@ def test_what_last_weeks_training_was_worth_is_told_from_the_period_that_neither
 
 
 def test_a_version_that_is_gone_leaves_the_worth_of_its_training_unknown(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
     last_week_trained(volume, week, challenger="9", champion="1")
     outcome = run_stage(EVALUATE, volume.root, week.as_of)
@@ -45,9 +45,9 @@ def test_a_version_that_is_gone_leaves_the_worth_of_its_training_unknown(
 
 
 def test_a_model_that_has_seen_the_closed_period_since_tells_nothing_of_a_training(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
-    register_again(volume, week)
+    register_second_version(volume, week)
     last_week_trained(volume, week, challenger="2", champion="1")
     (card_file,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
     record = json.loads(card_file.read_text())
@@ -57,9 +57,9 @@ def test_a_model_that_has_seen_the_closed_period_since_tells_nothing_of_a_traini
 
 
 def test_a_model_for_periods_of_another_length_tells_nothing_of_a_training(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
-    register_again(volume, week)
+    register_second_version(volume, week)
     last_week_trained(volume, week, challenger="2", champion="1")
     (card_file,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
     card_file.write_text(json.dumps({**json.loads(card_file.read_text()), "horizon_days": 5}))
@@ -69,7 +69,7 @@ def test_a_model_for_periods_of_another_length_tells_nothing_of_a_training(
 
 @pytest.mark.parametrize("versions", [{"champion": "1"}, {"challenger": "1", "champion": "1"}])
 def test_a_week_without_two_models_leaves_nothing_to_tell(
-    volume: Volume, week: MadeWeek, versions: dict[str, str]
+    volume: Volume, week: SmallWeek, versions: dict[str, str]
 ) -> None:
     last_week_trained(volume, week, **versions)
     assert run_stage(EVALUATE, volume.root, week.as_of).code == 0

@@ -12,12 +12,12 @@ from sodai.data.catalog import LOAD, LOADED_MODEL, PUBLISHED_MODEL, SCORING
 from sodai.errors import TRAIN_AGAIN
 from sodai.model.trained_model import features_frame, load_model
 from sodai.volume.volume import Volume
-from support.champion import MadeWeek, featured_week, run_stage, trained_week
+from support.champion import SmallWeek, run_stage, week_with_challenger, week_with_features
 from support.week import files_of
 
 
 @pytest.fixture
-def volume(week: MadeWeek, tmp_path: Path) -> Volume:
+def volume(week: SmallWeek, tmp_path: Path) -> Volume:
     return week.copy(tmp_path / "volume")
 
 
@@ -33,7 +33,7 @@ def change_model_card(volume: Volume, **changes: object) -> None:
 
 
 def test_the_champion_that_is_loaded_scores_like_the_one_that_was_promoted(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
     outcome = run_stage(LOAD, volume.root, week.as_of)
 
@@ -48,20 +48,20 @@ def test_the_champion_that_is_loaded_scores_like_the_one_that_was_promoted(
     assert set(files_of(volume.path(LOADED_MODEL, week.as_of))) == {"model.skops", "model.json"}
 
 
-def test_a_rerun_replaces_the_model_with_the_same_bytes(volume: Volume, week: MadeWeek) -> None:
+def test_a_rerun_replaces_the_model_with_the_same_bytes(volume: Volume, week: SmallWeek) -> None:
     run_stage(LOAD, volume.root, week.as_of)
     before = files_of(volume.path(LOADED_MODEL, week.as_of))
     assert run_stage(LOAD, volume.root, week.as_of).code == 0
     assert files_of(volume.path(LOADED_MODEL, week.as_of)) == before
 
 
-def test_a_later_week_tells_the_age_of_its_champion(volume: Volume, week: MadeWeek) -> None:
+def test_a_later_week_tells_the_age_of_its_champion(volume: Volume, week: SmallWeek) -> None:
     outcome = run_stage(LOAD, volume.root, week.as_of + timedelta(weeks=2))
     assert (outcome.code, outcome.result["age_days"]) == (0, 14)
     assert "WARNING" not in outcome.log
 
 
-def test_a_backfill_warns_that_the_champion_has_seen_the_period(volume: Volume, week: MadeWeek) -> None:
+def test_a_backfill_warns_that_the_champion_has_seen_the_period(volume: Volume, week: SmallWeek) -> None:
     earlier = week.as_of - timedelta(weeks=1)
     outcome = run_stage(LOAD, volume.root, earlier)
     assert (outcome.code, outcome.result["age_days"]) == (0, -7)
@@ -69,16 +69,18 @@ def test_a_backfill_warns_that_the_champion_has_seen_the_period(volume: Volume, 
 
 
 def test_another_horizon_than_the_champion_was_trained_for_is_a_warning(
-    volume: Volume, week: MadeWeek
+    volume: Volume, week: SmallWeek
 ) -> None:
     outcome = run_stage(LOAD, volume.root, week.as_of, "--horizon-days", "5")
     assert outcome.code == 0
     assert "trained for periods of 7 days, used for 5" in outcome.log
 
 
-@pytest.mark.parametrize("made", [featured_week, trained_week], ids=["nothing registered", "a challenger"])
+@pytest.mark.parametrize(
+    "made", [week_with_features, week_with_challenger], ids=["nothing registered", "a challenger"]
+)
 def test_without_a_champion_it_says_so_in_one_line(
-    made: Callable[[Path], MadeWeek], tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+    made: Callable[[Path], SmallWeek], tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
     week = made(tmp_path_factory.getbasetemp())
     volume = week.copy(tmp_path / "volume")
@@ -92,7 +94,7 @@ def test_without_a_champion_it_says_so_in_one_line(
     assert files_of(volume.root) == before
 
 
-def test_a_champion_of_other_features_is_named_with_what_differs(volume: Volume, week: MadeWeek) -> None:
+def test_a_champion_of_other_features_is_named_with_what_differs(volume: Volume, week: SmallWeek) -> None:
     features = json.loads(model_card_in_registry(volume).read_text())["features"]
     change_model_card(volume, features=["shoe_size", *features[1:]])
     before = files_of(volume.root)
@@ -105,7 +107,7 @@ def test_a_champion_of_other_features_is_named_with_what_differs(volume: Volume,
     assert files_of(volume.root) == before
 
 
-def test_a_champion_whose_features_changed_places_is_refused(volume: Volume, week: MadeWeek) -> None:
+def test_a_champion_whose_features_changed_places_is_refused(volume: Volume, week: SmallWeek) -> None:
     features = json.loads(model_card_in_registry(volume).read_text())["features"]
     change_model_card(volume, features=features[::-1])
     outcome = run_stage(LOAD, volume.root, week.as_of)
@@ -114,7 +116,7 @@ def test_a_champion_whose_features_changed_places_is_refused(volume: Volume, wee
 
 
 @pytest.mark.parametrize("name", ["model.skops", "model.json"])
-def test_a_damaged_file_of_the_champion_is_one_line(volume: Volume, week: MadeWeek, name: str) -> None:
+def test_a_damaged_file_of_the_champion_is_one_line(volume: Volume, week: SmallWeek, name: str) -> None:
     (file,) = volume.root.glob(f"mlflow/artifacts/**/{name}")
     file.write_bytes(file.read_bytes()[:50])
     before = files_of(volume.root)
@@ -127,7 +129,7 @@ def test_a_damaged_file_of_the_champion_is_one_line(volume: Volume, week: MadeWe
 
 
 @pytest.mark.parametrize("name", ["model.skops", "model.json"])
-def test_a_missing_file_of_the_champion_is_one_line(volume: Volume, week: MadeWeek, name: str) -> None:
+def test_a_missing_file_of_the_champion_is_one_line(volume: Volume, week: SmallWeek, name: str) -> None:
     (file,) = volume.root.glob(f"mlflow/artifacts/**/{name}")
     file.unlink()
     before = files_of(volume.root)

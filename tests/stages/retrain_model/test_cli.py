@@ -22,24 +22,24 @@ from sodai.model.trained_model import features_frame, load_model
 from sodai.volume.file_hashes import sha256_of
 from sodai.volume.transactions import read_transactions
 from sodai.volume.volume import Volume
-from support.champion import N_CUSTOMERS, SMALL_SEARCH, MadeWeek, featured_week, run_stage
+from support.champion import N_CUSTOMERS, SMALL_SEARCH, SmallWeek, run_stage, week_with_features
 from support.week import files_of, write_training
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def volume(featured: MadeWeek, tmp_path: Path) -> Volume:
+def volume(featured: SmallWeek, tmp_path: Path) -> Volume:
     return featured.copy(tmp_path / "volume")
 
 
-def trees_of(volume: Volume, week: MadeWeek) -> dict[str, str]:
+def trees_of(volume: Volume, week: SmallWeek) -> dict[str, str]:
     """LightGBM's own text of each member that has trees."""
     blend = load_model(volume.path(RETRAINED_MODEL, week.as_of)).blend
     return {name: each.booster_.model_to_string() for name, each in blend.estimators_.items()}
 
 
-def decayed_frequency(volume: Volume, week: MadeWeek) -> pd.Series:
+def decayed_frequency(volume: Volume, week: SmallWeek) -> pd.Series:
     """The score of every pair bought before: the sum over its weeks of .9 to the power of their age."""
     bought = read_transactions(volume, week.as_of).to_pandas()
     age = (pd.Timestamp(week.as_of) - pd.to_datetime(bought["purchase_date"])).dt.days.sub(1) // 7
@@ -50,13 +50,13 @@ def decayed_frequency(volume: Volume, week: MadeWeek) -> pd.Series:
 def test_habits_without_noise_are_learnt_better_than_a_frequency_can_tell(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    week = featured_week(tmp_path_factory.getbasetemp(), noise=0.0)
+    week = week_with_features(tmp_path_factory.getbasetemp(), noise=0.0)
     outcome = run_stage(RETRAIN, week.root, week.as_of, *SMALL_SEARCH)
     assert outcome.code == 0, outcome.log
     scoring = week.volume.read(SCORING, week.as_of)
     pairs = scoring.select(["customer_id", "product_id"]).to_pandas()
     keys = list(pairs.itertuples(index=False, name=None))
-    due = week.made.due(week.as_of)
+    due = week.raw.due(week.as_of)
     y = np.array([key in due for key in keys])
     assert due <= set(keys)
 
@@ -75,7 +75,7 @@ def test_habits_without_noise_are_learnt_better_than_a_frequency_can_tell(
     assert average_precision_score(y, model) > average_precision_score(y, frequency) + 0.1
 
 
-def test_it_learns_from_closed_periods_but_the_newest_which_evaluation_keeps(trained: MadeWeek) -> None:
+def test_it_learns_from_closed_periods_but_the_newest_which_evaluation_keeps(trained: SmallWeek) -> None:
     held_out = trained.as_of - timedelta(weeks=1)
     card = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of)).card
     training = trained.volume.read(TRAINING, trained.as_of)
@@ -86,7 +86,7 @@ def test_it_learns_from_closed_periods_but_the_newest_which_evaluation_keeps(tra
 
 
 def test_what_happened_in_the_newest_closed_period_changes_neither_search_nor_model(
-    trained: MadeWeek, volume: Volume
+    trained: SmallWeek, volume: Volume
 ) -> None:
     table = volume.read(TRAINING, trained.as_of)
     newest = pc.equal(table["cutoff"], trained.as_of - timedelta(weeks=1))
@@ -96,7 +96,7 @@ def test_what_happened_in_the_newest_closed_period_changes_neither_search_nor_mo
     outcome = run_stage(RETRAIN, volume.root, trained.as_of, *SMALL_SEARCH)
 
     assert outcome.code == 0, outcome.log
-    assert outcome.result == trained.newest.result
+    assert outcome.result == trained.last_outcome.result
     for dataset in (TRIALS, REFERENCE):
         one, other = (v.path(dataset, trained.as_of).read_bytes() for v in (volume, trained.volume))
         assert one == other
@@ -110,14 +110,14 @@ def test_what_happened_in_the_newest_closed_period_changes_neither_search_nor_mo
 
 
 def test_a_rerun_uses_the_trials_there_are_and_registers_the_same_model_again(
-    trained: MadeWeek, tmp_path: Path
+    trained: SmallWeek, tmp_path: Path
 ) -> None:
     volume = trained.copy(tmp_path / "volume")
     ((name, journal),) = files_of(volume.root / "studies").items()
 
     outcome = run_stage(RETRAIN, volume.root, trained.as_of, *SMALL_SEARCH)
 
-    assert outcome.result == {**trained.newest.result, "version": "2"}
+    assert outcome.result == {**trained.last_outcome.result, "version": "2"}
     ((same_name, longer),) = files_of(volume.root / "studies").items()
     assert (same_name, longer[: len(journal)]) == (name, journal)
     # What came on top is that the study was opened, no trial.
@@ -128,7 +128,7 @@ def test_a_rerun_uses_the_trials_there_are_and_registers_the_same_model_again(
     assert trees_of(volume, trained) == trees_of(trained.volume, trained)
 
 
-def test_trials_of_other_code_are_trials_of_another_search(trained: MadeWeek, tmp_path: Path) -> None:
+def test_trials_of_other_code_are_trials_of_another_search(trained: SmallWeek, tmp_path: Path) -> None:
     volume, code = trained.copy(tmp_path / "volume"), tmp_path / "code"
     shutil.copytree(ROOT / "stages/retrain_model", code / "retrain_model")
     with (code / "retrain_model/core_search.py").open("a", encoding="utf-8") as file:
@@ -144,7 +144,7 @@ def test_trials_of_other_code_are_trials_of_another_search(trained: MadeWeek, tm
     assert len(files_of(volume.root / "studies").keys() - {earlier}) == 1
 
 
-def test_the_model_card_says_what_the_model_was_made_from(trained: MadeWeek) -> None:
+def test_the_model_card_says_what_the_model_was_made_from(trained: SmallWeek) -> None:
     volume = trained.volume
     card = load_model(volume.path(RETRAINED_MODEL, trained.as_of)).card
     assert card["features"] == FEATURE_NAMES
@@ -167,7 +167,7 @@ def test_the_model_card_says_what_the_model_was_made_from(trained: MadeWeek) -> 
     assert values == sorted(values, reverse=True)
 
 
-def test_the_missing_share_counts_purchases_of_pairs_that_were_no_candidates(trained: MadeWeek) -> None:
+def test_the_missing_share_counts_purchases_of_pairs_that_were_no_candidates(trained: SmallWeek) -> None:
     volume = trained.volume
     held_out = trained.as_of - timedelta(weeks=1)
     training = volume.read(TRAINING, trained.as_of).to_pandas()
@@ -181,7 +181,7 @@ def test_the_missing_share_counts_purchases_of_pairs_that_were_no_candidates(tra
 
 
 def test_where_some_customers_alone_are_learnt_from_only_theirs_can_be_missing(
-    volume: Volume, featured: MadeWeek
+    volume: Volume, featured: SmallWeek
 ) -> None:
     rows = volume.read(TRAINING, featured.as_of)
     some = pa.array(rows["customer_id"].unique().sort()[::2])
@@ -190,7 +190,7 @@ def test_where_some_customers_alone_are_learnt_from_only_theirs_can_be_missing(
     assert 0 <= load_model(volume.path(RETRAINED_MODEL, featured.as_of)).card["missing_share"] < 0.1
 
 
-def test_the_reference_holds_the_newest_periods_that_were_learnt_from(trained: MadeWeek) -> None:
+def test_the_reference_holds_the_newest_periods_that_were_learnt_from(trained: SmallWeek) -> None:
     reference = trained.volume.read(REFERENCE, trained.as_of).to_pandas()
     card = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of)).card
     assert sorted(map(str, reference["cutoff"].unique())) == card["cutoffs"][-8:]
@@ -201,7 +201,7 @@ def test_the_reference_holds_the_newest_periods_that_were_learnt_from(trained: M
 
 
 def test_a_registry_that_does_not_answer_leaves_nothing_half_written(
-    volume: Volume, featured: MadeWeek, monkeypatch: pytest.MonkeyPatch
+    volume: Volume, featured: SmallWeek, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     before = files_of(volume.root)
@@ -214,7 +214,7 @@ def test_a_registry_that_does_not_answer_leaves_nothing_half_written(
     } == before
 
 
-def test_one_period_to_learn_from_is_refused(volume: Volume, featured: MadeWeek) -> None:
+def test_one_period_to_learn_from_is_refused(volume: Volume, featured: SmallWeek) -> None:
     table = volume.read(TRAINING, featured.as_of)
     newest = table.filter(pc.field("cutoff") >= featured.as_of - timedelta(weeks=2))
     write_training(volume, featured.as_of, newest)
@@ -225,7 +225,7 @@ def test_one_period_to_learn_from_is_refused(volume: Volume, featured: MadeWeek)
     assert files_of(volume.root) == before
 
 
-def assert_too_few_purchases(volume: Volume, week: MadeWeek, training: pa.Table) -> None:
+def assert_too_few_purchases(volume: Volume, week: SmallWeek, training: pa.Table) -> None:
     """Training rows that hold no purchase to learn from are one line, and nothing changes."""
     write_training(volume, week.as_of, training)
     before = files_of(volume.root)
@@ -235,13 +235,13 @@ def assert_too_few_purchases(volume: Volume, week: MadeWeek, training: pa.Table)
     assert files_of(volume.root) == before
 
 
-def test_periods_in_which_nobody_bought_are_refused(volume: Volume, featured: MadeWeek) -> None:
+def test_periods_in_which_nobody_bought_are_refused(volume: Volume, featured: SmallWeek) -> None:
     table = volume.read(TRAINING, featured.as_of)
     nothing = pa.array(np.zeros(table.num_rows, np.int8))
     assert_too_few_purchases(volume, featured, table.set_column(3, "target", nothing))
 
 
-def test_purchases_in_the_newest_period_alone_are_refused(volume: Volume, featured: MadeWeek) -> None:
+def test_purchases_in_the_newest_period_alone_are_refused(volume: Volume, featured: SmallWeek) -> None:
     table = volume.read(TRAINING, featured.as_of)
     before_newest = pc.less(table["cutoff"], pa.scalar(featured.as_of - timedelta(weeks=2)))
     target = pc.if_else(before_newest, pa.scalar(0, pa.int8()), table["target"])
@@ -249,7 +249,7 @@ def test_purchases_in_the_newest_period_alone_are_refused(volume: Volume, featur
 
 
 def test_purchases_in_the_oldest_period_alone_leave_none_to_test_on(
-    volume: Volume, featured: MadeWeek
+    volume: Volume, featured: SmallWeek
 ) -> None:
     table = volume.read(TRAINING, featured.as_of)
     after_oldest = pc.greater(table["cutoff"], pc.min(table["cutoff"]))
@@ -257,7 +257,7 @@ def test_purchases_in_the_oldest_period_alone_leave_none_to_test_on(
     assert_too_few_purchases(volume, featured, table.set_column(3, "target", target))
 
 
-def test_features_of_another_horizon_are_refused(volume: Volume, featured: MadeWeek) -> None:
+def test_features_of_another_horizon_are_refused(volume: Volume, featured: SmallWeek) -> None:
     before = files_of(volume.root)
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH, "--horizon-days", "5")
     assert outcome.code == 1
@@ -266,7 +266,7 @@ def test_features_of_another_horizon_are_refused(volume: Volume, featured: MadeW
 
 
 def test_a_second_search_of_the_period_is_refused_before_it_begins(
-    volume: Volume, featured: MadeWeek, monkeypatch: pytest.MonkeyPatch
+    volume: Volume, featured: SmallWeek, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sodai.volume.volume._PATIENCE_SECONDS", 0.0)
     with volume.attempt(RETRAIN, featured.as_of):
@@ -276,7 +276,7 @@ def test_a_second_search_of_the_period_is_refused_before_it_begins(
     assert not volume.path(STUDIES, featured.as_of).exists()
 
 
-def test_without_a_training_table_it_names_the_stage_to_run(volume: Volume, featured: MadeWeek) -> None:
+def test_without_a_training_table_it_names_the_stage_to_run(volume: Volume, featured: SmallWeek) -> None:
     shutil.rmtree(volume.path(TRAINING, featured.as_of))
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
     assert outcome.code == 1
@@ -287,7 +287,7 @@ def test_without_a_training_table_it_names_the_stage_to_run(volume: Volume, feat
     "option", [("--trials", "0"), ("--folds", "0"), ("--search-rows", "10"), ("--blend-rows", "10")]
 )
 def test_an_option_out_of_its_bounds_is_a_usage_error(
-    featured: MadeWeek, option: tuple[str, str], volume: Volume
+    featured: SmallWeek, option: tuple[str, str], volume: Volume
 ) -> None:
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *option)
     assert (outcome.code, outcome.result) == (2, {})

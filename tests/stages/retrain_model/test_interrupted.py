@@ -10,7 +10,7 @@ import pytest
 
 from sodai.data.catalog import RETRAIN, STUDIES, TRIALS
 from sodai.volume.volume import Volume
-from support.champion import MadeWeek, run_stage
+from support.champion import SmallWeek, run_stage
 from support.week import files_of, start_stage
 
 N_TRIALS = 14
@@ -21,17 +21,17 @@ ENTERS, ENDED = 4, (1, 2)
 
 
 @pytest.fixture(scope="module")
-def week(featured: MadeWeek) -> MadeWeek:
+def week(featured: SmallWeek) -> SmallWeek:
     return featured
 
 
-def operations(volume: Volume, week: MadeWeek) -> list[dict[str, Any]]:
+def operations(volume: Volume, week: SmallWeek) -> list[dict[str, Any]]:
     """The whole lines of the only journal, while somebody may be writing the next."""
     text = "".join(file.read_text() for file in volume.path(STUDIES, week.as_of).glob("*.journal"))
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
-def ends(volume: Volume, week: MadeWeek) -> list[dict[str, Any]]:
+def ends(volume: Volume, week: SmallWeek) -> list[dict[str, Any]]:
     return [line for line in operations(volume, week) if line["op_code"] == ENTERS and line["state"] in ENDED]
 
 
@@ -40,7 +40,7 @@ def ended(record: Mapping[str, Any]) -> list[tuple[object, ...]]:
 
 
 def test_a_search_that_was_killed_goes_on_and_ends_like_one_that_was_not(
-    week: MadeWeek, tmp_path: Path
+    week: SmallWeek, tmp_path: Path
 ) -> None:
     volume = week.copy(tmp_path / "killed")
     before = files_of(volume.root)

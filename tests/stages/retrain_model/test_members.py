@@ -14,19 +14,19 @@ from sodai.data.feature_catalog import FEATURE_NAMES
 from sodai.model.blended_classifier import CLASSIFIER, MEMBERS, MOMENTUM, MOMENTUM_FEATURE, RANKER
 from sodai.model.trained_model import features_frame, load_model
 from sodai.volume.volume import Volume
-from support.champion import SMALL_SEARCH, MadeWeek, run_stage
+from support.champion import SMALL_SEARCH, SmallWeek, run_stage
 from support.week import files_of
 
 PARAMS = {"n_estimators": 8, "num_leaves": 7, "min_child_samples": 5, "learning_rate": 0.2}
 
 
 @pytest.fixture
-def volume(featured: MadeWeek, tmp_path: Path) -> Volume:
+def volume(featured: SmallWeek, tmp_path: Path) -> Volume:
     return featured.copy(tmp_path / "volume")
 
 
 @pytest.fixture(scope="module")
-def folds(featured: MadeWeek) -> list[Fold]:
+def folds(featured: SmallWeek) -> list[Fold]:
     """The two newest closed periods of the training table, and what came before each."""
     table = featured.volume.read(TRAINING, featured.as_of)
     cutoff = pd.to_datetime(table["cutoff"].to_pandas())
@@ -36,7 +36,7 @@ def folds(featured: MadeWeek) -> list[Fold]:
     return rolling_folds(features_frame(table), y, cutoff, group, 2, 7, 1_000_000, rng)
 
 
-def test_a_list_of_the_training_table_is_one_customer_in_one_period(featured: MadeWeek) -> None:
+def test_a_list_of_the_training_table_is_one_customer_in_one_period(featured: SmallWeek) -> None:
     table = featured.volume.read(TRAINING, featured.as_of).select(["cutoff", "customer_id"]).to_pandas()
     table["list"] = lists_of(pd.to_datetime(table["cutoff"]), table["customer_id"].to_numpy())
     n_lists = len(table[["cutoff", "customer_id"]].drop_duplicates())
@@ -72,11 +72,11 @@ def test_a_member_that_is_not_wanted_is_not_fitted(folds: list[Fold]) -> None:
     assert list(tested.scores) == [RANKER, MOMENTUM]
 
 
-def test_the_model_card_says_what_was_blended_and_what_each_choice_was_worth(trained: MadeWeek) -> None:
+def test_the_model_card_says_what_was_blended_and_what_each_choice_was_worth(trained: SmallWeek) -> None:
     model = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of))
     blend = model.card["blend"]
     assert set(blend) == {"weights", "figures"}
-    assert blend["weights"] == trained.newest.result["blend"] == model.blend.weights
+    assert blend["weights"] == trained.last_outcome.result["blend"] == model.blend.weights
     assert set(blend["weights"]) <= set(MEMBERS)
     assert set(blend["figures"]) == {*MEMBERS, "blend"}
     for figures in blend["figures"].values():
@@ -89,7 +89,9 @@ def test_the_model_card_says_what_was_blended_and_what_each_choice_was_worth(tra
 
 
 @pytest.mark.parametrize("name", MEMBERS)
-def test_a_member_that_is_asked_for_alone_stands_alone(volume: Volume, featured: MadeWeek, name: str) -> None:
+def test_a_member_that_is_asked_for_alone_stands_alone(
+    volume: Volume, featured: SmallWeek, name: str
+) -> None:
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH, "--members", name)
 
     assert outcome.code == 0, outcome.log
@@ -103,7 +105,7 @@ def test_a_member_that_is_asked_for_alone_stands_alone(volume: Volume, featured:
 
 
 def test_members_stand_in_one_order_whatever_order_they_are_asked_in(
-    volume: Volume, featured: MadeWeek, tmp_path: Path
+    volume: Volume, featured: SmallWeek, tmp_path: Path
 ) -> None:
     other = featured.copy(tmp_path / "other")
     options = (*SMALL_SEARCH, "--blend-rows", "1000", "--members")
@@ -116,11 +118,11 @@ def test_members_stand_in_one_order_whatever_order_they_are_asked_in(
 
 
 def test_rows_to_blend_by_change_neither_search_nor_features(
-    volume: Volume, trained: MadeWeek, featured: MadeWeek
+    volume: Volume, trained: SmallWeek, featured: SmallWeek
 ) -> None:
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH, "--blend-rows", "1000")
     assert outcome.code == 0, outcome.log
-    assert outcome.result["params"] == trained.newest.result["params"]
+    assert outcome.result["params"] == trained.last_outcome.result["params"]
     card = json.loads((volume.path(RETRAINED_MODEL, featured.as_of) / "model.json").read_text())
     assert card["features"] == FEATURE_NAMES
     # Fewer rows teach the members of the folds, so that the figures are others.
@@ -138,7 +140,7 @@ def test_rows_to_blend_by_change_neither_search_nor_features(
     ],
 )
 def test_members_that_are_not_known_are_one_line_and_leave_no_output(
-    volume: Volume, featured: MadeWeek, members: str, found: str
+    volume: Volume, featured: SmallWeek, members: str, found: str
 ) -> None:
     before = files_of(volume.root)
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, "--members", members)

@@ -18,16 +18,16 @@ from sodai.data.catalog import REFERENCE, RETRAINED_MODEL, SCORING, TRIALS
 from sodai.data.feature_catalog import FEATURE_NAMES
 from sodai.model.registry import MODEL_NAME, Registry
 from sodai.model.trained_model import features_frame, load_model
-from support.champion import MadeWeek
+from support.champion import SmallWeek
 
 
 @pytest.fixture(scope="module")
-def week(trained: MadeWeek) -> MadeWeek:
+def week(trained: SmallWeek) -> SmallWeek:
     return trained
 
 
 @pytest.fixture(scope="module")
-def registry(week: MadeWeek) -> Registry:
+def registry(week: SmallWeek) -> Registry:
     return Registry(week.volume)
 
 
@@ -46,7 +46,7 @@ def parent(client: MlflowClient, version: ModelVersion) -> Run:
     return client.get_run(version.run_id)
 
 
-def model_card(week: MadeWeek) -> dict[str, Any]:
+def model_card(week: SmallWeek) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(
         (week.volume.path(RETRAINED_MODEL, week.as_of) / "model.json").read_text()
     )
@@ -58,7 +58,7 @@ def test_the_model_is_the_challenger_and_not_the_champion(registry: Registry, ve
     assert registry.champion() is None
 
 
-def test_the_version_is_tagged_with_its_period_and_its_data(version: ModelVersion, week: MadeWeek) -> None:
+def test_the_version_is_tagged_with_its_period_and_its_data(version: ModelVersion, week: SmallWeek) -> None:
     assert version.tags == {
         "as_of": str(week.as_of),
         "horizon_days": "7",
@@ -66,7 +66,7 @@ def test_the_version_is_tagged_with_its_period_and_its_data(version: ModelVersio
     }
 
 
-def test_the_run_has_parameters_metric_and_plots(client: MlflowClient, parent: Run, week: MadeWeek) -> None:
+def test_the_run_has_parameters_metric_and_plots(client: MlflowClient, parent: Run, week: SmallWeek) -> None:
     assert parent.info.status == "FINISHED"
     assert parent.info.run_name == f"retrain {week.as_of}"
     assert (parent.data.tags["stage"], parent.data.tags["as_of"]) == ("retrain_model", str(week.as_of))
@@ -82,7 +82,7 @@ def test_the_run_has_parameters_metric_and_plots(client: MlflowClient, parent: R
 
 
 def test_each_trial_is_a_child_run_with_its_value_and_parameters(
-    registry: Registry, client: MlflowClient, parent: Run, week: MadeWeek
+    registry: Registry, client: MlflowClient, parent: Run, week: SmallWeek
 ) -> None:
     children = client.search_runs(
         [registry.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
@@ -113,7 +113,7 @@ def test_the_signature_names_every_feature_in_order(registry: Registry) -> None:
 
 
 def test_the_registered_model_scores_without_the_project_beside_it(
-    registry: Registry, week: MadeWeek, tmp_path: Path
+    registry: Registry, week: SmallWeek, tmp_path: Path
 ) -> None:
     X = features_frame(week.volume.read(SCORING, week.as_of).slice(0, 20))
     X.to_parquet(tmp_path / "X.parquet")
@@ -136,7 +136,7 @@ def test_the_registered_model_scores_without_the_project_beside_it(
 
 
 def test_the_reference_and_the_model_card_are_stored_with_the_model(
-    registry: Registry, week: MadeWeek, tmp_path: Path
+    registry: Registry, week: SmallWeek, tmp_path: Path
 ) -> None:
     registry.download("1", tmp_path)
     folder = week.volume.path(RETRAINED_MODEL, week.as_of)
@@ -147,7 +147,7 @@ def test_the_reference_and_the_model_card_are_stored_with_the_model(
     assert {path.name for path in folder.iterdir()} == {"model.skops", "model.json"}
 
 
-def test_no_file_that_the_registry_stores_is_a_pickle(week: MadeWeek) -> None:
+def test_no_file_that_the_registry_stores_is_a_pickle(week: SmallWeek) -> None:
     stored = [path for path in (week.root / "mlflow" / "artifacts").rglob("*") if path.is_file()]
     assert {path.suffix for path in stored} <= {
         ".json",
