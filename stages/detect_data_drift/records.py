@@ -15,13 +15,13 @@ from sodai.data.catalog import DRIFT_TABLE, PAIR, PREDICTION_SUMMARY, PREDICTION
 from sodai.data.periods import DAYS_PER_WEEK, Period, week_of
 from sodai.errors import TRAIN_AGAIN, ContractError, InputError, ModelError, first_line
 from sodai.evaluation.baselines import Baseline, baseline_start, baselines
+from sodai.evaluation.closed_period import ClosedPeriod
 from sodai.evaluation.drift_sample import draw_entities
 from sodai.evaluation.past_predictions import read_past_predictions
 from sodai.model.registry import Registry
 from sodai.model.trained_model import TrainedModel, load_model
 from sodai.report.pages import page
 from sodai.volume.sorted_tables import read_sorted
-from sodai.volume.transactions import read_transactions
 from sodai.volume.volume import Volume
 
 # So many customers tell the NDCG of their lists to a thousandth.
@@ -154,18 +154,15 @@ def last_published(volume: Volume, period: Period) -> Worth | None:
             return None
     customers = _sample_of_customers(volume, before)
     predictions = read_past_predictions(volume, before.as_of, customers)
-    purchases = read_transactions(
-        volume, before.end, baseline_start(before.as_of), customers, columns=[*PAIR, "purchase_date"]
-    ).to_pandas()
-    inside = pd.to_datetime(purchases["purchase_date"]) >= pd.Timestamp(before.as_of)
-    # A rule has no list for customers without a past, so that only the others can be compared.
-    known = purchases.loc[~inside, "customer_id"].unique()
+    closed = ClosedPeriod.read(volume, before, customers, baseline_start(before.as_of))
+    # A rule has no list for customers without earlier purchases, so only the others can be compared.
+    known = closed.purchases_before["customer_id"].unique()
     predictions = predictions[predictions["customer_id"].isin(known)]
-    truth = purchases.loc[inside & purchases["customer_id"].isin(known), PAIR].drop_duplicates()
+    truth = closed.truth[closed.truth["customer_id"].isin(known)]
     if truth.empty:
         return None
     published = Baseline(predictions, predictions.loc[predictions["selected"], PAIR])
-    return Worth.of(published, baselines(purchases[~inside], before.as_of), truth)
+    return Worth.of(published, baselines(closed.purchases_before, before.as_of), truth)
 
 
 def _sample_of_customers(volume: Volume, before: Period) -> pa.Array | None:

@@ -37,7 +37,7 @@ from sodai.stage.inputs import Inputs
 if TYPE_CHECKING:
     from evaluate_model.contenders import Contenders
     from evaluate_model.core_promotion import Promotion
-    from evaluate_model.records import ClosedPeriod, Figures
+    from evaluate_model.records import EvaluationPeriod, Figures
     from sodai.data.periods import Period
 
 log = logging.getLogger("sodai")
@@ -74,7 +74,7 @@ def evaluate_model(
     with volume.attempt(EVALUATE, period.as_of) as attempt:
         found = contenders(volume, registry, period, attempt.scratch("champion"))
         models = found.models
-        closed = records.closed_period(volume, period)
+        closed = records.read_evaluation_period(volume, period)
         figures = {name: records.figures_of(model, closed, k) for name, model in models.items()}
         promotion = _promotion(period, found, figures, closed, seed)
         role = promotion.role
@@ -118,7 +118,7 @@ def _promotion(
     period: "Period",
     found: "Contenders",
     figures: "dict[str, Figures]",
-    closed: "ClosedPeriod",
+    closed: "EvaluationPeriod",
     seed: int,
 ) -> "Promotion":
     from evaluate_model import core_promotion as rules
@@ -133,7 +133,7 @@ def _compared(
     period: "Period",
     found: "Contenders",
     figures: "dict[str, Figures]",
-    closed: "ClosedPeriod",
+    closed: "EvaluationPeriod",
     seed: int,
 ) -> "Promotion":
     import numpy as np

@@ -25,10 +25,11 @@ from sodai.data.catalog import (
 from sodai.data.periods import Period
 from sodai.errors import InputError, ModelError, RegistryError
 from sodai.evaluation.baselines import baseline_start, baselines
+from sodai.evaluation.closed_period import ClosedPeriod
 from sodai.evaluation.expected_demand import ExpectedDemand, read_expected_demand
+from sodai.evaluation.realised_demand import realised_demand
 from sodai.model.registry import Registry
 from sodai.model.trained_model import TrainedModel, features_frame, load_model
-from sodai.volume.transactions import read_transactions
 from sodai.volume.volume import Volume
 
 log = logging.getLogger("sodai")
@@ -37,18 +38,18 @@ KS = (5, 10)
 
 
 @dataclass(frozen=True)
-class ClosedPeriod:
-    """A period whose purchases are known: its candidates, its truth, and what came before it.
+class EvaluationPeriod(ClosedPeriod):
+    """The period that models are compared on: its purchases, and the candidates that models score.
 
-    `groups` has customer_type and volume of each customer; `expected_pairs` is the volume that was to
-    be expected on the period's first day.
+    Attributes:
+        X: features of the candidates.
+        pairs: customer_id, product_id, target of the candidates, in the order of `X`.
+        groups: customer_type and volume of each customer, indexed by customer_id.
+        expected_pairs: demand that was expected on the first day of the period.
     """
 
-    period: Period
     X: pd.DataFrame
     pairs: pd.DataFrame
-    truth: pd.DataFrame
-    purchases_before: pd.DataFrame
     groups: pd.DataFrame
     expected_pairs: float
 
@@ -62,57 +63,48 @@ class Figures:
     ndcg: pd.Series
 
 
-def closed_period(volume: Volume, period: Period) -> ClosedPeriod:
-    """The newest closed period before `period`, which no challenger has learnt from.
+def read_evaluation_period(volume: Volume, period: Period) -> EvaluationPeriod:
+    """Read the evaluation period of the run that predicts `period`.
 
     Raises:
-        InputError: the training table does not hold it.
+        InputError: the training table has no candidates of it.
     """
-    closed = period.back(1)
-    rows = volume.read(TRAINING, period.as_of, where=pc.field("cutoff") == pa.scalar(closed.as_of))
+    held_out = period.evaluation_period
+    rows = volume.read(TRAINING, period.as_of, where=pc.field("cutoff") == pa.scalar(held_out.as_of))
     if not rows.num_rows:
         raise InputError(
-            f"{volume.path(TRAINING, period.as_of)}: found no candidates of {closed.as_of}, the newest "
+            f"{volume.path(TRAINING, period.as_of)}: found no candidates of {held_out.as_of}, the newest "
             "closed period, expected some; run create_features for this period again"
         )
-    # A large training table holds some customers alone: they are the market that models are held against.
-    own = pc.unique(rows["customer_id"])
+    # A large training table has a sample of the customers: they are the market that models are compared on.
+    sampled = pc.unique(rows["customer_id"])
     forecasts = volume.read(FORECASTS, period.as_of).to_pandas()
-    since = min(baseline_start(closed.as_of), forecasts["cutoff"].min())
-    purchases = read_transactions(
-        volume, closed.end, since, own, columns=[*PAIR, "purchase_date"]
-    ).to_pandas()
-    day = pd.to_datetime(purchases["purchase_date"])
-    inside = day >= pd.Timestamp(closed.as_of)
-    customers = volume.read(CUSTOMERS, period.as_of).filter(pc.field("customer_id").isin(own)).to_pandas()
-    return ClosedPeriod(
-        closed,
+    since = min(baseline_start(held_out.as_of), forecasts["cutoff"].min())
+    closed = ClosedPeriod.read(volume, held_out, sampled, since)
+    customers = volume.read(CUSTOMERS, period.as_of).filter(pc.field("customer_id").isin(sampled)).to_pandas()
+    return EvaluationPeriod(
+        closed.period,
+        closed.truth,
+        closed.purchases_before,
         features_frame(rows),
         rows.select([*PAIR, "target"]).to_pandas(),
-        purchases.loc[inside, PAIR].drop_duplicates(ignore_index=True),
-        purchases[~inside],
-        core_promotion.customer_groups(customers, purchases[~inside], closed.as_of),
-        read_expected_demand(volume, period.as_of, closed.as_of, missing_share=0.0).pairs
-        * _share_of_market(forecasts, period, purchases[~inside]),
+        core_promotion.customer_groups(customers, closed.purchases_before, held_out.as_of),
+        read_expected_demand(volume, period.as_of, held_out.as_of, missing_share=0.0).pairs
+        * _share_of_market(forecasts, closed),
     )
 
 
-def _share_of_market(forecasts: pd.DataFrame, period: Period, purchases: pd.DataFrame) -> float:
-    """What customers bought of all pairs in the closed periods but the newest, 1 if nothing was bought.
+def _share_of_market(forecasts: pd.DataFrame, closed: ClosedPeriod) -> float:
+    """Return the customers' share of the demand of the periods before a closed one, 1 without demand.
 
     Args:
         forecasts: the columns of FORECASTS.
-        period: to predict.
-        purchases: of these customers, before the newest closed period.
+        closed: with the purchases of these customers since the first period of the forecasts.
     """
-    earlier = forecasts[forecasts["cutoff"] < period.back(1).as_of]
+    earlier = forecasts[forecasts["cutoff"] < closed.period.as_of]
     n_all = earlier["realised_pairs"].sum()
-    day = pd.to_datetime(purchases["purchase_date"])
-    n_own = 0
-    for cutoff in map(pd.Timestamp, earlier["cutoff"]):
-        inside = (day >= cutoff) & (day < cutoff + pd.Timedelta(days=period.horizon_days))
-        n_own += len(purchases.loc[inside, PAIR].drop_duplicates())
-    return float(n_own / n_all) if n_all else 1.0
+    n_own = realised_demand(closed.purchases_before, earlier["cutoff"], closed.period.horizon_days)
+    return float(sum(n_own.values()) / n_all) if n_all else 1.0
 
 
 def has_seen(model: TrainedModel, closed: Period) -> bool:
@@ -121,7 +113,7 @@ def has_seen(model: TrainedModel, closed: Period) -> bool:
     return newest + timedelta(days=model.card["horizon_days"]) > closed.as_of
 
 
-def figures_of(model: TrainedModel, closed: ClosedPeriod, k: int) -> Figures:
+def figures_of(model: TrainedModel, closed: EvaluationPeriod, k: int) -> Figures:
     """The figures of a model on the closed period."""
     expected = ExpectedDemand(closed.expected_pairs, model.card["missing_share"])
     scored = core.score_frame(closed.pairs, expected.probabilities(model.log_odds(closed.X)))
@@ -130,7 +122,7 @@ def figures_of(model: TrainedModel, closed: ClosedPeriod, k: int) -> Figures:
 
 
 def last_retraining(
-    volume: Volume, registry: Registry, closed: ClosedPeriod, scratch: Path, seed: int
+    volume: Volume, registry: Registry, closed: EvaluationPeriod, scratch: Path, seed: int
 ) -> dict[str, Any] | None:
     """What the training of the period before was worth: its challenger against its champion.
 
@@ -168,7 +160,7 @@ def last_retraining(
     return {**record, **core_promotion.outcome(ndcg["challenger"] - ndcg["champion"], seed)}
 
 
-def baselines_of(closed: ClosedPeriod, k: int) -> dict[str, dict[str, float]]:
+def baselines_of(closed: EvaluationPeriod, k: int) -> dict[str, dict[str, float]]:
     """The figures of every rule on the closed period."""
     rules = baselines(closed.purchases_before, closed.period.as_of)
     return {

@@ -23,7 +23,6 @@ from sodai.data.catalog import (
     IMPORTANCE,
     LOAD,
     METRICS,
-    PAIR,
     PREDICTION_SUMMARY,
     PREDICTIONS,
     QUALITY,
@@ -34,11 +33,12 @@ from sodai.data.catalog import (
     run_record,
     skip_record,
 )
+from sodai.data.periods import Period
 from sodai.data.shard import Shard
+from sodai.evaluation.closed_period import ClosedPeriod
 from sodai.evaluation.past_predictions import read_past_predictions
 from sodai.stage.inputs import newest_earlier
 from sodai.volume.file_hashes import FileHashes
-from sodai.volume.transactions import read_transactions
 from sodai.volume.volume import Volume
 
 
@@ -91,9 +91,8 @@ def read_outcomes(volume: Volume, history: Sequence[Record], as_of: date) -> dic
     published = newest_earlier(FileHashes(volume.root), PREDICTIONS, as_of)
     for start, end in closed_periods(history, as_of).items():
         if start in published:
-            bought = read_transactions(volume, end, start, columns=[*PAIR, "purchase_date"])
-            pairs = bought.group_by(PAIR).aggregate([]).to_pandas()
-            outcomes[start] = realised(read_past_predictions(volume, start), pairs)
+            closed = ClosedPeriod.read(volume, Period(start, (end - start).days))
+            outcomes[start] = realised(read_past_predictions(volume, start), closed.truth)
     return outcomes
 
 

@@ -172,7 +172,7 @@ def _rows_to_learn_from(volume: "Volume", period: "Period") -> "pa.Table":
     from sodai.errors import InputError
 
     table = volume.read(TRAINING, period.as_of)
-    table = table.filter(pc.field("cutoff") < period.back(1).as_of)
+    table = table.filter(pc.field("cutoff") < period.evaluation_period.as_of)
     counted = table.group_by("cutoff").aggregate([("target", "sum"), ("target", "count")])
     n_of = {row["cutoff"]: (row["target_sum"], row["target_count"]) for row in counted.to_pylist()}
     # As `rolling_folds` needs it: what is tested on holds pairs that were bought and others.
@@ -203,16 +203,17 @@ def _lessons(table: "pa.Table", period: "Period", seed: int) -> "Lessons":
 def _missing_share(volume: "Volume", period: "Period", table: "pa.Table") -> float:
     import pyarrow.compute as pc
 
-    from retrain_model.core import missing_share, pairs_by_period
+    from retrain_model.core import missing_share
     from sodai.data.catalog import PAIR
+    from sodai.evaluation.realised_demand import realised_demand
     from sodai.volume.transactions import read_transactions
 
     cutoffs, customers = pc.unique(table["cutoff"]).to_pylist(), pc.unique(table["customer_id"])
     # A large training table holds some customers alone.
-    columns = [*PAIR, "purchase_date"]
-    purchases = read_transactions(volume, period.back(1).as_of, min(cutoffs), customers, columns).to_pandas()
-    n_bought = pairs_by_period(purchases, cutoffs, period.horizon_days)
-    return missing_share(n_bought, pc.sum(table["target"]).as_py())
+    columns, end = [*PAIR, "purchase_date"], period.evaluation_period.as_of
+    purchases = read_transactions(volume, end, min(cutoffs), customers, columns).to_pandas()
+    n_bought = realised_demand(purchases, cutoffs, period.horizon_days)
+    return missing_share(sum(n_bought.values()), pc.sum(table["target"]).as_py())
 
 
 def _publish(

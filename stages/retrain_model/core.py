@@ -30,22 +30,6 @@ def missing_share(n_bought_pairs: int, n_bought_candidates: int) -> float:
     return 1 - n_bought_candidates / n_bought_pairs if n_bought_pairs else 0.0
 
 
-def pairs_by_period(purchases: pd.DataFrame, cutoffs: list[date], horizon_days: int) -> int:
-    """How many distinct pairs were bought in each of some periods, added up.
-
-    Args:
-        purchases: customer_id, product_id, purchase_date.
-        cutoffs: first days of the periods.
-        horizon_days: their length.
-    """
-    day = pd.to_datetime(purchases["purchase_date"])
-    total = 0
-    for cutoff in map(pd.Timestamp, cutoffs):
-        inside = purchases[(day >= cutoff) & (day < cutoff + pd.Timedelta(days=horizon_days))]
-        total += len(inside[["customer_id", "product_id"]].drop_duplicates())
-    return total
-
-
 def build_model_card(
     as_of: date, horizon_days: int, cutoff: pd.Series, training_sha256: str, **more: Any
 ) -> dict[str, Any]:

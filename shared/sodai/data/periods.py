@@ -46,6 +46,11 @@ class Period:
         """Days between two periods of the same kind: whole weeks, so that week days stay aligned."""
         return DAYS_PER_WEEK * math.ceil(self.horizon_days / DAYS_PER_WEEK)
 
+    @property
+    def evaluation_period(self) -> "Period":
+        """Return the newest closed period: models are compared on it, so none is trained on it."""
+        return self.back(1)
+
     def back(self, periods: int) -> "Period":
-        """The period of the same length that many steps earlier; 1 is the newest closed one."""
+        """Return the period of the same length that many steps earlier; 1 is the newest closed one."""
         return Period(self.as_of - timedelta(days=self.step_days * periods), self.horizon_days)

@@ -25,6 +25,7 @@ from create_features.core_volume import (
 )
 from sodai.data.catalog import FORECASTS
 from sodai.data.periods import Period
+from sodai.evaluation.realised_demand import realised_demand
 from stages.create_features.conftest import MakeTable
 
 AS_OF = date(2024, 9, 16)
@@ -96,6 +97,11 @@ def test_a_pair_counts_once_a_period_of_the_same_kind(
 ) -> None:
     found = pairs_by_period(_history(table, AGED), Period(AS_OF, horizon_days)).to_pandas()
     assert _by_steps(found) == expected
+    # The stages that compare with purchases count them from the purchases themselves.
+    purchases = pd.DataFrame(AGED, columns=["purchase_date", "customer_id", "product_id"])
+    steps = {Period(AS_OF, horizon_days).back(step).as_of: step for step in range(1, 5)}
+    demand = realised_demand(purchases, steps, horizon_days)
+    assert demand == {cutoff: expected.get(step, 0) for cutoff, step in steps.items()}
 
 
 def test_purchases_from_the_cutoff_on_are_in_no_period(table: MakeTable) -> None:

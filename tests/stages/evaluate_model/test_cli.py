@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from evaluate_model.records import closed_period
+from evaluate_model.records import read_evaluation_period
 from sodai.data.catalog import (
     DECISION,
     EVALUATE,
@@ -287,12 +287,12 @@ def test_where_some_customers_alone_are_learnt_from_they_are_the_market(
     volume: Volume, week: SmallWeek
 ) -> None:
     period = Period(week.as_of, 7)
-    everyone = closed_period(volume, period)
+    everyone = read_evaluation_period(volume, period)
     rows = volume.read(TRAINING, week.as_of)
     some = pa.array(everyone.pairs["customer_id"].unique()[::3])
     write_training(volume, week.as_of, rows.filter(pc.is_in(rows["customer_id"], some)))
 
-    found = closed_period(volume, period)
+    found = read_evaluation_period(volume, period)
 
     own = set(some.to_pylist())
     assert len(own) > 3
@@ -303,14 +303,16 @@ def test_where_some_customers_alone_are_learnt_from_they_are_the_market(
             getattr(found, name).reset_index(drop=True), expected.reset_index(drop=True)
         )
     # Of the pairs that came true in the closed periods before.
-    before = closed_period(volume, period).purchases_before
+    before = read_evaluation_period(volume, period).purchases_before
     cutoffs = sorted(pc.unique(rows["cutoff"]).to_pylist())[:-1]
     n_own, n_all = (
         sum(
             len(
-                bought_pairs[bought_pairs["purchase_date"].between(day, day + timedelta(days=6))][
-                    PAIR
-                ].drop_duplicates()
+                bought_pairs[
+                    bought_pairs["purchase_date"].between(
+                        pd.Timestamp(day), pd.Timestamp(day + timedelta(days=6))
+                    )
+                ][PAIR].drop_duplicates()
             )
             for day in cutoffs
         )

@@ -5,26 +5,8 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from retrain_model.core import build_model_card, missing_share, pairs_by_period, study_key
+from retrain_model.core import build_model_card, missing_share, study_key
 from sodai.data.feature_catalog import FEATURE_NAMES
-
-MONDAYS = [date(2024, 4, 1), date(2024, 4, 8)]
-
-
-def test_pairs_are_counted_once_a_period_and_only_inside_it() -> None:
-    rows = [
-        (1, 11, "2024-04-01"),
-        (1, 11, "2024-04-05"),  # the same pair in the same period
-        (1, 11, "2024-04-08"),
-        (1, 12, "2024-04-07"),
-        (2, 11, "2024-04-14"),
-        (2, 12, "2024-03-31"),  # the day before the first period
-        (2, 13, "2024-04-15"),  # the day after the second
-    ]
-    purchases = pd.DataFrame(rows, columns=["customer_id", "product_id", "purchase_date"])
-    assert pairs_by_period(purchases, MONDAYS, 7) == 4
-    assert pairs_by_period(purchases, MONDAYS, 5) == 2
-    assert pairs_by_period(purchases, MONDAYS[:1], 7) == 2
 
 
 def test_the_missing_share_is_what_candidates_left_out() -> None:

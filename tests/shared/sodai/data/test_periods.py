@@ -18,8 +18,8 @@ def test_a_week_ends_on_the_day_the_next_one_begins() -> None:
 
 
 def test_the_newest_closed_period_ends_where_the_predicted_one_begins() -> None:
-    newest = Period(MONDAY, 7).back(1)
-    assert newest == Period(date(2024, 12, 30), 7)
+    newest = Period(MONDAY, 7).evaluation_period
+    assert newest == Period(MONDAY, 7).back(1) == Period(date(2024, 12, 30), 7)
     assert newest.end == MONDAY
 
 
