@@ -11,8 +11,8 @@ from sodai.data.catalog import STAGES
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {
-    "alembic", "botocore", "duckdb", "evidently", "ibis", "lightgbm", "matplotlib", "mlflow", "numpy",
-    "optuna", "pandas", "pyarrow", "requests", "scipy", "shap", "sklearn", "skops", "sqlalchemy",
+    "alembic", "duckdb", "evidently", "filelock", "ibis", "lightgbm", "matplotlib", "mlflow", "numpy",
+    "obstore", "optuna", "pandas", "pyarrow", "requests", "scipy", "shap", "sklearn", "skops", "sqlalchemy",
 }  # fmt: skip
 
 

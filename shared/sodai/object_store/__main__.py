@@ -126,5 +126,4 @@ def prune(
 
 if __name__ == "__main__":
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    logging.getLogger("botocore").setLevel(logging.WARNING)
     app(prog_name="python -m sodai.object_store")
