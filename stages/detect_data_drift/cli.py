@@ -19,7 +19,7 @@ from sodai.data.catalog import (
     SCORING,
     TRANSACTIONS,
 )
-from sodai.model.registry_snapshot import read_snapshot
+from sodai.model.registry_reader import read_snapshot
 from sodai.runtime.concurrency import run_in_process
 from sodai.stage.command import (
     DEFAULT_DATA,

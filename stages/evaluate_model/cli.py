@@ -21,7 +21,7 @@ from sodai.data.catalog import (
     TRAINING,
     TRANSACTIONS,
 )
-from sodai.model.registry_snapshot import read_snapshot
+from sodai.model.registry_reader import read_snapshot
 from sodai.stage.command import (
     DEFAULT_DATA,
     DEFAULT_HORIZON_DAYS,

@@ -5,7 +5,7 @@ import shutil
 from typing import Any
 
 from sodai.data.catalog import LOAD, LOADED_MODEL
-from sodai.model.registry_snapshot import read_snapshot
+from sodai.model.registry_reader import read_snapshot
 from sodai.runtime.concurrency import run_in_process
 from sodai.stage.command import (
     DEFAULT_DATA,

@@ -29,7 +29,7 @@ from sodai.data.catalog import (
     skip_record,
 )
 from sodai.data.periods import parse_date
-from sodai.model.registry_snapshot import read_snapshot
+from sodai.model.registry_reader import read_snapshot
 from sodai.stage.command import DEFAULT_DATA, AsOf, DataRoot, TrackingUri, stage_command
 from sodai.stage.inputs import Inputs
 

@@ -19,7 +19,7 @@ from sodai.data.catalog import (
     TRANSACTIONS,
     TRIALS,
 )
-from sodai.model.registry_snapshot import read_snapshot
+from sodai.model.registry_reader import read_snapshot
 from sodai.stage.command import (
     DEFAULT_DATA,
     DEFAULT_HORIZON_DAYS,
@@ -228,6 +228,7 @@ def _publish(
 ) -> dict[str, Any]:
     from retrain_model import records
     from retrain_model.registration import register
+    from retrain_model.trial_runs import log_trials
     from sodai.model.trained_model import features_frame
 
     attempt.write(REFERENCE, records.reference(table, model.card["seed"]))
@@ -239,7 +240,7 @@ def _publish(
             metrics={"average_precision": model.card["average_precision"]},
             files={"study": plots},
         )
-        registry.log_trials(run_id, records.trials(found), "average_precision")
+        log_trials(registry, run_id, records.trials(found), "average_precision")
         example = features_frame(table.slice(0, 100))
         model = register(registry, run_id, model, example, [attempt.path(REFERENCE)])
     model.save(attempt.path(RETRAINED_MODEL))

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from optuna.trial import TrialState
 
 from retrain_model.core_search import Finalist
+from retrain_model.trial_runs import Trial
 from sodai.data.catalog import REFERENCE
 from sodai.evaluation.drift_sample import sample_one_per_entity
-from sodai.model.registry import Trial
 
 REFERENCE_PERIODS = 8
 _PLOTS = ("plot_optimization_history", "plot_param_importances", "plot_slice")

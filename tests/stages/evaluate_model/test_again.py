@@ -175,7 +175,7 @@ def test_a_champion_that_another_run_moved_meanwhile_stays(
     outcome = run_stage(EVALUATE, volume.root, week.as_of)
 
     assert outcome.code == 1
-    assert "is version 3, expected 1 as when this run began" in outcome.result["error"]
+    assert "is version 3, expected 1 as at the start of this run" in outcome.result["error"]
     assert outcome.result["error"].endswith("run the stage again")
     assert champion_version(volume) == "3"
     assert REPLACED not in registry.client.get_model_version(MODEL_NAME, "2").tags

@@ -1,4 +1,4 @@
-"""The registry on SQLite inside the volume, and a server that does not answer."""
+"""The registry in SQLite inside the volume, and a server that does not answer."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ import pytest
 from retrain_model.registration import register
 from sodai.data.catalog import CHALLENGER, CHAMPION
 from sodai.errors import ModelError, RegistryError
-from sodai.model.registry import MODEL_NAME, REPLACED, Registry, Trial
+from sodai.model.registry import MODEL_NAME, REPLACED, Registry
 from sodai.model.trained_model import TrainedModel, load_model
 from sodai.stage.command import ENV_TRACKING_URI
 from sodai.volume.volume import Volume
@@ -26,14 +26,14 @@ from support.small_model import synthetic_features, synthetic_model
 from support.small_stage import start
 
 with warnings.catch_warnings():
-    # MLflow 3.17 warns of its own type hints when it first logs a model.
+    # MLflow 3.17 warns about its own type hints when it first logs a model.
     warnings.filterwarnings("ignore", ".*inferred as AnyType", UserWarning)
     import_module("mlflow.types.responses")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _environment() -> Iterator[None]:
-    """MLflow leaves the address of the registry that it used last in the environment."""
+    """Restore the environment, where MLflow leaves the address of the registry that it used last."""
     before = os.environ.pop(ENV_TRACKING_URI, None)
     yield
     os.environ.pop(ENV_TRACKING_URI, None)
@@ -48,7 +48,7 @@ def model() -> TrainedModel:
 
 @pytest.fixture(scope="module")
 def home(model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A volume with the champion 1 and the challenger 2, moved since: nothing lies where it was made."""
+    """Return a volume with the champion 1 and the challenger 2 that was moved after both were registered."""
     folder = tmp_path_factory.mktemp("registry")
     volume = Volume(folder / "origin")
     registry = Registry(volume)
@@ -84,16 +84,16 @@ def test_without_the_alias_or_without_any_version_there_is_no_champion(registry:
     assert registry.champion() is None
 
 
-def test_the_champion_is_known_with_its_run_and_tags(registry: Registry) -> None:
+def test_the_champion_has_its_run_and_its_tags(registry: Registry) -> None:
     champion = registry.champion()
     assert champion is not None
     assert champion.version == "1"
     assert registry.client.get_run(champion.run_id).info.run_name == "retrain 1"
-    made_from = {"as_of": "2024-01-08", "horizon_days": "7", "training_sha256": "0" * 64}
-    assert champion.tags == {**made_from, REPLACED: ""}
+    of_model_card = {"as_of": "2024-01-08", "horizon_days": "7", "training_sha256": "0" * 64}
+    assert champion.tags == {**of_model_card, REPLACED: ""}
 
 
-def test_a_moved_volume_gives_the_model_that_was_registered(
+def test_a_moved_volume_returns_the_model_that_was_registered(
     registry: Registry, model: TrainedModel, tmp_path: Path
 ) -> None:
     registry.download("1", tmp_path / "model")
@@ -115,27 +115,33 @@ def test_each_version_has_files_of_its_own(registry: Registry, tmp_path: Path) -
     assert pq.read_table(tmp_path / "model" / "reference.parquet").to_pydict() == {"version": [2]}
 
 
-def test_a_volume_moved_twice_into_a_folder_with_an_awkward_name_is_still_whole(
+def test_a_volume_moved_twice_into_a_folder_with_an_awkward_name_is_complete(
     registry: Registry, volume: Volume, model: TrainedModel, tmp_path: Path
 ) -> None:
     moved = Volume(volume.root.rename(tmp_path / "año 2025 50%"))
-    again = Registry(moved)
-    again.download("1", tmp_path / "first")
-    with again.run("retrain 3", {}) as run_id:
-        register(again, run_id, model, synthetic_features(5), [tmp_path / "first" / "reference.parquet"])
-    again.download("3", tmp_path / "third")
+    registry_of_moved = Registry(moved)
+    registry_of_moved.download("1", tmp_path / "first")
+    with registry_of_moved.run("retrain 3", {}) as run_id:
+        register(
+            registry_of_moved,
+            run_id,
+            model,
+            synthetic_features(5),
+            [tmp_path / "first" / "reference.parquet"],
+        )
+    registry_of_moved.download("3", tmp_path / "third")
 
     assert load_model(tmp_path / "third").card["version"] == "3"
     assert not volume.root.exists()
 
 
-def test_the_volume_that_was_copied_is_not_touched_by_its_copy(home: Path, registry: Registry) -> None:
+def test_a_copy_of_a_volume_does_not_write_to_the_original(home: Path, registry: Registry) -> None:
     before = (home / "mlflow" / "mlflow.db").read_bytes()
     registry.promote("2")
     assert (home / "mlflow" / "mlflow.db").read_bytes() == before
 
 
-def test_a_promotion_moves_the_champion_and_takes_the_challenger_from_it(registry: Registry) -> None:
+def test_a_promotion_moves_the_champion_and_removes_the_challenger(registry: Registry) -> None:
     assert (version_of(registry, CHAMPION), version_of(registry, CHALLENGER)) == ("1", "2")
 
     registry.promote("2")
@@ -144,7 +150,7 @@ def test_a_promotion_moves_the_champion_and_takes_the_challenger_from_it(registr
     assert set(registry.client.get_registered_model(MODEL_NAME).aliases) == {CHAMPION}
 
 
-def test_a_promotion_notes_which_version_it_replaced(registry: Registry) -> None:
+def test_a_promotion_records_which_version_it_replaced(registry: Registry) -> None:
     registry.promote("2")
     champion = registry.champion()
     assert champion is not None
@@ -154,7 +160,7 @@ def test_a_promotion_notes_which_version_it_replaced(registry: Registry) -> None
     assert registry.champion() == champion
 
 
-def test_a_champion_that_was_moved_by_hand_replaced_nobody_knows_whom(registry: Registry) -> None:
+def test_a_champion_that_was_set_by_hand_has_no_record_of_the_version_it_replaced(registry: Registry) -> None:
     registry.client.set_registered_model_alias(MODEL_NAME, CHAMPION, "2")
     champion = registry.champion()
     assert champion is not None
@@ -164,7 +170,7 @@ def test_a_champion_that_was_moved_by_hand_replaced_nobody_knows_whom(registry: 
 def test_a_champion_that_moved_since_is_one_line(registry: Registry) -> None:
     registry.require_champion("1")
     registry.promote("2")
-    with pytest.raises(RegistryError, match=r"champion of .* is version 2, expected 1 as when") as error:
+    with pytest.raises(RegistryError, match=r"champion of .* is version 2, expected 1 as at the") as error:
         registry.require_champion("1")
     assert "\n" not in str(error.value)
     assert str(error.value).endswith("run the stage again")
@@ -176,20 +182,20 @@ def test_a_champion_that_moved_since_is_one_line(registry: Registry) -> None:
         registry.require_champion("2")
 
 
-def test_a_promotion_of_another_version_leaves_the_challenger(registry: Registry) -> None:
+def test_a_promotion_of_another_version_keeps_the_challenger(registry: Registry) -> None:
     registry.promote("2")
     registry.client.set_registered_model_alias(MODEL_NAME, CHALLENGER, "2")
     registry.promote("1")
     assert (version_of(registry, CHAMPION), version_of(registry, CHALLENGER)) == ("1", "2")
 
 
-def test_a_promotion_twice_is_like_once(registry: Registry) -> None:
+def test_a_second_promotion_of_the_same_version_changes_nothing(registry: Registry) -> None:
     registry.promote("2")
     registry.promote("2")
     assert version_of(registry, CHAMPION) == "2"
 
 
-def test_a_version_that_is_not_there_is_one_line(registry: Registry, tmp_path: Path) -> None:
+def test_a_missing_version_is_one_line(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match=r"version 99 of sodai_purchase_model not available \(.*99") as e:
         registry.download("99", tmp_path / "model")
     assert "\n" not in str(e.value)
@@ -200,7 +206,7 @@ def test_a_version_that_is_not_there_is_one_line(registry: Registry, tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["model.skops", "model.json", "reference.parquet"])
-def test_a_version_whose_file_is_gone_is_one_line(volume: Volume, tmp_path: Path, name: str) -> None:
+def test_a_version_with_a_missing_file_is_one_line(volume: Volume, tmp_path: Path, name: str) -> None:
     for file in (volume.root / "mlflow" / "artifacts").rglob(name):
         file.unlink()
     with pytest.raises(
@@ -218,7 +224,7 @@ def test_a_version_whose_run_was_deleted_is_one_line(volume: Volume, tmp_path: P
     Registry(volume).download("2", tmp_path / "other")
 
 
-def test_a_database_that_is_none_is_one_line(tmp_path: Path) -> None:
+def test_a_damaged_database_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "mlflow").mkdir()
     (tmp_path / "mlflow" / "mlflow.db").write_bytes(b"not a database, not at all" * 40)
     with pytest.raises(RegistryError, match=r"not available \(.*file is not a database") as error:
@@ -246,8 +252,8 @@ except VolumeError as error:
     assert output.count("\n") == 1
 
 
-def test_a_run_ends_as_finished_or_failed_with_its_block(registry: Registry) -> None:
-    with registry.run("good", {"stage": "made"}) as good:
+def test_a_run_ends_as_finished_or_failed_at_the_end_of_its_block(registry: Registry) -> None:
+    with registry.run("good", {"stage": "retrain_model"}) as good:
         registry.log(good, params={"seed": 7}, metrics={"set_f1": 0.25})
 
     def failing() -> None:
@@ -258,17 +264,17 @@ def test_a_run_ends_as_finished_or_failed_with_its_block(registry: Registry) -> 
     runs: list[str] = []
     with pytest.raises(ZeroDivisionError, match="in the middle"):
         failing()
-    found = registry.client.get_run(good)
-    assert (found.info.status, found.data.params, found.data.metrics) == (
+    run = registry.client.get_run(good)
+    assert (run.info.status, run.data.params, run.data.metrics) == (
         "FINISHED",
         {"seed": "7"},
         {"set_f1": 0.25},
     )
-    assert found.data.tags["stage"] == "made"
+    assert run.data.tags["stage"] == "retrain_model"
     assert registry.client.get_run(runs[0]).info.status == "FAILED"
 
 
-def test_more_parameters_and_metrics_than_one_request_takes_are_all_logged(
+def test_more_parameters_and_metrics_than_fit_into_one_request_are_all_logged(
     registry: Registry, tmp_path: Path
 ) -> None:
     (tmp_path / "page.html").write_text("<p>")
@@ -280,47 +286,17 @@ def test_more_parameters_and_metrics_than_one_request_takes_are_all_logged(
             files={"": [tmp_path / "page.html"], "pages": [tmp_path / "page.html"]},
         )
 
-    found = registry.client.get_run(run_id).data
-    assert found.metrics == {f"m{number}": float(number) for number in range(250)}
-    assert {len(text) for text in found.params.values()} == {6000}
-    assert len(found.params) == 101
+    run = registry.client.get_run(run_id).data
+    assert run.metrics == {f"m{number}": float(number) for number in range(250)}
+    assert {len(text) for text in run.params.values()} == {6000}
+    assert len(run.params) == 101
     assert {file.path for file in registry.client.list_artifacts(run_id)} == {"page.html", "pages"}
     assert [file.path for file in registry.client.list_artifacts(run_id, "pages")] == ["pages/page.html"]
 
 
-def test_trials_become_child_runs_with_their_own_times(registry: Registry) -> None:
-    trials = [
-        Trial(0, "COMPLETE", 0.5, {"num_leaves": 7}, 1_000, 3_000),
-        Trial(1, "PRUNED", None, {"num_leaves": 9}, 3_000, 4_000),
-        Trial(2, "FAIL", None, {}, 4_000, 5_000),
-    ]
-    with registry.run("parent", {}) as run_id:
-        registry.log_trials(run_id, trials, "average_precision")
-
-    runs = registry.client.search_runs(
-        [registry.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'", order_by=["attribute.start_time"]
-    )
-    assert [
-        (
-            run.info.run_name,
-            run.info.status,
-            run.info.start_time,
-            run.info.end_time,
-            run.data.tags["state"],
-            run.data.params,
-            run.data.metrics,
-        )
-        for run in runs
-    ] == [
-        ("trial-000", "FINISHED", 1_000, 3_000, "COMPLETE", {"num_leaves": "7"}, {"average_precision": 0.5}),
-        ("trial-001", "FINISHED", 3_000, 4_000, "PRUNED", {"num_leaves": "9"}, {}),
-        ("trial-002", "FAILED", 4_000, 5_000, "FAIL", {}, {}),
-    ]
-
-
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many tries as always, without the seconds between them."""
+    """Let MLflow retry as often as always, without the seconds between."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", "0")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
@@ -334,7 +310,7 @@ def assert_one_line(uri: str, volume: Volume) -> None:
 
 
 @pytest.mark.usefixtures("_impatient")
-def test_a_server_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_server_is_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     assert_one_line(f"http://127.0.0.1:{port}", Volume(tmp_path))
@@ -347,8 +323,8 @@ def test_a_server_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     [b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", b""],
     ids=["unavailable", "silent"],
 )
-def test_a_server_that_does_not_answer_is_asked_four_times(tmp_path: Path, answer: bytes) -> None:
-    asked: list[socket.socket] = []
+def test_a_server_that_does_not_answer_is_tried_four_times(tmp_path: Path, answer: bytes) -> None:
+    connections: list[socket.socket] = []
 
     def serve() -> None:
         while True:
@@ -356,7 +332,7 @@ def test_a_server_that_does_not_answer_is_asked_four_times(tmp_path: Path, answe
                 connection, _ = server.accept()
             except OSError:
                 return
-            asked.append(connection)
+            connections.append(connection)
             if answer:
                 connection.recv(10_000)
                 connection.sendall(answer)
@@ -370,6 +346,6 @@ def test_a_server_that_does_not_answer_is_asked_four_times(tmp_path: Path, answe
         finally:
             server.shutdown(socket.SHUT_RDWR)
             thread.join()
-    for connection in asked:
+    for connection in connections:
         connection.close()
-    assert len(asked) == 4
+    assert len(connections) == 4
