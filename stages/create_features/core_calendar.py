@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
+from dateutil.easter import easter
 
 # Days of rest wherever Christian holidays are kept. SodAI sold on them, in 2024, .16 (1 January), .08
 # (Good Friday), .45 (1 May) and .27 (25 December) of what it sells on such a weekday; on national
@@ -51,12 +52,3 @@ def traits(days: Sequence[date]) -> npt.NDArray[np.float64]:
         ],
         dtype=np.float64,
     ).reshape(len(days), N_TRAITS)
-
-
-def easter(year: int) -> date:
-    """Easter Sunday of the Gregorian calendar (anonymous algorithm, Nature 13, 1876)."""
-    a, b, c = year % 19, year // 100, year % 100
-    d = (19 * a + b - b // 4 - (b - (b + 8) // 25 + 1) // 3 + 15) % 30
-    e = (32 + 2 * (b % 4) + 2 * (c // 4) - d - c % 4) % 7
-    f = d + e - 7 * ((a + 11 * d + 22 * e) // 451) + 114
-    return date(year, f // 31, f % 31 + 1)

@@ -11,8 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 from retrain_model.core_rows import Floats, Fold, kept_lists
-from sodai.data.catalog import LIST_LENGTH
-from sodai.data.customer_groups import starts_of
+from sodai.evaluation.metrics import mean_ndcg_of_lists
 from sodai.model.trained_model import TrainedModel, fit_pipeline, purchase_pipeline
 
 # Shares of a member beside one of the first, in standard deviations of the scores.
@@ -153,7 +152,7 @@ def _sum(period: Tested, weights: Mapping[str, float]) -> Floats:
 def _worth(period: Tested, weights: Mapping[str, float]) -> tuple[float, float]:
     """Average precision and NDCG@10 of a weighted sum."""
     score = _sum(period, weights)
-    return float(average_precision_score(period.y, score)), ndcg_by_list(period.y, score, period.group)
+    return float(average_precision_score(period.y, score)), mean_ndcg_of_lists(period.y, score, period.group)
 
 
 def _figures(worth: Floats) -> dict[str, float]:
@@ -161,22 +160,3 @@ def _figures(worth: Floats) -> dict[str, float]:
     precision, ndcg = worth.mean(axis=0)
     value = (precision + ndcg) / 2
     return {"average_precision": float(precision), "ndcg_at_10": float(ndcg), "value": float(value)}
-
-
-def ndcg_by_list(y: npt.NDArray[np.int8], score: Floats, group: npt.NDArray[np.int64]) -> float:
-    """Mean NDCG@10 over the lists with a purchase among their candidates.
-
-    Args:
-        y, score, group: (n,) target, score and list of each row; ties stand in the order of the rows.
-    """
-    order = np.lexsort((-score, group))
-    ordered, lists = y[order], group[order]
-    starts = starts_of(lists)
-    place = np.arange(len(lists)) - np.repeat(starts, np.diff(np.append(starts, len(lists))))
-    gain = np.where(place < LIST_LENGTH, ordered / np.log2(place + 2), 0.0)
-    ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(LIST_LENGTH) + 2))])
-    n_bought = np.add.reduceat(ordered.astype(np.int64), starts)
-    bought = n_bought > 0
-    return float(
-        (np.add.reduceat(gain, starts)[bought] / ideal[np.minimum(n_bought[bought], LIST_LENGTH)]).mean()
-    )

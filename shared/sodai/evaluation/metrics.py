@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sodai.data.catalog import PAIR
+from sodai.data.catalog import LIST_LENGTH, PAIR
+from sodai.data.customer_groups import starts_of
 
 
 def ranking_metrics(
@@ -58,6 +59,31 @@ def customer_metrics(
         columns[f"f1_at_{k}"] = 2 * n_hits / (n_bought + k)
         columns[f"hit_rate_at_{k}"] = (n_hits > 0).astype(float)
     return pd.DataFrame(columns, index=n_bought.index)
+
+
+def mean_ndcg_of_lists(
+    y_true: npt.NDArray[np.int8], y_score: npt.NDArray[np.float64], group: npt.NDArray[np.int64]
+) -> float:
+    """Return the mean NDCG@10 over the lists with a purchase among their candidates.
+
+    The faster form of `customer_metrics`, on arrays, for a search that computes it hundreds of times.
+
+    Args:
+        y_true: (n,) 1 if bought; at least one is.
+        y_score: (n,) larger is better; ties keep the order of the rows.
+        group: (n,) list of each row.
+    """
+    order = np.lexsort((-y_score, group))
+    ordered, lists = y_true[order], group[order]
+    starts = starts_of(lists)
+    position = np.arange(len(lists)) - np.repeat(starts, np.diff(np.append(starts, len(lists))))
+    gain = np.where(position < LIST_LENGTH, ordered / np.log2(position + 2), 0.0)
+    ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(LIST_LENGTH) + 2))])
+    n_bought = np.add.reduceat(ordered.astype(np.int64), starts)
+    bought = n_bought > 0
+    return float(
+        (np.add.reduceat(gain, starts)[bought] / ideal[np.minimum(n_bought[bought], LIST_LENGTH)]).mean()
+    )
 
 
 def set_metrics(predicted: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:

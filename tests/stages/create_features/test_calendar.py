@@ -1,29 +1,26 @@
-"""The calendar: Easter against a table, days of rest, and what is known of a day."""
+"""The calendar: days of rest, Good Friday against a table, and the traits of a day."""
 
 from datetime import date, timedelta
 
 import numpy as np
 import pytest
 
-from create_features.core_calendar import N_TRAITS, easter, is_eve, is_ordinary, is_rest, traits
+from create_features.core_calendar import N_TRAITS, is_eve, is_ordinary, is_rest, traits
 
-# From the table of the United States Naval Observatory.
-EASTER = {
-    2015: (4, 5), 2016: (3, 27), 2017: (4, 16), 2018: (4, 1), 2019: (4, 21), 2020: (4, 12),
-    2021: (4, 4), 2022: (4, 17), 2023: (4, 9), 2024: (3, 31), 2025: (4, 20), 2026: (4, 5),
-    2027: (3, 28), 2028: (4, 16), 2029: (4, 1), 2030: (4, 21),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("year", EASTER)
-def test_easter_is_on_the_day_of_the_table(year: int) -> None:
-    assert easter(year) == date(year, *EASTER[year])
+# Easter Sunday from the table of the United States Naval Observatory, and the earliest and the latest that
+# there can be.
+EASTER = [
+    date(2015, 4, 5), date(2016, 3, 27), date(2017, 4, 16), date(2018, 4, 1), date(2019, 4, 21),
+    date(2020, 4, 12), date(2021, 4, 4), date(2022, 4, 17), date(2023, 4, 9), date(2024, 3, 31),
+    date(2025, 4, 20), date(2026, 4, 5), date(2027, 3, 28), date(2028, 4, 16), date(2029, 4, 1),
+    date(2030, 4, 21), date(1818, 3, 22), date(1943, 4, 25), date(2038, 4, 25),
+]  # fmt: skip
 
 
-# The earliest and the latest that there can be.
-@pytest.mark.parametrize("day", [date(1818, 3, 22), date(1943, 4, 25), date(2038, 4, 25)])
-def test_easter_at_its_bounds(day: date) -> None:
-    assert easter(day.year) == day
+@pytest.mark.parametrize("easter", EASTER)
+def test_the_friday_before_easter_is_the_one_day_of_rest_around_it(easter: date) -> None:
+    around = [easter + timedelta(days=number) for number in range(-3, 3)]
+    assert [day for day in around if is_rest(day)] == [easter - timedelta(days=2)]
 
 
 def test_a_year_has_four_days_of_rest_and_two_eves() -> None:

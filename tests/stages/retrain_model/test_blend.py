@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, ndcg_score
+from sklearn.metrics import average_precision_score
 
 # Under its own name pytest would take it for tests.
 from retrain_model.core_blend import Tested as Scored
-from retrain_model.core_blend import calibrate, choose, ndcg_by_list
+from retrain_model.core_blend import calibrate, choose
+from sodai.evaluation.metrics import mean_ndcg_of_lists
 
 ROWS_A_LIST = 20
 FIRST, SECOND, THIRD = "classifier", "ranker", "momentum"
@@ -145,7 +143,7 @@ def test_a_period_is_judged_with_the_weights_of_the_others() -> None:
 
     def worth(each: Scored, share: float) -> float:
         score = each.scores[FIRST] + share * each.scores[SECOND] * spread[FIRST] / spread[SECOND]
-        ndcg = ndcg_by_list(each.y, score, each.group)
+        ndcg = mean_ndcg_of_lists(each.y, score, each.group)
         return float((average_precision_score(each.y, score) + ndcg) / 2)
 
     spread = {
@@ -162,36 +160,7 @@ def test_the_figures_are_means_over_periods_and_their_value_is_the_mean_of_both(
     tested = periods({FIRST: 1.0})
     figures = choose(tested).figures[FIRST]
     precision = np.mean([average_precision_score(each.y, each.scores[FIRST]) for each in tested])
-    ndcg = np.mean([ndcg_by_list(each.y, each.scores[FIRST], each.group) for each in tested])
+    ndcg = np.mean([mean_ndcg_of_lists(each.y, each.scores[FIRST], each.group) for each in tested])
     assert figures == pytest.approx(
         {"average_precision": precision, "ndcg_at_10": ndcg, "value": (precision + ndcg) / 2}
     )
-
-
-def test_ndcg_of_a_worked_example() -> None:
-    # First list: bought stand 1st and 3rd of three; second: bought stands 2nd; third: nothing bought.
-    y = np.array([1, 0, 1, 0, 1, 0, 0], np.int8)
-    score = np.array([0.9, 0.5, 0.1, 0.8, 0.2, 0.7, 0.3])
-    group = np.array([1, 1, 1, 4, 4, 9, 9])
-    second, third = 1 / np.log2(3), 1 / 2
-    assert ndcg_by_list(y, score, group) == pytest.approx(((1 + third) / (1 + second) + second) / 2)
-
-
-rows_of_lists = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1)), min_size=2, max_size=80).filter(
-    lambda rows: any(bought for _, bought in rows)
-)
-
-
-@given(rows_of_lists, st.integers(0, 1000))
-def test_ndcg_is_that_of_scikit_learn(rows: list[tuple[int, int]], seed: int) -> None:
-    table = pd.DataFrame(sorted(rows, key=lambda row: row[0]), columns=["group", "y"])
-    # No two scores are equal: scikit-learn takes the mean over ties.
-    table["score"] = np.random.default_rng(seed).permutation(len(rows)) / 7 - 3
-    expected = []
-    for _, own in table.groupby("group"):
-        if own["y"].any():
-            # scikit-learn refuses a list of one; a product that is never bought changes no figure.
-            y, score = np.append(own["y"], 0), np.append(own["score"], -100.0)
-            expected.append(ndcg_score([y], [score], k=10))
-    found = ndcg_by_list(table["y"].to_numpy(np.int8), table["score"].to_numpy(), table["group"].to_numpy())
-    assert found == pytest.approx(np.mean(expected))

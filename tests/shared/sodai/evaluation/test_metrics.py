@@ -5,11 +5,16 @@ from math import log2
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import ndcg_score
 
+from sodai.data.customer_groups import rank_within_customer
 from sodai.evaluation.metrics import (
     calibration_error,
     calibration_table,
     customer_metrics,
+    mean_ndcg_of_lists,
     ranking_metrics,
     rounded,
     set_metrics,
@@ -98,6 +103,49 @@ def test_without_a_ranking_every_ranking_metric_is_zero() -> None:
 def test_the_order_of_the_rows_changes_no_ranking_metric() -> None:
     ranked, truth = pairs(c1=[7, 8, 9], c2=[9, 7]), pairs(c2=[7], c1=[9, 8])
     assert ranking_metrics(ranked[::-1], truth[::-1]) == ranking_metrics(ranked, truth)
+
+
+def test_ndcg_of_a_worked_example() -> None:
+    # First list: the 1st and the 3rd of three were bought; second: the 2nd; third: nothing.
+    y = np.array([1, 0, 1, 0, 1, 0, 0], np.int8)
+    score = np.array([0.9, 0.5, 0.1, 0.8, 0.2, 0.7, 0.3])
+    group = np.array([1, 1, 1, 4, 4, 9, 9])
+    second, third = 1 / np.log2(3), 1 / 2
+    assert mean_ndcg_of_lists(y, score, group) == pytest.approx(((1 + third) / (1 + second) + second) / 2)
+
+
+LISTS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1)), min_size=2, max_size=80).filter(
+    lambda rows: any(bought for _, bought in rows)
+)
+
+
+@given(LISTS, st.integers(0, 1000))
+def test_ndcg_is_that_of_scikit_learn(rows: list[tuple[int, int]], seed: int) -> None:
+    table = pd.DataFrame(sorted(rows, key=lambda row: row[0]), columns=["group", "y"])
+    # No two scores are equal: scikit-learn takes the mean over ties.
+    table["score"] = np.random.default_rng(seed).permutation(len(rows)) / 7 - 3
+    expected = []
+    for _, own in table.groupby("group"):
+        if own["y"].any():
+            # scikit-learn refuses a list of one; a product that is never bought changes no figure.
+            y, score = np.append(own["y"], 0), np.append(own["score"], -100.0)
+            expected.append(ndcg_score([y], [score], k=10))
+    found = mean_ndcg_of_lists(
+        table["y"].to_numpy(np.int8), table["score"].to_numpy(), table["group"].to_numpy()
+    )
+    assert found == pytest.approx(np.mean(expected))
+
+
+@given(LISTS, st.integers(0, 3))
+def test_both_forms_of_ndcg_agree(rows: list[tuple[int, int]], n_scores: int) -> None:
+    table = pd.DataFrame(sorted(rows, key=lambda row: row[0]), columns=["customer_id", "target"])
+    # Few different scores: ties are ranked by product, which is the order of the rows.
+    table["product_id"], table["score"] = np.arange(len(table)), np.arange(len(table)) % (n_scores + 1)
+    rank = rank_within_customer(table["customer_id"], table["product_id"], table["score"])
+    truth = table.loc[table["target"] == 1, PAIR]
+    arrays = (table[name].to_numpy() for name in ("target", "score", "customer_id"))
+    expected = ranking_metrics(table.assign(rank=rank), truth, ks=(10,))["ndcg_at_10"]
+    assert mean_ndcg_of_lists(*arrays) == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_predicted_set_by_hand() -> None:
