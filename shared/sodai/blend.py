@@ -1,4 +1,4 @@
-"""The name under which models that were registered before this module moved are stored."""
+"""An alias for the class that models registered before it moved are stored under."""
 
 from sodai.model.blended_classifier import BlendedClassifier
 

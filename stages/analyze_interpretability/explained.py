@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analyze_interpretability.core import check_additivity
-from sodai.model.scoring import Scored
+from sodai.model.scoring import ScoredCandidates
 from sodai.model.trained_model import TrainedModel, features_frame
 
 Floats = npt.NDArray[np.float64]
@@ -59,7 +59,7 @@ class Explained:
 
 def explain(
     model: TrainedModel,
-    pieces: Iterable[Scored],
+    pieces: Iterable[ScoredCandidates],
     k: int,
     sample: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.bool_]],
 ) -> Iterator[tuple[Explained, Explained]]:

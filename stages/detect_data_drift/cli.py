@@ -129,11 +129,11 @@ def _report(
     from detect_data_drift.core_columns import tested_columns
     from sodai.errors import InputError
     from sodai.evaluation.drift_sample import PREDICTION
-    from sodai.model.trained_model import features_of
+    from sodai.model.trained_model import select_features
 
     try:
         current, reference = (
-            units.assign(**{PREDICTION: champion.model.log_odds(features_of(units))})
+            units.assign(**{PREDICTION: champion.model.log_odds(select_features(units))})
             for units in (records.current_units(volume, period, seed), champion.reference.to_pandas())
         )
         return drift_report(current, reference, tested_columns())

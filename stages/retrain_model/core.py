@@ -8,7 +8,7 @@ import pandas as pd
 
 from retrain_model.core_rows import Lessons
 from sodai.data.feature_catalog import FEATURE_NAMES
-from sodai.model.trained_model import fit_pipeline, purchase_pipeline
+from sodai.model.trained_model import build_pipeline, fit_pipeline
 
 
 def fit_final(lessons: Lessons, params: dict[str, Any], weights: dict[str, float], max_rows: int) -> Any:
@@ -21,7 +21,7 @@ def fit_final(lessons: Lessons, params: dict[str, Any], weights: dict[str, float
         max_rows: to learn from, see `sampled`.
     """
     learnt = lessons.sample(max_rows)
-    pipeline = purchase_pipeline(params, lessons.seed, weights)
+    pipeline = build_pipeline(params, lessons.seed, weights)
     return fit_pipeline(pipeline, learnt.X, learnt.y, learnt.weight, learnt.group)
 
 

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score
 
 from retrain_model.core_rows import Floats, Fold, kept_lists
 from sodai.evaluation.metrics import mean_ndcg_of_lists
-from sodai.model.trained_model import TrainedModel, fit_pipeline, purchase_pipeline
+from sodai.model.trained_model import TrainedModel, build_pipeline, fit_pipeline
 
 # Shares of a member beside one of the first, in standard deviations of the scores.
 _SHARES = (0.0, 0.1, 0.2, 0.35, 0.6, 1.0)
@@ -47,9 +47,9 @@ def tested_periods(
     tested = []
     for fold in folds:
         train = fold.train
-        pipeline = purchase_pipeline(params, seed, dict.fromkeys(members, 1.0))
+        pipeline = build_pipeline(params, seed, dict.fromkeys(members, 1.0))
         model = TrainedModel(fit_pipeline(pipeline, train.X, train.y, train.weight, train.group), {})
-        scores = model.blend.member_scores(model.encoded(fold.valid.X))
+        scores = model.blend.member_scores(model.encode(fold.valid.X))
         tested.append(Tested(scores, fold.valid.y, fold.valid.group))
     return tested
 

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from retrain_model.core_folds import EncodedFold, evaluate_fold, prepare
 from retrain_model.core_rows import Lessons
-from sodai.model.trained_model import purchase_pipeline
+from sodai.model.trained_model import build_pipeline
 
 # A sample of rows asks for fewer trees than all of them: the best trials are held against each other
 # once more on many rows, and get their number of trees there.
@@ -44,7 +44,7 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
 
 def encoder_of(lessons: Lessons) -> Any:
     """What makes numbers of the categories, fitted on every training row."""
-    return purchase_pipeline({}, lessons.seed)["encode"].fit(lessons.rows.X)
+    return build_pipeline({}, lessons.seed)["encode"].fit(lessons.rows.X)
 
 
 def slowed(params: dict[str, Any]) -> dict[str, Any]:

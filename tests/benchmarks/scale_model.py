@@ -11,10 +11,10 @@ from sodai.data.catalog import PUBLISHED_MODEL, SCORING, TRAINING
 from sodai.data.feature_catalog import FEATURE_NAMES
 from sodai.model.trained_model import (
     TrainedModel,
+    build_pipeline,
     features_frame,
     fit_pipeline,
     load_model,
-    purchase_pipeline,
 )
 from sodai.runtime.limits import available_cpus
 from sodai.volume.volume import Volume
@@ -37,7 +37,7 @@ def publish_model(volume: Volume, as_of: date) -> None:
         "calibration": {"slope": 1.0, "intercept": 0.0},
         "missing_share": 0.0,
     }
-    model = TrainedModel(fit_pipeline(purchase_pipeline(PARAMS, seed=0), X, y, np.ones(len(y))), card)
+    model = TrainedModel(fit_pipeline(build_pipeline(PARAMS, seed=0), X, y, np.ones(len(y))), card)
     model.save(volume.path(PUBLISHED_MODEL, as_of))
 
 
@@ -50,7 +50,7 @@ def bare_prediction(volume: Volume, as_of: date) -> tuple[int, float, float]:
     booster = model.blend.estimators_["classifier"].booster_
     n_rows, seconds, cpu_seconds = 0, 0.0, 0.0
     for piece in pq.ParquetFile(volume.path(SCORING, as_of)).iter_batches(_ROWS):
-        encoded = model.encoded(pa.Table.from_batches([piece])).to_numpy()
+        encoded = model.encode(pa.Table.from_batches([piece])).to_numpy()
         started, cpu = time.perf_counter(), time.process_time()
         booster.predict(encoded, raw_score=True, num_threads=available_cpus())
         seconds += time.perf_counter() - started

@@ -90,7 +90,7 @@ def test_a_champion_of_other_features_is_told_and_stays(two_weeks: TwoWeeks, tmp
     line = run_without_airflow(two_weeks.history.after, volume, as_of, force=True).error
 
     assert line.startswith("detect_data_drift: champion: version 1 was trained on other features")
-    assert f"no longer made: moon_phase; new: {record['features'][0]}" in line
+    assert f"removed: moon_phase; added: {record['features'][0]}" in line
     assert line.endswith(TRAIN_AGAIN)
     assert results_of(volume, "predictions", "history") == published
     assert aliases(volume) == {"champion": "1"}

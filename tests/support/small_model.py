@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from sodai.data.feature_catalog import FEATURE_NAMES, FEATURES
-from sodai.model.trained_model import TrainedModel, features_frame, fit_pipeline, purchase_pipeline
+from sodai.model.trained_model import TrainedModel, build_pipeline, features_frame, fit_pipeline
 
 N_ROWS = 400
 PARAMS = {"n_estimators": 12, "num_leaves": 4, "min_child_samples": 5, "learning_rate": 0.3}
@@ -38,7 +38,7 @@ def synthetic_model(version: str = "1", **card: Any) -> TrainedModel:
     """Return a fitted model with a calibration of slope 0.5 and intercept -1; `card` changes its card."""
     X = synthetic_features()
     y = (X["product_brand"] == "Brand 0").to_numpy(np.int8)
-    pipeline = fit_pipeline(purchase_pipeline(PARAMS, seed=0), X, y, np.ones(len(y)))
+    pipeline = fit_pipeline(build_pipeline(PARAMS, seed=0), X, y, np.ones(len(y)))
     return TrainedModel(pipeline, {**synthetic_model_card(version), **card})
 
 

@@ -30,7 +30,7 @@ from sodai.data.catalog import (
     run_record,
 )
 from sodai.data.feature_catalog import FEATURE_NAMES
-from sodai.model.trained_model import TrainedModel, features_frame, fit_pipeline, purchase_pipeline
+from sodai.model.trained_model import TrainedModel, build_pipeline, features_frame, fit_pipeline
 from sodai.volume.volume import Volume
 from support.sales_data import make_raw
 
@@ -110,7 +110,7 @@ def small_model(volume: Volume, as_of: date) -> TrainedModel:
     """A model of the training table of the week, good enough to rank habits."""
     training = volume.read(TRAINING, as_of)
     X, y = features_frame(training), training["target"].to_numpy()
-    pipeline = fit_pipeline(purchase_pipeline(_PARAMS, seed=0), X, y, np.ones(len(y)))
+    pipeline = fit_pipeline(build_pipeline(_PARAMS, seed=0), X, y, np.ones(len(y)))
     card = {
         "version": "1",
         "features": FEATURE_NAMES,

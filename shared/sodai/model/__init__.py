@@ -1,1 +1,1 @@
-"""The trained model, how it scores, and the MLflow registry that keeps its versions."""
+"""The trained model, its scores, and the MLflow registry of its versions."""

@@ -1,4 +1,4 @@
-"""Several answers to "will this shop buy this product" as one scikit-learn classifier."""
+"""A blend of a classifier, a ranker and a momentum score as one scikit-learn classifier."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,19 +19,19 @@ Floats = npt.NDArray[np.float64]
 CLASSIFIER, RANKER, MOMENTUM = "classifier", "ranker", "momentum"
 MEMBERS = (CLASSIFIER, RANKER, MOMENTUM)
 MOMENTUM_FEATURE = "pair_momentum_score"
-# Scores below this are noise of products that hardly sell; it keeps the logarithm finite.
+# Keeps the logarithm finite; scores below it are noise of products that hardly sell.
 _SMALLEST_MOMENTUM = 0.05
-# Lists are ten long; what lies far below them teaches a ranker nothing.
+# Recommended lists have ten products: ranks far below them need not be learned.
 _TRUNCATION = 20
 
 
 class BlendedClassifier(ClassifierMixin, BaseEstimator):
-    """A weighted sum of a classifier's log-odds, a ranker's score and the logarithm of the momentum score.
+    """The weighted sum of a classifier's log-odds, a ranker's score and the log of the momentum score.
 
     Args:
         params: of LightGBM, the same for classifier and ranker.
-        seed: of its sampling of rows and columns.
-        weights: of each member by name; a member without a weight is not fitted.
+        seed: of LightGBM's sampling of rows and columns.
+        weights: member -> weight, the classifier alone by default; other members are not fitted.
     """
 
     def __init__(
@@ -56,26 +56,25 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
         Args:
             X: (n, features), categories as codes.
             y: (n,) 1 if bought in the period.
-            sample_weight: (n,) of each row.
-            group: (n,) which list a row belongs to, rows of a list next to each other; only the
-                ranker asks for it.
+            sample_weight: (n,) weight of each row, 1 by default.
+            group: (n,) list of each row, rows of a list next to each other; only the ranker needs it.
         """
         weight = np.ones(len(y)) if sample_weight is None else sample_weight
         fits: dict[str, Callable[..., Any]] = {CLASSIFIER: _fit_classifier, RANKER: _fit_ranker}
         fitted = [name for name in fits if name in self._weights()]
         if RANKER in fitted and group is None:
-            raise ValueError("group is None, expected the list of each row, which the ranker learns from")
-        # A second thread gives a fit less than a second fit beside it.
-        side_by_side = max(1, min(len(fitted), available_cpus()))
+            raise ValueError("group is None, expected the list of each row, which the ranker needs")
+        # Two fits in parallel finish earlier than one after the other with two threads each.
+        n_parallel = max(1, min(len(fitted), available_cpus()))
         fixed = {
             **(self.params or {}),
             "random_state": self.seed,
             "deterministic": True,
             "force_row_wise": True,
-            "n_jobs": available_cpus() // side_by_side,
+            "n_jobs": available_cpus() // n_parallel,
             "verbose": -1,
         }
-        with ThreadPoolExecutor(side_by_side) as pool:
+        with ThreadPoolExecutor(n_parallel) as pool:
             members = [pool.submit(fits[name], fixed, X, y, weight, group) for name in fitted]
             self.estimators_ = {name: member.result() for name, member in zip(fitted, members, strict=True)}
         self.classes_ = np.array([0, 1])
@@ -85,11 +84,11 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def member_scores(self, X: pd.DataFrame, threads: int | None = None) -> dict[str, Floats]:
-        """The score of each member: (n,) by name.
+        """Return the score of each member: name -> (n,).
 
         Args:
-            X: as `fit` takes it.
-            threads: of LightGBM; one for each core if left out.
+            X: see `fit`.
+            threads: of LightGBM; one for each core by default.
         """
         limit = {} if threads is None else {"num_threads": threads}
         scores = {
@@ -101,7 +100,7 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
         return scores
 
     def decision_function(self, X: pd.DataFrame, threads: int | None = None) -> Floats:
-        """The weighted sum of the members' scores: (n,)."""
+        """Return the weighted sum of the members' scores: (n,)."""
         scores = self.member_scores(X, threads)
         total = np.zeros(len(X))
         for name, weight in self._weights().items():
@@ -109,30 +108,28 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
         return total
 
     def predict_proba(self, X: pd.DataFrame) -> Floats:
-        """(n, 2) probability of no purchase and of a purchase, before calibration."""
+        """Return the probabilities of no purchase and of a purchase before calibration: (n, 2)."""
         bought = 1 / (1 + np.exp(-self.decision_function(X)))
         return np.column_stack([1 - bought, bought])
 
     def predict(self, X: pd.DataFrame) -> npt.NDArray[np.int64]:
-        """(n,) 1 where a purchase is likelier than none."""
+        """Return 1 where a purchase is likelier than none: (n,)."""
         return (self.decision_function(X) > 0).astype(np.int64)
 
     def contributions(self, X: pd.DataFrame) -> Floats:
-        """SHAP values of the weighted sum: (n, features + 1), the last column is the base value.
-
-        LightGBM computes those of its trees exactly; the momentum score is a feature itself, and its
-        contribution is its distance from the training rows' mean.
-        """
+        """Return the SHAP values of the weighted sum: (n, features + 1), the last column the base value."""
         weights = self._weights()
-        parts = np.zeros((len(X), X.shape[1] + 1))
+        total = np.zeros((len(X), X.shape[1] + 1))
         for name, estimator in self.estimators_.items():
+            # Exact for trees.
             values = np.asarray(estimator.booster_.predict(X, pred_contrib=True), dtype=np.float64)
-            parts += weights[name] * values
+            total += weights[name] * values
         if MOMENTUM in weights:
+            # A member that is a function of one feature: its distance from the mean of the training rows.
             column = list(X.columns).index(MOMENTUM_FEATURE)
-            parts[:, column] += weights[MOMENTUM] * (_momentum(X) - self.momentum_centre_)
-            parts[:, -1] += weights[MOMENTUM] * self.momentum_centre_
-        return parts
+            total[:, column] += weights[MOMENTUM] * (_momentum(X) - self.momentum_centre_)
+            total[:, -1] += weights[MOMENTUM] * self.momentum_centre_
+        return total
 
     def _weights(self) -> Mapping[str, float]:
         return {CLASSIFIER: 1.0} if self.weights is None else self.weights
@@ -157,7 +154,7 @@ def _fit_ranker(
     weight: Floats,
     group: npt.NDArray[np.int64],
 ) -> LGBMRanker:
-    """Fit on the lists that hold a purchase: the others have no order to learn."""
+    """Fit on the lists that have a purchase: the others have no order to learn."""
     starts = starts_of(group)
     lengths = np.diff(np.append(starts, len(group)))
     bought = np.add.reduceat(y, starts) > 0

@@ -1,4 +1,4 @@
-"""The length of a run's period: that of the features and of the models that it works with."""
+"""Checks that the features and the model of a run are for the length of its period."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,33 +11,35 @@ from sodai.volume.volume import Volume
 
 
 def require_features_horizon(volume: Volume, period: Period) -> None:
-    """See that the features of a period were made for its length.
+    """Check that the features of a period were computed for its length.
 
     Raises:
-        InputError: they were made for another one.
-        ContractError: the table that tells breaks its contract.
+        InputError: they were computed for another length.
+        ContractError: FORECASTS, which has the length, breaks its contract.
     """
     lengths = set(volume.read(FORECASTS, period.as_of)["horizon_days"].to_pylist())
     if others := lengths - {period.horizon_days}:
         days = min(others)
         raise InputError(
             f"{volume.path(FORECASTS, period.as_of).parent}: made for periods of {days} days, found "
-            f"--horizon-days {period.horizon_days}; give --horizon-days {days}, or run {FEATURES_STAGE} again"
+            f"--horizon-days {period.horizon_days}; give --horizon-days {days}, or rerun {FEATURES_STAGE}"
         )
 
 
-def require_model_horizon(card: Mapping[str, Any], period: Period, folder: Path, run: str) -> None:
-    """See that a model was trained for the length of a period.
+def require_model_horizon(card: Mapping[str, Any], period: Period, folder: Path, stage: str) -> None:
+    """Check that a model was trained for the length of a period.
 
     Args:
         card: of the model in `folder`.
-        run: the stage that puts another one there.
+        period: of this run.
+        folder: named in the error.
+        stage: the stage that writes `folder`.
 
     Raises:
-        InputError: it was trained for another one.
+        InputError: it was trained for another length.
     """
     if card["horizon_days"] != period.horizon_days:
         raise InputError(
             f"{folder}: trained for periods of {card['horizon_days']} days, found --horizon-days "
-            f"{period.horizon_days}; run {run} for this period again"
+            f"{period.horizon_days}; rerun {stage} for this period"
         )

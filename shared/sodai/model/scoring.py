@@ -1,4 +1,4 @@
-"""Scores of a period's candidates: what explains a recommendation and what publishes it must agree."""
+"""Scores of a period's candidates, the same for recommendations and for their reasons."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from sodai.runtime.limits import available_cpus
 from sodai.volume.sorted_tables import iter_whole_customers, read_sorted, shard_rows
 from sodai.volume.volume import Volume
 
-# About 15 MB of features, which the allocator still keeps for the next ones: memory from the kernel comes
-# as pages of zeros, each of which costs as much as to read it.
+# About 15 MB of features, which the allocator reuses for the next batch. Memory from the kernel comes as
+# pages of zeros, and zeroing a page costs as much as reading it.
 BATCH_ROWS = 50_000
 
 
 @dataclass(frozen=True)
-class Scored:
-    """Candidates of whole customers, with what the model says of each.
+class ScoredCandidates:
+    """Candidates of whole customers with their scores.
 
-    `candidates` has the columns of SCORING in key order, `log_odds` (n,) are calibrated, of at least
-    one purchase in a period of usual volume, `rank` (n,) is 1 for the best of a customer.
+    `candidates` has the columns of SCORING in key order, `log_odds` (n,) the calibrated log-odds of at least
+    one purchase in a period of usual demand, `rank` (n,) is 1 for the best candidate of a customer.
     """
 
     candidates: pa.Table
@@ -38,41 +38,46 @@ class Scored:
 
 def score_candidates(
     volume: Volume, as_of: date, model: TrainedModel, shard: Shard = Shard(), batch_rows: int = BATCH_ROWS
-) -> Iterator[Scored]:
-    """Every candidate of a shard of SCORING, about `batch_rows` at a time, in key order.
+) -> Iterator[ScoredCandidates]:
+    """Yield every candidate of a shard of SCORING with its score, in key order.
 
-    Each core scores some by itself: LightGBM's threads would wait for the one whose core reads the next.
+    Args:
+        volume: with SCORING of the period.
+        as_of: first day of the period.
+        model: for the features of SCORING.
+        shard: the whole table by default.
+        batch_rows: about how many candidates come together.
 
     Raises:
-        InputError: there is no candidate in the whole table.
+        InputError: the whole table has no candidate.
         ContractError: it breaks its contract, or is not in key order.
-        ModelError: the model was trained on other features.
     """
     count_candidates(volume, as_of)
     path = volume.path(SCORING, as_of)
     rows = shard_rows(shard, path, SCORING.producer)
-    pieces = read_sorted([path], SCORING.contract, SCORING.producer, rows)
+    row_groups = read_sorted([path], SCORING.contract, SCORING.producer, rows)
 
-    def scored(candidates: pa.Table) -> Scored:
+    def score(candidates: pa.Table) -> ScoredCandidates:
         log_odds = model.log_odds(candidates, threads=1)
         customer_id, product_id = (candidates[name].to_numpy() for name in ("customer_id", "product_id"))
-        return Scored(candidates, log_odds, rank_within_customer(customer_id, product_id, log_odds))
+        return ScoredCandidates(candidates, log_odds, rank_within_customer(customer_id, product_id, log_odds))
 
-    return prefetch_map(scored, iter_whole_customers(pieces, batch_rows), available_cpus())
+    # Each batch is scored by one core: LightGBM's own threads would wait for the core that reads the next.
+    return prefetch_map(score, iter_whole_customers(row_groups, batch_rows), available_cpus())
 
 
 def count_candidates(volume: Volume, as_of: date) -> int:
-    """How many candidates SCORING holds.
+    """Return the number of candidates in SCORING.
 
     Raises:
-        VolumeError: it is missing or not readable.
-        InputError: there is none.
+        VolumeError: the table is missing or not readable.
+        InputError: it has no candidate.
     """
     path = volume.existing(SCORING, as_of)
     n_candidates = len(shard_rows(Shard(), path, SCORING.producer))
     if not n_candidates:
         raise InputError(
             f"{path}: found no candidates, expected at least one customer-product pair; check that "
-            f"transactions before {as_of} exist and run create_features again"
+            f"transactions before {as_of} exist and rerun create_features"
         )
     return n_candidates

@@ -1,4 +1,4 @@
-"""How plots look on every page: small enough for a phone, one palette, no decoration."""
+"""The look of every plot: small enough for a phone, one palette, no decoration."""
 
 import io
 import re
@@ -17,10 +17,10 @@ SOFT = "#5b6b7a"
 GRID = "#e3e9ee"
 ACCENT = "#0b6e6e"
 WARN = "#b3541e"
-# Told apart in colour blindness and in grey; the first is the subject, the others what it is held against.
+# Distinct in colour blindness and in grey; the first is for the subject, the others for comparisons.
 PALETTE = (ACCENT, "#e08e2b", "#5566aa", "#9aa7b3", WARN)
 
-# 3.75 inches are 360 CSS pixels: drawn at the width of a phone, so that letters keep their size there.
+# 3.75 inches are 360 CSS pixels, the width of a phone, so that letters keep their size there.
 WIDTH_INCHES = 3.75
 
 _SETTINGS: dict[Any, Any] = {
@@ -52,10 +52,11 @@ _SETTINGS: dict[Any, Any] = {
 
 @contextmanager
 def drawing(width: float = WIDTH_INCHES, height: float = 2.4) -> Iterator[tuple["Figure", "Axes"]]:
-    """A figure and its axes in the house look; it stays open for `inline_svg`, which closes it.
+    """Yield a figure and its axes in the look of the pages, for `inline_svg`, which closes the figure.
 
     Args:
-        width, height: inches; see WIDTH_INCHES.
+        width: inches, see WIDTH_INCHES.
+        height: inches.
     """
     import matplotlib
 
@@ -69,26 +70,26 @@ def drawing(width: float = WIDTH_INCHES, height: float = 2.4) -> Iterator[tuple[
 
 
 def inline_svg(figure: "Figure", label: str) -> Markup:
-    """A Matplotlib figure as an SVG element for a page, the same bytes for the same figure.
+    """Return a figure as an SVG element for a page, the same bytes for the same figure, and close it.
 
     Args:
-        figure: drawn but not shown; it is closed.
-        label: what the plot shows, for readers who cannot see it.
+        figure: of `drawing`.
+        label: a description of the plot for screen readers, unique on the page.
     """
     import matplotlib
     from matplotlib import pyplot as plt
 
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": label, "svg.fonttype": "none"}):
-        # The layout of `drawing` fits already; to have Matplotlib find the box would draw all twice more.
+        # Without a tight bounding box, which would draw the figure twice more: the layout fits already.
         figure.savefig(buffer, format="svg", dpi=130, metadata={"Date": None})
     plt.close(figure)
     element = buffer.getvalue()
     element = element[element.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    # The page's own letters: Matplotlib names fonts that a reader may not have.
+    # Matplotlib names fonts that a reader may not have; the page has its own.
     element = re.sub(r"font-family: [^;\"]*", "font-family: system-ui, sans-serif", element)
-    # Two plots of one page must not share ids.
+    # The ids of two plots on one page must differ.
     prefix = re.sub(r"\W+", "-", label.lower())
     element = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{prefix}-", element)
     return Markup(element.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1))

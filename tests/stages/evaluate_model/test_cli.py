@@ -384,7 +384,7 @@ def test_a_model_of_another_horizon_is_one_line_and_not_promoted(
 
     assert outcome.code == 1
     stage = {"retrain_model": "retrain_model", "load_existing_model": "detect_data_drift"}[branch]
-    assert f"found --horizon-days 7; run {stage} for this period again" in outcome.result["error"]
+    assert f"found --horizon-days 7; rerun {stage} for this period" in outcome.result["error"]
     assert champion_version(volume) == "1"
     assert files_of(volume.root) == before
 

@@ -174,7 +174,7 @@ def test_a_model_of_other_features_is_one_line_and_leaves_no_output(volume: Volu
     outcome = run_stage(STAGE, volume.root, str(as_of))
 
     assert outcome.code == 1
-    assert "was trained on other features (no longer made: gone" in outcome.result["error"]
+    assert "was trained on other features (removed: gone" in outcome.result["error"]
     assert files_of(volume.root) == before
 
 

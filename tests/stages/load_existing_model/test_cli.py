@@ -102,7 +102,7 @@ def test_a_champion_of_other_features_is_named_with_what_differs(volume: Volume,
     outcome = run_stage(LOAD, volume.root, week.as_of)
 
     assert outcome.code == 1
-    what = f"no longer made: shoe_size; new: {features[0]}"
+    what = f"removed: shoe_size; added: {features[0]}"
     assert outcome.result["error"].endswith(f"was trained on other features ({what}); {TRAIN_AGAIN}")
     assert files_of(volume.root) == before
 

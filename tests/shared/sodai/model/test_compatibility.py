@@ -1,4 +1,4 @@
-"""The length of a period is that of the features and models that a stage reads, or one line says so."""
+"""Features and models of another horizon than the period's are refused in one line."""
 
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,7 @@ AS_OF = date(2024, 4, 22)
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Volume:
-    """A volume with features for five days from `AS_OF`."""
+    """Return a volume with features for five days from `AS_OF`."""
     volume = Volume(tmp_path)
     row = {"horizon_days": 5, "level": 9.0, "calendar": 1.0, "expected_pairs": 9.0, "realised_pairs": None}
     rows = [{"cutoff": day, **row} for day in (date(2024, 4, 15), AS_OF)]
@@ -27,33 +27,33 @@ def volume(tmp_path: Path) -> Volume:
     return volume
 
 
-def test_features_of_the_same_length_are_taken(volume: Volume) -> None:
+def test_features_of_the_same_horizon_are_accepted(volume: Volume) -> None:
     require_features_horizon(volume, Period(AS_OF, 5))
 
 
-def test_features_of_another_length_are_one_line_that_says_both_ways_out(volume: Volume) -> None:
+def test_features_of_another_horizon_are_one_line_with_both_remedies(volume: Volume) -> None:
     message = (
-        "create_features: made for periods of 5 days, found --horizon-days 7; give --horizon-days 5, or run "
-        "create_features again$"
+        "create_features: made for periods of 5 days, found --horizon-days 7; give --horizon-days 5, or "
+        "rerun create_features$"
     )
     with pytest.raises(InputError, match=message):
         require_features_horizon(volume, Period(AS_OF, 7))
 
 
-def test_without_features_the_stage_that_makes_them_is_named(volume: Volume) -> None:
+def test_missing_features_are_one_line_that_names_their_stage(volume: Volume) -> None:
     with pytest.raises(VolumeError, match="run create_features for this period first"):
         require_features_horizon(volume, Period(date(2024, 4, 29), 5))
 
 
-def test_features_that_do_not_say_are_refused(volume: Volume) -> None:
+def test_features_without_their_horizon_are_refused(volume: Volume) -> None:
     file = volume.path(FORECASTS, AS_OF)
     pq.write_table(pq.read_table(file).drop_columns(["horizon_days"]), file)
     with pytest.raises(ContractError, match="column horizon_days is missing"):
         require_features_horizon(volume, Period(AS_OF, 5))
 
 
-def test_a_model_of_another_length_is_one_line_that_names_the_stage_to_run() -> None:
+def test_a_model_of_another_horizon_is_one_line_that_names_the_stage_to_rerun() -> None:
     require_model_horizon({"horizon_days": 5}, Period(AS_OF, 5), Path("model"), "retrain_model")
-    message = "^model: trained for periods of 5 days, found --horizon-days 7; run retrain_model for"
+    message = "^model: trained for periods of 5 days, found --horizon-days 7; rerun retrain_model for"
     with pytest.raises(InputError, match=message):
         require_model_horizon({"horizon_days": 5}, Period(AS_OF, 7), Path("model"), "retrain_model")

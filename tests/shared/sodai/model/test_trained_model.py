@@ -1,4 +1,4 @@
-"""A model folder: what comes back from it, what it refuses to load, and how it scores."""
+"""A model folder: saving and loading, refused files, and scores."""
 
 import json
 import zipfile
@@ -33,30 +33,30 @@ def folder(model: TrainedModel, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module", name="X")
 def unseen_rows() -> pd.DataFrame:
-    """Rows that the model has not seen."""
+    """Return rows that the model has not seen."""
     return synthetic_features(seed=1)
 
 
-def test_the_model_has_learned_what_the_rows_were_made_by(model: TrainedModel, X: pd.DataFrame) -> None:
+def test_the_model_has_learned_which_brand_buys(model: TrainedModel, X: pd.DataFrame) -> None:
     bought = (X["product_brand"] == "Brand 0").to_numpy()
     log_odds = model.log_odds(X)
     assert log_odds[bought].min() > log_odds[~bought].max()
 
 
-def test_a_saved_model_gives_the_same_scores(model: TrainedModel, folder: Path, X: pd.DataFrame) -> None:
+def test_a_loaded_model_gives_the_same_scores(model: TrainedModel, folder: Path, X: pd.DataFrame) -> None:
     loaded = load_model(folder)
     np.testing.assert_array_equal(loaded.log_odds(X), model.log_odds(X))
     np.testing.assert_array_equal(loaded.contributions(X), model.contributions(X))
     assert loaded.card == model.card
 
 
-def test_training_and_saving_again_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    synthetic_model().save(tmp_path / "again")
+def test_a_second_training_saves_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    synthetic_model().save(tmp_path / "second")
     for name in ("model.skops", "model.json"):
-        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
+        assert (tmp_path / "second" / name).read_bytes() == (folder / name).read_bytes(), name
 
 
-def test_the_files_of_a_model_hold_no_pickle(folder: Path) -> None:
+def test_the_files_of_a_model_contain_no_pickle(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["model.json", "model.skops"]
     with zipfile.ZipFile(folder / "model.skops") as archive:
         names = archive.namelist()
@@ -71,8 +71,8 @@ def test_the_files_of_a_model_hold_no_pickle(folder: Path) -> None:
 
 
 def test_a_type_that_is_not_trusted_is_refused(model: TrainedModel, folder: Path) -> None:
-    stranger = FunctionTransformer(Path.unlink)
-    skops.io.dump(Pipeline([("first", stranger), *model.pipeline.steps]), folder / "model.skops")
+    untrusted = FunctionTransformer(Path.unlink)
+    skops.io.dump(Pipeline([("first", untrusted), *model.pipeline.steps]), folder / "model.skops")
 
     with pytest.raises(ModelError, match=r"not readable as a model \(.*pathlib.*; train again: make"):
         load_model(folder)
@@ -89,10 +89,10 @@ def test_a_missing_file_is_one_line(folder: Path, file: str) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda whole: b"",
-        lambda whole: whole[: len(whole) // 2],
-        lambda whole: whole[:100] + b"\xff" * 100 + whole[200:],
-        lambda whole: whole[:-400] + b"\xff" * 378 + whole[-22:],
+        lambda content: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:100] + b"\xff" * 100 + content[200:],
+        lambda content: content[:-400] + b"\xff" * 378 + content[-22:],
     ],
 )
 def test_a_damaged_file_is_one_line(folder: Path, file: str, damage: Callable[[bytes], bytes]) -> None:
@@ -102,36 +102,36 @@ def test_a_damaged_file_is_one_line(folder: Path, file: str, damage: Callable[[b
     assert "\n" not in str(error.value)
 
 
-def test_other_features_are_named() -> None:
+def test_features_that_differ_are_named() -> None:
     trained = ["old_feature", *FEATURE_NAMES[2:]]
     with pytest.raises(ModelError, match=r"^here: version 1 was trained on other features") as error:
         require_same_features({**synthetic_model_card(), "features": trained}, "here")
     new = f"{FEATURE_NAMES[0]}, {FEATURE_NAMES[1]}"
-    assert f"(no longer made: old_feature; new: {new}); {TRAIN_AGAIN}" in str(error.value)
+    assert f"(removed: old_feature; added: {new}); {TRAIN_AGAIN}" in str(error.value)
 
 
 def test_only_the_first_five_of_many_differences_are_named() -> None:
-    with pytest.raises(ModelError, match=r"no longer made: none; new: (\w+, ){4}\w+ and 67 more\)"):
+    with pytest.raises(ModelError, match=r"removed: none; added: (\w+, ){4}\w+ and 67 more\)"):
         require_same_features({"version": "1"}, "here")
 
 
-def test_another_order_of_the_features_is_another_catalogue() -> None:
+def test_features_in_another_order_are_refused() -> None:
     with pytest.raises(ModelError, match=r"other features \(their order changed\)"):
         require_same_features({**synthetic_model_card(), "features": FEATURE_NAMES[::-1]}, "here")
 
 
-def test_todays_features_pass() -> None:
+def test_the_same_features_are_accepted() -> None:
     require_same_features(synthetic_model_card(), "here")
 
 
-def test_a_model_of_other_features_is_not_loaded(folder: Path) -> None:
+def test_a_model_of_other_features_is_refused(folder: Path) -> None:
     card = {**synthetic_model_card(), "features": [*FEATURE_NAMES, "weather"]}
     (folder / "model.json").write_text(json.dumps(card))
-    with pytest.raises(ModelError, match=r"no longer made: weather; new: none"):
+    with pytest.raises(ModelError, match=r"removed: weather; added: none"):
         load_model(folder)
 
 
-def test_one_thread_scores_as_all_do(model: TrainedModel, X: pd.DataFrame) -> None:
+def test_one_thread_gives_the_same_scores_as_all(model: TrainedModel, X: pd.DataFrame) -> None:
     np.testing.assert_array_equal(model.log_odds(X, threads=1), model.log_odds(X))
 
 
@@ -139,14 +139,12 @@ def test_calibration_is_a_line_through_the_raw_score(model: TrainedModel, X: pd.
     # The model card says slope .5, intercept -1.
     raw = model.raw_score(X)
     np.testing.assert_allclose(model.log_odds(X), 0.5 * raw - 1.0, rtol=1e-12)
-    # What scikit-learn makes of the same pipeline, before any calibration.
+    # The probability of the pipeline itself is before calibration.
     np.testing.assert_allclose(1 / (1 + np.exp(-raw)), model.pipeline.predict_proba(X)[:, 1], rtol=1e-12)
 
 
 @pytest.mark.parametrize(("slope", "bound"), [(1e6, 30.0), (-1e6, 30.0)])
-def test_log_odds_stay_inside_their_bounds(
-    model: TrainedModel, X: pd.DataFrame, slope: float, bound: float
-) -> None:
+def test_log_odds_are_bounded(model: TrainedModel, X: pd.DataFrame, slope: float, bound: float) -> None:
     steep = TrainedModel(model.pipeline, {"calibration": {"slope": slope, "intercept": 0.0}})
     assert set(np.abs(steep.log_odds(X))) == {bound}
 
@@ -154,66 +152,65 @@ def test_log_odds_stay_inside_their_bounds(
 def test_contributions_add_up_to_the_raw_score_and_name_the_feature(
     model: TrainedModel, X: pd.DataFrame
 ) -> None:
-    parts = model.contributions(X)
-    assert parts.shape == (len(X), len(FEATURE_NAMES) + 1)
-    np.testing.assert_allclose(parts.sum(axis=1), model.raw_score(X), atol=1e-9)
-    strongest = np.abs(parts[:, :-1]).mean(axis=0).argmax()
+    values = model.contributions(X)
+    assert values.shape == (len(X), len(FEATURE_NAMES) + 1)
+    np.testing.assert_allclose(values.sum(axis=1), model.raw_score(X), atol=1e-9)
+    strongest = np.abs(values[:, :-1]).mean(axis=0).argmax()
     assert FEATURE_NAMES[strongest] == "product_brand"
 
 
-def test_a_category_that_training_did_not_see_is_scored(model: TrainedModel, X: pd.DataFrame) -> None:
+def test_a_category_unseen_in_training_is_scored(model: TrainedModel, X: pd.DataFrame) -> None:
     unknown = X.assign(product_brand="Brand from tomorrow", customer_type="Kind from tomorrow")
     log_odds = model.log_odds(unknown)
     assert np.isfinite(log_odds).all()
-    # Known not to be `Brand 0`, the one that is bought.
+    # It is not `Brand 0`, the only brand that is bought.
     assert log_odds.max() < model.log_odds(X).max()
 
 
-def test_rows_without_any_value_that_may_be_null_are_scored(model: TrainedModel) -> None:
+def test_rows_with_nulls_in_every_nullable_feature_are_scored(model: TrainedModel) -> None:
     table = synthetic_table(n_rows=3)
     for position, feature in enumerate(FEATURES):
         if feature.null_means:
-            nothing = pa.nulls(3, feature.column.arrow_type)
-            table = table.set_column(position, feature.name, nothing)
+            nulls = pa.nulls(3, feature.column.arrow_type)
+            table = table.set_column(position, feature.name, nulls)
     X = features_frame(table)
     assert (X[CATEGORICAL_NAMES] == "").all(axis=None)
     assert np.isfinite(model.log_odds(X)).all()
 
 
-def test_a_row_is_scored_alike_whatever_rows_are_beside_it(model: TrainedModel, X: pd.DataFrame) -> None:
-    together = model.log_odds(X)
-    np.testing.assert_array_equal(model.log_odds(X[::-1])[::-1], together)
-    # The first brand of these rows is not the first of all: codes come from the training.
+def test_the_score_of_a_row_does_not_depend_on_the_other_rows(model: TrainedModel, X: pd.DataFrame) -> None:
+    of_all = model.log_odds(X)
+    np.testing.assert_array_equal(model.log_odds(X[::-1])[::-1], of_all)
+    # The first brand of these rows is not the first in training, from which the codes come.
     later = X[X["product_brand"] == "Brand 2"]
-    np.testing.assert_array_equal(
-        model.log_odds(later), together[(X["product_brand"] == "Brand 2").to_numpy()]
-    )
+    np.testing.assert_array_equal(model.log_odds(later), of_all[(X["product_brand"] == "Brand 2").to_numpy()])
 
 
-def test_a_table_is_scored_like_the_frame_of_it_new_and_missing_categories_too() -> None:
+def test_a_table_with_new_and_missing_categories_is_scored_like_its_frame() -> None:
     model, table = synthetic_model(), synthetic_table(seed=5)
     brands = [
         "Brand 9" if row % 7 == 0 else value for row, value in enumerate(table["product_brand"].to_pylist())
     ]
-    place = table.column_names.index("product_brand")
-    table = table.set_column(place, table.field(place), pa.array(brands))
+    position = table.column_names.index("product_brand")
+    table = table.set_column(position, table.field(position), pa.array(brands))
     X = features_frame(table)
-    pd.testing.assert_frame_equal(model.encoded(table), model.encoded(X))
+    pd.testing.assert_frame_equal(model.encode(table), model.encode(X))
     np.testing.assert_array_equal(model.log_odds(table), model.log_odds(X))
     np.testing.assert_array_equal(model.contributions(table), model.contributions(X))
 
 
-def test_categories_in_another_dtype_and_columns_in_another_order_change_nothing(
+def test_the_dtype_of_categories_and_the_order_of_columns_change_nothing(
     model: TrainedModel, X: pd.DataFrame
 ) -> None:
-    turned = X.astype(dict.fromkeys(CATEGORICAL_NAMES, "category"))
+    reversed_categories = X.astype(dict.fromkeys(CATEGORICAL_NAMES, "category"))
     for name in CATEGORICAL_NAMES:
-        turned[name] = turned[name].cat.reorder_categories(turned[name].cat.categories[::-1])
-    np.testing.assert_array_equal(model.log_odds(turned), model.log_odds(X))
+        column = reversed_categories[name].cat
+        reversed_categories[name] = column.reorder_categories(column.categories[::-1])
+    np.testing.assert_array_equal(model.log_odds(reversed_categories), model.log_odds(X))
     np.testing.assert_array_equal(model.log_odds(X[X.columns[::-1]]), model.log_odds(X))
 
 
-def test_training_again_gives_the_same_model(model: TrainedModel, X: pd.DataFrame) -> None:
+def test_a_second_training_gives_the_same_model(model: TrainedModel, X: pd.DataFrame) -> None:
     np.testing.assert_array_equal(synthetic_model().log_odds(X), model.log_odds(X))
 
 
