@@ -1,44 +1,20 @@
 """The command of extract_and_validate_data: raw files in, warehouse and quality report out."""
 
-import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sodai.data.catalog import (
-    CUSTOMERS,
     EXTRACT,
     LEDGER,
     LINES,
-    PRODUCTS,
-    QUALITY,
-    QUALITY_PAGE,
     QUARANTINE,
     RAW,
     TRANSACTIONS,
 )
-from sodai.stage.command import (
-    AUTO,
-    DEFAULT_DATA,
-    DEFAULT_ENGINE,
-    DataRoot,
-    SparkRemote,
-    WhichEngine,
-    stage_command,
-)
+from sodai.stage.command import stage_command
 from sodai.stage.inputs import Inputs
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from extract_and_validate_data.core_ledger import Ledger
-    from extract_and_validate_data.core_tables import TableReport
-    from sodai.volume.volume import Volume
-
-log = logging.getLogger("sodai")
-
-_N_EXAMPLES = 20
+from sodai.stage.options import DEFAULT_DATA, DEFAULT_ENGINE, DataRoot, SparkRemote, WhichEngine
 
 AsOfOrAuto = Annotated[
     str,
@@ -62,7 +38,7 @@ Reload = Annotated[
 ]
 
 
-@stage_command(EXTRACT, Inputs((RAW,), lasting=(LEDGER, LINES, TRANSACTIONS, QUARANTINE)))
+@stage_command(EXTRACT, Inputs((RAW,), in_place=(LEDGER, LINES, TRANSACTIONS, QUARANTINE)))
 def extract_and_validate_data(
     as_of: AsOfOrAuto,
     data: DataRoot = DEFAULT_DATA,
@@ -70,66 +46,5 @@ def extract_and_validate_data(
     reload: Reload = False,
     engine: WhichEngine = DEFAULT_ENGINE,
     spark_remote: SparkRemote = None,
-) -> dict[str, Any]:
-    """Check what lies in raw/, load what is new into the warehouse and report on its quality."""
-    from extract_and_validate_data.core_ledger import Ledger
-    from extract_and_validate_data.core_quality import (
-        check_history,
-        notes_on,
-        notes_on_gone,
-        notes_on_silence,
-        quality_record,
-        result_line,
-        weeks_before,
-    )
-    from extract_and_validate_data.loading import Loader
-    from extract_and_validate_data.raw_files import find_sources, open_all
-    from extract_and_validate_data.store import read_ledger, readable_ledger, sole_use
-    from sodai.data.periods import parse_date
-    from sodai.engines.choice import EngineChoice
-    from sodai.runtime.limits import default_memory_limit_mib
-    from sodai.volume.volume import Volume
-
-    asked = None if as_of == AUTO else parse_date(as_of)
-    volume = Volume(data)
-    sources = find_sources(volume.path(RAW))
-    choice = EngineChoice(engine, spark_remote, memory_limit or default_memory_limit_mib())
-    with sole_use(volume) as scratch, choice.open(scratch, volume.root) as opened:
-        found = readable_ledger(volume) if reload else read_ledger(volume)
-        before = Ledger() if reload or found is None else found
-        tables, new = open_all(sources, before.files)
-        keys = (tables[name].keys for name in ("customers", "products"))
-        loader = Loader(opened, volume, scratch, *keys)
-        loaded = loader.load(before, new)
-        day = asked or loaded.day_after_newest()
-        ledger = loaded.stamped(new, day)
-        weeks = weeks_before(ledger, day, loader.cut_week(ledger, day))
-        check_history(weeks, day)
-        notes = [
-            *notes_on(ledger, sources.ignored, sources.same_content),
-            *notes_on_gone(found, sources.names, sources.transactions.keys(), reload),
-            *notes_on_silence(ledger, weeks, day),
-        ]
-        examples = loader.quarantine_examples(ledger, _N_EXAMPLES)
-        quality = quality_record(day, ledger, weeks, tables, examples, notes)
-        _publish(volume, day, ledger, tables, quality)
-    for note in notes:
-        log.warning(note)
-    return result_line(quality, new)
-
-
-def _publish(
-    volume: "Volume",
-    day: "date",
-    ledger: "Ledger",
-    tables: Mapping[str, "TableReport"],
-    quality: Mapping[str, Any],
 ) -> None:
-    from extract_and_validate_data.core_page import quality_page
-
-    with volume.attempt(EXTRACT, day) as attempt:
-        attempt.write_json(LEDGER, ledger.to_record())
-        attempt.write(CUSTOMERS, tables["customers"].checked.table)
-        attempt.write(PRODUCTS, tables["products"].checked.table)
-        attempt.write_json(QUALITY, quality)
-        attempt.write_text(QUALITY_PAGE, quality_page(quality))
+    """Check what lies in raw/, load what is new into the warehouse and report on its quality."""

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -30,19 +30,40 @@ _ATTEMPTS = ".attempts"
 _PATIENCE_SECONDS = 10.0
 
 
+class UndeclaredInputError(Exception):
+    """A stage uses a data set that it does not declare: a bug, since its fingerprint would miss a change."""
+
+    def __init__(self, name: str, as_of: date | None) -> None:
+        super().__init__(
+            f"{name} of {as_of or 'the volume'} is not declared; add it to Inputs in the stage's cli.py"
+        )
+
+
 class Volume:
     """The root folder that all stages share, and the only place where its paths are made."""
 
-    def __init__(self, root: Path) -> None:
-        """Raises VolumeError if `root` is a file; a folder that is missing is made by what is written."""
+    def __init__(self, root: Path, permits: Callable[[Dataset, date | None], bool] | None = None) -> None:
+        """Raise VolumeError if `root` is a file; a missing folder is created by the first write.
+
+        Args:
+            root: folder of the volume.
+            permits: whether a data set of a period may be used; every one if None.
+        """
         self.root = Path(root).resolve()
+        self._permits = permits
         if self.root.exists() and not self.root.is_dir():
             raise VolumeError(
                 f"{self.root}: is a file, expected the folder of the volume; give --data a folder"
             )
 
     def path(self, dataset: Dataset, as_of: date | None = None) -> Path:
-        """Where `dataset` lies for the period that starts on `as_of`."""
+        """Return the path of `dataset` for the period that starts on `as_of`.
+
+        Raises:
+            UndeclaredInputError: the stage does not declare that it reads it.
+        """
+        if self._permits is not None and not self._permits(dataset, as_of):
+            raise UndeclaredInputError(dataset.name, as_of)
         return self.root / dataset.relative_path(as_of)
 
     def exists(self, dataset: Dataset, as_of: date | None = None) -> bool:
