@@ -31,7 +31,7 @@ from sodai.data.catalog import (
     run_record,
 )
 from sodai.model.registry import MODEL_NAME, Registry
-from sodai.stage.command import ENV_TRACKING_URI
+from sodai.runtime.environment import ENV_TRACKING_URI
 from sodai.volume.volume import Volume
 from support.pipeline_runs import N_TRIALS, StagedRun, TwoWeeks, aliases, forking_runner, run_without_airflow
 from support.staged_run import run_one

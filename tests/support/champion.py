@@ -16,7 +16,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from sodai.data.catalog import CHALLENGER, DRIFT, EVALUATE, EXTRACT, FEATURES_STAGE, RETRAIN, RETRAINED_MODEL
 from sodai.model.registry import MODEL_NAME, Registry
-from sodai.stage.command import ENV_TRACKING_URI
+from sodai.runtime.environment import ENV_TRACKING_URI
 from sodai.volume.volume import Volume
 from support.quiet_import import import_evidently
 from support.sales_data import MadeRaw, make_raw

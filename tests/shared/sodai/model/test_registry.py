@@ -19,7 +19,7 @@ from sodai.data.catalog import CHALLENGER, CHAMPION
 from sodai.errors import ModelError, RegistryError
 from sodai.model.registry import MODEL_NAME, REPLACED, Registry
 from sodai.model.trained_model import TrainedModel, load_model
-from sodai.stage.command import ENV_TRACKING_URI
+from sodai.runtime.environment import ENV_TRACKING_URI
 from sodai.volume.volume import Volume
 from support.champion import delete_run
 from support.small_model import synthetic_features, synthetic_model

@@ -19,7 +19,7 @@ from sodai.errors import RegistryError
 from sodai.model.registry import MODEL_NAME, Registry
 from sodai.model.registry_reader import read_snapshot
 from sodai.model.registry_snapshot import RegistrySnapshot
-from sodai.stage.command import ENV_TRACKING_URI
+from sodai.runtime.environment import ENV_TRACKING_URI
 from sodai.volume.volume import Volume
 
 SHARED = Path(__file__).parents[4] / "shared"

@@ -16,7 +16,7 @@ MONDAYS = [AS_OF - timedelta(weeks=back) for back in range(12, 0, -1)]
 
 
 @pytest.fixture
-def contents(tmp_path: Path) -> FileHashes:
+def index(tmp_path: Path) -> FileHashes:
     """Twelve weeks of purchases and of predictions, and the predictions of the week of AS_OF."""
     for day in (*MONDAYS, AS_OF):
         path = tmp_path / PREDICTIONS.relative_path(day)
@@ -29,34 +29,34 @@ def contents(tmp_path: Path) -> FileHashes:
     return FileHashes(tmp_path)
 
 
-def test_only_the_newest_earlier_periods_are_looked_back_to(contents: FileHashes) -> None:
-    (contents.root / "predictions/week=all").mkdir()
-    (contents.root / "predictions/week=all/predictions.parquet").touch()
-    found = newest_earlier(contents, PREDICTIONS, AS_OF)
+def test_only_the_newest_earlier_periods_are_looked_back_to(index: FileHashes) -> None:
+    (index.root / "predictions/week=all").mkdir()
+    (index.root / "predictions/week=all/predictions.parquet").touch()
+    found = newest_earlier(index, PREDICTIONS, AS_OF)
     assert N_EARLIER == 8
     assert list(found) == MONDAYS[-8:]
-    assert found[MONDAYS[-1]] == contents.root / PREDICTIONS.relative_path(MONDAYS[-1])
-    assert list(newest_earlier(contents, PREDICTIONS, MONDAYS[3])) == MONDAYS[:3]
+    assert found[MONDAYS[-1]] == index.root / PREDICTIONS.relative_path(MONDAYS[-1])
+    assert list(newest_earlier(index, PREDICTIONS, MONDAYS[3])) == MONDAYS[:3]
 
 
 def test_a_stage_that_looks_back_reads_the_purchases_from_the_first_of_those_periods_on(
-    contents: FileHashes,
+    index: FileHashes,
 ) -> None:
     inputs = Inputs(earlier=(PREDICTIONS, TRANSACTIONS))
-    paths = inputs.paths(contents, Period(AS_OF, 7))
-    folder = contents.root / TRANSACTIONS.relative_path(None)
+    paths = inputs.paths(index, Period(AS_OF, 7))
+    folder = index.root / TRANSACTIONS.relative_path(None)
     assert paths == [
-        *(contents.root / PREDICTIONS.relative_path(day) for day in MONDAYS[-8:]),
+        *(index.root / PREDICTIONS.relative_path(day) for day in MONDAYS[-8:]),
         *(folder / f"week={day}.parquet" for day in MONDAYS[-8:]),
     ]
-    assert inputs.paths(contents, Period(MONDAYS[0], 7)) == []
+    assert inputs.paths(index, Period(MONDAYS[0], 7)) == []
 
 
-def test_a_period_that_begins_within_a_week_reads_the_whole_week(contents: FileHashes) -> None:
+def test_a_period_that_begins_within_a_week_reads_the_whole_week(index: FileHashes) -> None:
     for day in MONDAYS[1:]:
-        (contents.root / PREDICTIONS.relative_path(day)).unlink()
+        (index.root / PREDICTIONS.relative_path(day)).unlink()
     thursday = MONDAYS[4] + timedelta(days=3)
-    moved = contents.root / PREDICTIONS.relative_path(MONDAYS[0])
+    moved = index.root / PREDICTIONS.relative_path(MONDAYS[0])
     moved.parent.rename(moved.parent.with_name(f"week={thursday}"))
-    paths = Inputs(earlier=(PREDICTIONS, TRANSACTIONS)).paths(contents, Period(MONDAYS[6], 7))
+    paths = Inputs(earlier=(PREDICTIONS, TRANSACTIONS)).paths(index, Period(MONDAYS[6], 7))
     assert [path.name for path in paths[1:]] == [f"week={day}.parquet" for day in MONDAYS[4:6]]
