@@ -25,9 +25,9 @@ from create_features.core_volume import Forecast
 from sodai.data.catalog import EXTRACT, TRAINING_CACHE
 from sodai.data.periods import DAYS_PER_WEEK, Period
 from sodai.stage.fingerprint import code_digest
-from sodai.volume.atomic_files import atomic_write
+from sodai.volume.atomic_files import atomic_write, explain_write_errors
 from sodai.volume.file_hashes import sha256_of
-from sodai.volume.volume import Volume, explain_read_errors, explain_write_errors
+from sodai.volume.volume import Volume, explain_read_errors
 
 log = logging.getLogger("sodai")
 

@@ -11,7 +11,7 @@ from create_features.core_volume import Forecast
 from create_features.parts import Parts
 from create_features.periods import Builder
 from sodai.data.catalog import TRAINING
-from sodai.volume.volume import Attempt
+from sodai.volume.attempt import Attempt
 
 log = logging.getLogger("sodai")
 

@@ -31,9 +31,10 @@ from sodai.evaluation.expected_demand import ExpectedDemand, read_expected_deman
 from sodai.model.compatibility import require_features_horizon, require_model_horizon
 from sodai.model.trained_model import TrainedModel, load_model
 from sodai.runtime.concurrency import prefetch_map
+from sodai.volume.attempt import Attempt
 from sodai.volume.sorted_tables import sorted_writer
 from sodai.volume.transactions import customers_with_history
-from sodai.volume.volume import Attempt, Volume
+from sodai.volume.volume import Volume
 
 log = logging.getLogger("sodai")
 

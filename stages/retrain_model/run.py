@@ -42,9 +42,10 @@ from sodai.model.registry import Registry
 from sodai.model.trained_model import TrainedModel, features_frame
 from sodai.runtime.limits import available_cpus
 from sodai.stage.fingerprint import code_digest
+from sodai.volume.attempt import Attempt
 from sodai.volume.file_hashes import sha256_of
 from sodai.volume.transactions import read_transactions
-from sodai.volume.volume import Attempt, Volume
+from sodai.volume.volume import Volume
 
 log = logging.getLogger("sodai")
 

@@ -91,7 +91,7 @@ def test_a_run_on_an_object_store_publishes_what_it_does_in_a_folder_and_skips_w
     assert done.returncode == 0, done.stderr
     run, log = bucket.run(two_weeks.history.before, "one")
     assert run.tasks == two_weeks.first.tasks
-    assert "brought" in log
+    assert "fetched" in log
     told = re.search(r"recommendations +(\S+)\n +pages +(\S+)\n", run.stdout)
     assert told is not None
     assert told.groups() == (
@@ -115,7 +115,7 @@ def test_a_run_on_an_object_store_publishes_what_it_does_in_a_folder_and_skips_w
     again, log = bucket.run(two_weeks.history.before, "another")
     assert again.skipped == two_weeks.again.skipped
     assert len(again.skipped) == len(STAGES) - 1
-    assert "brought" not in log
+    assert "fetched" not in log
     assert list((bucket.folder / "one/private").iterdir()) == []
 
 

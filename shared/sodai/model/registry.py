@@ -35,7 +35,8 @@ from sodai.model.registry_snapshot import (
     RegistrySnapshot,
     build_snapshot,
 )
-from sodai.volume.volume import Volume, explain_write_errors
+from sodai.volume.atomic_files import explain_write_errors
+from sodai.volume.volume import Volume
 
 # Tag of a version that became champion: the previous champion's version, empty where there was none.
 REPLACED = "replaced"

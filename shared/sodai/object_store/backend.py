@@ -1,4 +1,4 @@
-"""Where a stage works: the folder that is the volume, or a private copy of what it needs of a bucket."""
+"""Where a stage works: the folder that is the volume, or a private checkout of what it needs of a bucket."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -12,45 +12,45 @@ _URL = re.compile(r"s3:/+")
 
 
 class VolumeBackend(Protocol):
-    """The folder that a stage reads and writes, and how that meets what is published."""
+    """The folder that a stage reads and writes, and its exchange with what is published."""
 
     root: Path
 
     @property
     def published(self) -> FileIndex:
-        """What is published."""
+        """Return the index of the published files."""
 
     @property
     def local(self) -> FileIndex:
-        """What lies in the folder after a run."""
+        """Return the index of the files below `root`, to be asked after a run."""
 
-    def fetch(self, paths: Iterable[Path], lasting: Collection[str]) -> None:
-        """Put the files and folders that a stage reads below `root`; those that are not there are left out.
+    def fetch(self, paths: Iterable[Path], in_place: Collection[str]) -> None:
+        """Bring the published files and folders that a stage reads below `root`; skip missing ones.
 
         Args:
             paths: below `root`.
-            lasting: those of them, as names, that the stage changes rather than makes anew.
+            in_place: those of them that the stage changes rather than replaces, by path below `root`.
         """
 
-    def push(self, units: Collection[str]) -> None:
-        """Replace files and folders of the volume, by name, by what lies there now, all at once."""
+    def push(self, publish_roots: Collection[str]) -> None:
+        """Publish files and folders below `root`, by path, replacing each as a whole; all of them or none."""
 
     def push_file(self, file: Path, text: str) -> None:
-        """Write and publish a small file beside what is published; a volume that refuses goes without."""
+        """Write a small file and publish it without replacing anything; a read-only volume does without."""
 
 
 class LocalBackend:
-    """A volume that is a folder of this machine: what is written there is published."""
+    """A volume that is a folder of this machine: files are published where they are written."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.published = self.local = FileHashes(self.root)
 
-    def fetch(self, paths: Iterable[Path], lasting: Collection[str]) -> None:
-        """Nothing: it is all there."""
+    def fetch(self, paths: Iterable[Path], in_place: Collection[str]) -> None:
+        """Do nothing: all files are there."""
 
-    def push(self, units: Collection[str]) -> None:
-        """Nothing: each data set was published by itself."""
+    def push(self, publish_roots: Collection[str]) -> None:
+        """Do nothing: the attempt has put its outputs into place."""
 
     def push_file(self, file: Path, text: str) -> None:
         """Write the file."""
@@ -60,25 +60,26 @@ class LocalBackend:
 
 @contextmanager
 def open_backend(data: Path) -> Iterator[VolumeBackend]:
-    """The place to work on the volume `data`, a folder or `s3://bucket/prefix`.
+    """Yield the backend of the volume `data`, a folder or `s3://bucket/prefix`.
 
     Raises:
-        VolumeError: the object store does not answer as it should.
+        VolumeError: the object store does not answer as expected.
     """
     if not is_url(data):
         yield LocalBackend(data)
         return
+    # Only here: a volume that is a folder does without the client of the object store.
     from sodai.object_store.checkout import open_checkout
 
-    with open_checkout(url_of(data)) as copy:
-        yield copy
+    with open_checkout(url_of(data)) as checkout:
+        yield checkout
 
 
 def is_url(data: Path) -> bool:
-    """Whether a volume is named by URL."""
+    """Return whether a volume is named by URL."""
     return _URL.match(str(data)) is not None
 
 
 def url_of(data: Path) -> str:
-    """The URL that was given as a path, which drops one of its slashes."""
+    """Return the URL that was given as a path, which drops one of its slashes."""
     return _URL.sub("s3://", str(data), count=1)

@@ -1,1 +1,1 @@
-"""The shared volume: checked reads, atomic writes, locks, hashes."""
+"""The shared volume: checked reads, atomic writes, locks and file hashes."""

@@ -1,4 +1,4 @@
-"""What lies on a volume, by SHA-256; a file is read once for as long as it does not change."""
+"""The files of a volume by SHA-256; a file is read once for as long as it does not change."""
 
 import hashlib
 import json
@@ -12,122 +12,123 @@ from sodai.volume.atomic_files import atomic_write
 
 # Linux stamps changes by a clock that ticks every 1 to 10 ms.
 _TICK_NS = 20_000_000
-_REMEMBERED = ".hashes.json"
+_SAVED_HASHES = ".hashes.json"
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 in hexadecimal: of a file's bytes, or of the names and hashes of the files of a folder."""
+    """Return the SHA-256 in hexadecimal of a file, or of the names and hashes of the files of a folder."""
     if path.is_dir():
-        told = "".join(f"{sha256_of(file)} {file.relative_to(path)}\n" for file in files_below(path))
-        return hashlib.sha256(told.encode()).hexdigest()
+        listing = "".join(f"{sha256_of(file)} {file.relative_to(path)}\n" for file in files_below(path))
+        return hashlib.sha256(listing.encode()).hexdigest()
     return _sha256_of_file(path)
 
 
 def _sha256_of_file(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def files_below(path: Path) -> list[Path]:
-    """`path` if it is a file; of a folder the files and empty folders below it, in order, no hidden ones."""
+    """Return the file, or the files and empty folders below a folder, in order and without hidden ones."""
     if path.is_file():
         return [path]
-    found = (each for each in path.rglob("*") if not _is_hidden(each.relative_to(path)))
-    return sorted(each for each in found if not _holds_more(each))
+    visible = (each for each in path.rglob("*") if not _is_hidden(each.relative_to(path)))
+    return sorted(each for each in visible if not _has_entries(each))
 
 
-def _holds_more(path: Path) -> bool:
-    """Whether a path is a folder with something in it; what went since it was listed is none."""
+def _has_entries(path: Path) -> bool:
+    """Return whether a path is a folder with something in it; False if it was removed since it was listed."""
     with suppress(FileNotFoundError):
         return path.is_dir() and any(path.iterdir())
     return False
 
 
 def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+    return any(name.startswith(".") or name == "__pycache__" for name in path.parts)
 
 
 class FileIndex(Protocol):
-    """What lies on a volume, wherever that is."""
+    """The files of a volume, in a folder or on an object store."""
 
     root: Path
 
     def hashes(self, paths: Iterable[Path]) -> dict[str, str]:
-        """Path below the root -> SHA-256 of every file of some files and folders, or why there is none."""
+        """Map each file of some files and folders, by path below the root, to its SHA-256.
+
+        A missing or unreadable file or an empty folder is mapped to the name of the error.
+        """
 
     def matching(self, pattern: str) -> list[Path]:
-        """The files and folders whose path below the root matches, in order."""
+        """Return the files and folders whose path below the root matches, in order."""
 
     def text(self, path: Path) -> str:
-        """The text of a small file.
+        """Return the text of a small file.
 
         Raises:
             OSError: it is missing or not readable.
         """
 
     def save(self) -> None:
-        """Keep what was found out for the next process."""
+        """Save the hashes for the next process."""
 
 
 class FileHashes:
-    """Hashes of the files of a volume, remembered in a file of its root.
+    """The files of a folder; their hashes are saved in a hidden file of its root.
 
-    A remembered hash stands while inode, size, time of modification and time of change are those that
-    the file had when it was read. The kernel alone sets the last and moves it on with whatever is written,
-    renamed or restored, so that copied times do not deceive; and a file is read only when its newest change
-    is older than the clock's tick, so that a later one cannot carry the same time. A rerun publishes
-    another inode. What lies on a disk that decays without being written is not found this way.
+    A saved hash is valid while inode, size, time of modification and time of change are those that the file
+    had when it was read. Damage by a failing disk, which writes nothing, is not noticed.
     """
+
+    # Copied times do not deceive: only the kernel sets the time of change, and it advances with every write,
+    # rename and restore. A later change cannot carry the same time either, because a file is only read when
+    # its newest change is older than one tick of the clock.
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._file = root / _REMEMBERED
-        self._known: dict[str, list[object]] = {}
-        self._is_new = False
+        self._file = root / _SAVED_HASHES
+        self._entries: dict[str, list[object]] = {}
+        self._has_new = False
         with suppress(OSError, ValueError, TypeError):
-            self._known = dict(json.loads(self._file.read_text(encoding="utf-8")))
+            self._entries = dict(json.loads(self._file.read_text(encoding="utf-8")))
 
-    def of(self, file: Path) -> str:
-        """SHA-256 of a file below the root.
+    def digest(self, file: Path) -> str:
+        """Return the SHA-256 of a file below the root.
 
         Raises:
             OSError: it is missing or not readable.
         """
         name, stamp = str(file.relative_to(self.root)), _stamp(file)
-        remembered = self._known.get(name)
-        if remembered and remembered[:-1] == stamp:
-            return str(remembered[-1])
+        entry = self._entries.get(name)
+        if entry and entry[:-1] == stamp:
+            return str(entry[-1])
         age = time.time_ns() - file.stat().st_ctime_ns
         time.sleep(max(0, _TICK_NS - age) / 1e9 if age >= 0 else 0)
         digest = _sha256_of_file(file)
-        if age >= 0:  # a clock that is ahead of this machine's says nothing about order
-            self._known[name] = [*stamp, digest]
-            self._is_new = True
+        if age >= 0:  # the clock of a file server that is ahead of this machine proves no order
+            self._entries[name] = [*stamp, digest]
+            self._has_new = True
         return digest
 
     def hashes(self, paths: Iterable[Path]) -> dict[str, str]:
-        """Path below the root -> SHA-256 of every file of some files and folders.
-
-        Of what is missing, an empty folder or not readable, the reason stands in the place of the hash.
-        """
+        """Map each file of some files and folders to its SHA-256, see FileIndex."""
         return {
-            str(file.relative_to(self.root)): self._of_any(file)
+            str(file.relative_to(self.root)): self._digest_or_error(file)
             for path in paths
             for file in files_below(path) or [path]
         }
 
-    def _of_any(self, file: Path) -> str:
+    def _digest_or_error(self, file: Path) -> str:
         try:
-            return self.of(file)
+            return self.digest(file)
         except OSError as error:
             return type(error).__name__
 
     def matching(self, pattern: str) -> list[Path]:
-        """The files and folders whose path below the root matches, in order."""
+        """Return the files and folders whose path below the root matches, in order."""
         return sorted(self.root.glob(pattern))
 
     def text(self, path: Path) -> str:
-        """The text of a small file.
+        """Return the text of a small file.
 
         Raises:
             OSError: it is missing or not readable.
@@ -135,14 +136,14 @@ class FileHashes:
         return path.read_text(encoding="utf-8")
 
     def save(self) -> None:
-        """Keep what was found out for the next process; a volume that refuses costs the time again."""
-        if not self._is_new:
+        """Save the hashes for the next process, unless the volume is read-only."""
+        if not self._has_new:
             return
-        known = {name: entry for name, entry in self._known.items() if (self.root / name).exists()}
-        with suppress(OSError), atomic_write(self._file) as part:
-            part.write_text(json.dumps(known), encoding="utf-8")
+        entries = {name: entry for name, entry in self._entries.items() if (self.root / name).exists()}
+        with suppress(OSError), atomic_write(self._file) as private:
+            private.write_text(json.dumps(entries), encoding="utf-8")
 
 
 def _stamp(file: Path) -> list[object]:
-    found = file.stat()
-    return [found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+    status = file.stat()
+    return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]

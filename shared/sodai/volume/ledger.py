@@ -1,4 +1,4 @@
-"""The ledger of the warehouse: which partition files hold the purchases of which week."""
+"""The ledger of the warehouse: the file that holds the purchases of each week."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -6,13 +6,13 @@ from typing import Any
 
 
 def partitions_before(ledger: Mapping[str, Any], before: date) -> dict[date, str]:
-    """Return the partition files of TRANSACTIONS that may hold purchases before a date, by Monday, in order.
+    """Return the partitions that may hold purchases before a date, by the Monday of their week, in order.
 
     Args:
-        ledger: maps the Monday of each week to a file below `warehouse/transactions`; a file that it does
-            not name is left over from an interrupted load.
-        before: exclusive; the file of its week may hold later purchases too.
+        ledger: as LEDGER holds it; files below `warehouse/transactions` that it does not name are left over
+            from an interrupted load.
+        before: exclusive; the partition of its week may hold later purchases too.
     """
     partitions: Mapping[str, str] = ledger["partitions"]["transactions"]
-    dated = {date.fromisoformat(week): partitions[week] for week in sorted(partitions)}
-    return {week: name for week, name in dated.items() if week < before}
+    by_monday = {date.fromisoformat(week): partitions[week] for week in sorted(partitions)}
+    return {monday: name for monday, name in by_monday.items() if monday < before}

@@ -1,82 +1,63 @@
-"""One process at a time: a lock file that the kernel takes back from whoever dies, in a container or not."""
+"""Locks between processes, in containers or not; the kernel releases the lock of a process that dies."""
 
-import fcntl
 import logging
 import math
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from sodai.errors import VolumeError
 
 log = logging.getLogger("sodai")
 
 _PAUSE_SECONDS = 0.1
-# Whoever ends takes the file along. Where a file is another one so many times in a row, its system tells no
-# two files apart.
-_MOST_STRAYS = 50
 
 
 @contextmanager
 def exclusive_lock(file: Path, busy: str, patience: float = math.inf) -> Iterator[bool]:
-    """Hold a lock for the block, waiting for another process that holds it.
+    """Hold a lock for the block, waiting for another process that holds it; yield whether it is held.
 
-    All containers of a machine that mount the folder share it. Where it cannot be taken at all, as on some
-    network file systems, the block runs without it: it yields whether it is held.
+    All containers of a machine that mount the folder share the lock. Where it cannot be taken at all, as on
+    some network file systems, the block runs without it.
 
     Args:
-        file: of the lock, in a folder that is there; it goes with the block.
-        busy: what to say where another process holds it.
-        patience: seconds to wait for that one.
+        file: the lock file, in an existing folder; it is removed at the end of the block.
+        busy: says that another process holds the lock, for the log and the error.
+        patience: seconds to wait for that process.
 
     Raises:
-        VolumeError: it was not free in time.
+        VolumeError: the lock was not free in time.
     """
-    lock = _taken(file, busy, patience)
+    # The fallback is a file that a killed process would leave locked.
+    lock = FileLock(file, poll_interval=_PAUSE_SECONDS, fallback_to_soft=False)
+    held = _acquire(lock, file, busy, patience)
     try:
-        yield lock is not None
+        yield held
     finally:
-        if lock is not None:
-            # Still held: whoever opened the file before sees that it is no longer the one of that name.
+        if held:
+            # Before the release: a process that has the file open notices and opens a new one.
             with suppress(OSError):
                 file.unlink()
-            os.close(lock)
+            lock.release()
 
 
-def _taken(file: Path, busy: str, patience: float) -> int | None:
-    """A descriptor that holds the lock; None where there are no locks."""
-    end, told, strays = time.monotonic() + patience, False, 0
-    while strays < _MOST_STRAYS:
+def _acquire(lock: FileLock, file: Path, busy: str, patience: float) -> bool:
+    try:
         try:
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError:  # what is written next tells why
-            return None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            if not isinstance(error, BlockingIOError):
-                log.warning("%s: cannot be locked (%s); start no second run meanwhile", file, error.strerror)
-                with suppress(OSError):
-                    file.unlink()
-                return None
-            if time.monotonic() >= end:
-                raise VolumeError(f"{busy}; wait for it, or stop it") from None
-            if not told:
+            lock.acquire(blocking=False)
+        except Timeout:
+            if patience > 0:
                 log.info("%s; waiting for it to end", busy)
-            told = True
-            time.sleep(_PAUSE_SECONDS)
-            continue
-        if _is(descriptor, file):
-            return descriptor
-        os.close(descriptor)
-        strays += 1
-    return None
-
-
-def _is(descriptor: int, file: Path) -> bool:
-    with suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(descriptor), file.stat())
-    return False
+            lock.acquire(timeout=patience)
+    except Timeout:
+        raise VolumeError(f"{busy}; wait for it, or stop it") from None
+    except OSError as error:
+        # Opening the file, whose errors name it, fails for a reason that stops the next write too.
+        if error.filename is None:
+            log.warning("%s: cannot be locked (%s); do not start a second run", file, error.strerror)
+            with suppress(OSError):
+                file.unlink()
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""Reading the warehouse: the ledger says which partition files are in force, nothing else counts."""
+"""The purchases in the warehouse, as far as the ledger names their partition files."""
 
 from datetime import date
 from pathlib import Path
@@ -17,23 +17,27 @@ from sodai.volume.volume import Volume, explain_read_errors
 
 
 def transaction_partitions(volume: Volume, before: date, since: date = date.min) -> dict[date, Path]:
-    """The partition files that may hold purchases dated from `since` to `before` (exclusive), by Monday.
+    """Return the partition files with purchases from `since` to `before`, by Monday, in order.
 
-    They come in order. A partition file's name is made of its content. The files of the weeks of `since`
-    and `before` may hold other purchases too: filter on `purchase_date`.
+    The files of the weeks of `since` and `before` may hold other purchases too: filter on `purchase_date`.
+
+    Args:
+        volume: with a warehouse.
+        before: exclusive.
+        since: inclusive.
 
     Raises:
-        VolumeError: no purchase lies before `before`, or a named file is missing or not parquet.
+        VolumeError: there are no purchases before `before`, or a named file is missing or not parquet.
         ContractError: a partition breaks the contract of TRANSACTIONS.
     """
     named = partitions_before(volume.read_json(LEDGER), before)
-    files = {week: volume.path(TRANSACTIONS) / name for week, name in named.items()}
+    files = {monday: volume.path(TRANSACTIONS) / name for monday, name in named.items()}
     if not files:
         raise VolumeError(
             f"{volume.path(LEDGER)}: no purchases before {before}, expected some weeks of history; "
             "add transaction files to raw/ or give a later --as-of"
         )
-    files = {week: file for week, file in files.items() if (since - week).days < DAYS_PER_WEEK}
+    files = {monday: file for monday, file in files.items() if (since - monday).days < DAYS_PER_WEEK}
     for file in files.values():
         if not file.exists():
             raise VolumeError(f"{file}: missing but named by the ledger; run {LEDGER.remedy}")
@@ -50,16 +54,14 @@ def read_transactions(
     customers: pa.Array | None = None,
     columns: list[str] | None = None,
 ) -> pa.Table:
-    """The purchases dated from `since` (inclusive) to `before` (exclusive).
+    """Read the purchases dated from `since` to `before`, ordered by week.
 
     Args:
         volume: with a warehouse.
         before: exclusive.
         since: inclusive.
-        customers: customer_id of those whose purchases are wanted; all if None.
+        customers: customer_id of the customers to read; all if None.
         columns: of TRANSACTIONS; all if None.
-
-    Returns a table ordered by week and as stored within it.
 
     Raises:
         VolumeError: see `transaction_partitions`.
@@ -73,17 +75,17 @@ def read_transactions(
 
 
 def customers_with_history(volume: Volume, before: date) -> npt.NDArray[np.int64]:
-    """The customers with at least one purchase dated before `before` (exclusive), in order.
+    """Return the customers with at least one purchase before `before` (exclusive), in order.
 
     Raises:
         VolumeError: see `transaction_partitions`.
     """
     wanted = pc.field("purchase_date") < pa.scalar(before)
-    found = [
+    customers = [
         _read(file, wanted, ["customer_id"])["customer_id"].unique()
         for file in transaction_partitions(volume, before).values()
     ]
-    return np.sort(pa.chunked_array(found, pa.int64()).unique().to_numpy())
+    return np.sort(pa.chunked_array(customers, pa.int64()).unique().to_numpy())
 
 
 def _read(file: Path, wanted: pc.Expression, columns: list[str] | None = None) -> pa.Table:

@@ -147,9 +147,7 @@ def test_what_another_run_changed_since_is_not_overwritten(url: str) -> None:
             (copy.root / REPORTS[0]).unlink()
         write(one, {REPORTS[0]: "one"})
         one.push(["reports"])
-        with pytest.raises(
-            VolumeError, match=f"^{url}/reports: another run published it since this one began"
-        ):
+        with pytest.raises(VolumeError, match=f"^{url}/reports: another run changed it since this one began"):
             other.push(["reports"])
     assert published(url)[REPORTS[0]] == "one"
 

@@ -10,26 +10,26 @@ BEFORE = Manifest({"reports/a": OLD, "reports/b": OLD, "reports2": OTHER})
 
 
 def test_a_publication_replaces_its_units_whole_and_nothing_else() -> None:
-    after = BEFORE.with_published(["reports"], {"reports/a": NEW}, now=5.0)
+    after = BEFORE.with_files(["reports"], {"reports/a": NEW}, now=5.0)
     assert after.files == {"reports/a": NEW, "reports2": OTHER}
 
 
 def test_an_object_that_no_file_names_any_more_is_dropped_with_the_time() -> None:
-    half = BEFORE.with_published(["reports/a"], {"reports/a": NEW}, now=5.0)
-    whole = half.with_published(["reports/b"], {"reports/b": NEW}, now=7.0)
+    half = BEFORE.with_files(["reports/a"], {"reports/a": NEW}, now=5.0)
+    whole = half.with_files(["reports/b"], {"reports/b": NEW}, now=7.0)
     assert (half.dropped, whole.dropped) == ({}, {"objects/old": 7.0})
 
 
 def test_a_file_can_be_added_without_replacing_anything() -> None:
-    after = BEFORE.with_published([], {"skipped": NEW}, now=5.0)
+    after = BEFORE.with_files([], {"skipped": NEW}, now=5.0)
     assert after.files == {**BEFORE.files, "skipped": NEW}
     assert after.dropped == {}
 
 
 def test_a_manifest_is_read_as_it_was_written() -> None:
     manifest = Manifest(BEFORE.files, {"objects/gone": 1.5})
-    assert Manifest.of(manifest.text(), "s3://b") == manifest
-    assert Manifest.of("", "s3://b") == Manifest()
+    assert Manifest.parse(manifest.to_json(), "s3://b") == manifest
+    assert Manifest.parse("", "s3://b") == Manifest()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}', '{"format": 1, "files": {"a": {"b": 1}}}'])
@@ -37,7 +37,7 @@ def test_what_is_no_manifest_is_told_in_one_line(text: str) -> None:
     with pytest.raises(
         VolumeError, match=r"^s3://b/manifest.json: not readable \(.*\), expected .* format 1;"
     ):
-        Manifest.of(text, "s3://b")
+        Manifest.parse(text, "s3://b")
 
 
 def test_below_the_root_lies_everything() -> None:

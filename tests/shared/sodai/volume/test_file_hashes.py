@@ -23,7 +23,7 @@ def file(tmp_path: Path) -> Path:
 def remembered(file: Path) -> None:
     """Hash a file and keep it, with a hash that no reading of the file would give."""
     hashes = FileHashes(file.parent)
-    hashes.of(file)
+    hashes.digest(file)
     hashes.save()
     store = file.parent / ".hashes.json"
     known = json.loads(store.read_text())
@@ -32,12 +32,12 @@ def remembered(file: Path) -> None:
 
 
 def test_the_hash_of_a_file_is_the_published_one_of_abc(file: Path) -> None:
-    assert sha256_of(file) == FileHashes(file.parent).of(file) == ABC
+    assert sha256_of(file) == FileHashes(file.parent).digest(file) == ABC
 
 
 def test_a_file_that_did_not_change_is_not_read_again(file: Path) -> None:
     remembered(file)
-    assert FileHashes(file.parent).of(file) == "from memory"
+    assert FileHashes(file.parent).digest(file) == "from memory"
 
 
 def test_another_content_of_the_same_size_and_time_is_read(file: Path) -> None:
@@ -45,7 +45,7 @@ def test_another_content_of_the_same_size_and_time_is_read(file: Path) -> None:
     times = file.stat()
     file.write_text("xyz")
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert FileHashes(file.parent).of(file) == sha256_of(file) != ABC
+    assert FileHashes(file.parent).digest(file) == sha256_of(file) != ABC
 
 
 def test_a_file_renamed_into_place_is_read(file: Path) -> None:
@@ -55,20 +55,20 @@ def test_a_file_renamed_into_place_is_read(file: Path) -> None:
     other.write_text("xyz")
     os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
     os.replace(other, file)
-    assert FileHashes(file.parent).of(file) == sha256_of(file)
+    assert FileHashes(file.parent).digest(file) == sha256_of(file)
 
 
 def test_a_change_right_after_the_hash_is_seen(file: Path) -> None:
     hashes = FileHashes(file.parent)
     for text in ("abd", "abe", "abf", "abg", "abh"):
         file.write_text(text)
-        assert hashes.of(file) == sha256_of(file)
+        assert hashes.digest(file) == sha256_of(file)
 
 
 def test_a_copy_of_the_volume_is_read(file: Path, tmp_path: Path) -> None:
     remembered(file)
     copy = shutil.copytree(tmp_path, tmp_path.with_name("copy"))
-    assert FileHashes(copy).of(copy / file.name) == ABC
+    assert FileHashes(copy).digest(copy / file.name) == ABC
 
 
 def test_a_folder_stands_for_its_files_but_the_hidden_ones(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_files_that_are_gone_are_forgotten(file: Path) -> None:
     other.write_text("abc")
     file.unlink()
     hashes = FileHashes(file.parent)
-    hashes.of(other)
+    hashes.digest(other)
     hashes.save()
     assert set(json.loads((file.parent / ".hashes.json").read_text())) == {"other"}
 
@@ -117,7 +117,7 @@ def test_files_that_are_gone_are_forgotten(file: Path) -> None:
 @pytest.mark.parametrize("damage", ["", "{", "[1]"])
 def test_a_damaged_memory_is_none(file: Path, damage: str) -> None:
     (file.parent / ".hashes.json").write_text(damage)
-    assert FileHashes(file.parent).of(file) == ABC
+    assert FileHashes(file.parent).digest(file) == ABC
 
 
 def test_the_hash_of_a_folder_tells_every_byte_and_name(tmp_path: Path) -> None:

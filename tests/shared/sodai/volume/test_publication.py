@@ -86,7 +86,7 @@ def test_a_system_that_cannot_exchange_folders_publishes_too(
 
 
 def cannot_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sodai.volume.volume.ctypes.CDLL", lambda *_, **__: object())
+    monkeypatch.setattr("sodai.volume.attempt.ctypes.CDLL", lambda *_, **__: object())
 
 
 def test_where_folders_cannot_be_exchanged_a_rename_that_fails_leaves_the_old_version(
@@ -101,7 +101,7 @@ def test_where_folders_cannot_be_exchanged_a_rename_that_fails_leaves_the_old_ve
         rename(source, target)
 
     with monkeypatch.context() as failing:
-        failing.setattr("sodai.volume.volume.os.rename", without_the_new)
+        failing.setattr("sodai.volume.attempt.os.rename", without_the_new)
         with (
             pytest.raises(OSError, match="Input/output error"),
             volume.attempt("made", AS_OF) as attempt,
@@ -119,8 +119,8 @@ def test_where_folders_cannot_be_exchanged_the_next_try_after_a_kill_finds_one_w
     process = start(
         f"""
 import signal
-import sodai.volume.volume
-sodai.volume.volume.ctypes.CDLL = lambda *_, **__: object()
+import sodai.volume.attempt
+sodai.volume.attempt.ctypes.CDLL = lambda *_, **__: object()
 rename, done = os.rename, []
 
 def killed(source, target):
