@@ -1,4 +1,4 @@
-"""Which features are tested for drift, on which unit, by which distance and beyond which threshold."""
+"""Which features are tested for drift, on which grain, by which distance and beyond which threshold."""
 
 import math
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class TestedColumn:
     """One tested feature: what a row of its sample is, the distance, and what counts as drift."""
 
     name: str
-    unit: str
+    grain: str
     method: str
     threshold: float
     categorical: bool
@@ -72,9 +72,9 @@ def beyond_chance(threshold: float, n_current: int, n_reference: int) -> float:
 
 
 def values_of(current: pd.DataFrame, reference: pd.DataFrame, column: TestedColumn) -> tuple[int, int]:
-    """How many values a column has on each side, on the rows of its unit."""
+    """How many values a column has on each side, on the rows of its grain."""
     n_current, n_reference = (
-        int(side.loc[side["unit"] == column.unit, column.name].count()) for side in (current, reference)
+        int(side.loc[side["grain"] == column.grain, column.name].count()) for side in (current, reference)
     )
     return n_current, n_reference
 
@@ -83,7 +83,7 @@ def why_not_testable(current: pd.DataFrame, reference: pd.DataFrame, column: Tes
     """Why a column without values cannot be tested though nothing is wrong; empty where it can be.
 
     Args:
-        current, reference: unit and the tested columns.
+        current, reference: grain and the tested columns.
         column: of them.
 
     Raises:
@@ -97,7 +97,7 @@ def why_not_testable(current: pd.DataFrame, reference: pd.DataFrame, column: Tes
         return "no value on either side"
     sides = (current, "this week"), (reference, "in the reference")
     (empty, where), (other, _) = sides[::-1] if n_current else sides
-    empty, other = (side[side["unit"] == column.unit] for side in (empty, other))
+    empty, other = (side[side["grain"] == column.grain] for side in (empty, other))
     witness = _NULL_WITHOUT.get(column.name)
     if witness is not None and not empty[witness].any():
         return f"no value {where}, where {witness} is 0 throughout"

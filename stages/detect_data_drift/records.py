@@ -89,7 +89,7 @@ def champion_of(registry: Registry, scratch: Path, period: Period, lenient: bool
 
 def _reference(file: Path, version: str) -> pa.Table:
     try:
-        reference = pq.read_table(file)
+        reference = REFERENCE.contract.rename_former(pq.read_table(file))
     except (ValueError, OSError) as error:
         raise ModelError(
             f"{file.name} of version {version}: not readable ({first_line(error)}); {TRAIN_AGAIN}"
@@ -125,7 +125,7 @@ def current_units(volume: Volume, period: Period, seed: int) -> pd.DataFrame:
         held.append(piece.take(inside))
         begin += piece.num_rows
     rows = pa.concat_tables(held).to_pandas().set_index(wanted)
-    return rows.loc[drawn["row"]].reset_index(drop=True).assign(unit=drawn["unit"])
+    return rows.loc[drawn["row"]].reset_index(drop=True).assign(grain=drawn["grain"])
 
 
 def volumes(volume: Volume, period: Period, reference: pa.Table) -> tuple[float, list[float]]:

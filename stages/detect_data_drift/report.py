@@ -23,10 +23,10 @@ _NOTE = '<p style="margin:1rem;font-family:sans-serif">{text}</p>'
 
 
 def drift_report(current: pd.DataFrame, reference: pd.DataFrame, columns: list[TestedColumn]) -> DriftReport:
-    """Compare two samples column by column, each column on the rows of its own unit.
+    """Compare two samples column by column, each column on the rows of its own grain.
 
     Args:
-        current, reference: unit and the tested columns, one row a customer or product (and period).
+        current, reference: grain and the tested columns, one row a customer or product (and period).
         columns: what to test and how.
 
     Raises:
@@ -65,11 +65,11 @@ def _framed(html: str, left_out: Mapping[str, str]) -> str:
 
 
 def _by_unit(side: pd.DataFrame, columns: list[TestedColumn]) -> pd.DataFrame:
-    """Each column's values on the rows of its unit, null elsewhere, where Evidently leaves them out.
+    """Each column's values on the rows of its grain, null elsewhere, where Evidently leaves them out.
 
     Numbers get 64 bits: NumPy makes no histogram of values that 32 bits hardly tell apart.
     """
-    own = {c.name: side[c.name].where(side["unit"] == c.unit) for c in columns}
+    own = {c.name: side[c.name].where(side["grain"] == c.grain) for c in columns}
     return pd.DataFrame(own).astype({c.name: "float64" for c in columns if not c.categorical})
 
 
@@ -81,5 +81,5 @@ def _table(
         metric["config"]["column"]: (float(metric["value"]), failed[metric["id"]].upper().endswith("FAIL"))
         for metric in figures["metrics"]
     }
-    rows = [(c.name, c.unit, c.method, c.threshold, *scores[c.name], *n_values[c.name]) for c in columns]
+    rows = [(c.name, c.grain, c.method, c.threshold, *scores[c.name], *n_values[c.name]) for c in columns]
     return pd.DataFrame(rows, columns=DRIFT_TABLE.contract.names)

@@ -10,7 +10,7 @@ import pandas as pd
 from sodai.data.catalog import LIST_LENGTH, METRICS
 from sodai.evaluation.metrics import ranking_metrics, set_metrics
 
-REALISED = ("realised_pairs", "realised_set_f1", "realised_recall_at_k")
+REALISED = ("realised_pairs", "realised_set_f1", "realised_recall_at_10")
 
 # A JSON record of a stage, or one row of a table by column.
 Record = Mapping[str, Any]
@@ -63,8 +63,8 @@ def history_row(records: WeekRecords) -> dict[str, Any]:
         # Neither exists where all candidates were bought, or none.
         "roc_auc": figures.get("roc_auc"),
         "average_precision": figures.get("average_precision"),
-        "recall_at_k": figures["recall_at_10"],
-        "ndcg_at_k": figures["ndcg_at_10"],
+        "recall_at_10": figures["recall_at_10"],
+        "ndcg_at_10": figures["ndcg_at_10"],
         "set_f1": figures["set_f1"],
         "n_candidates": summary["n_candidates"],
         "n_selected": summary["n_selected"],
@@ -116,7 +116,7 @@ def realised(predictions: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]
         truth: customer_id, product_id, the distinct pairs bought in it.
 
     Returns:
-        realised_pairs, realised_set_f1, realised_recall_at_k (k = 10), as in HISTORY.
+        realised_pairs, realised_set_f1, realised_recall_at_10, as in HISTORY.
     """
     of_set = set_metrics(predictions[predictions["selected"]], truth)
     of_lists = ranking_metrics(predictions, truth, ks=(LIST_LENGTH,))

@@ -213,8 +213,8 @@ def history_plots(history: Sequence[Record]) -> list[Section]:
         lines(
             "Recall at 10",
             from_zero=False,
-            came_true="realised_recall_at_k",
-            on_the_period_before="recall_at_k",
+            came_true="realised_recall_at_10",
+            on_the_period_before="recall_at_10",
         ),
         lines("Drifted share of columns", drift="drift_share"),
         lines("Time of the run, seconds", seconds="wall_seconds"),
@@ -233,11 +233,11 @@ def history_table(history: Sequence[Record]) -> Section:
             BRANCHES[row["branch"]] + (", promoted" if row["promoted"] else ""),
             row["model_version"],
             number(row["roc_auc"]),
-            number(row["recall_at_k"]),
+            number(row["recall_at_10"]),
             number(row["set_f1"]),
             number(row["expected_pairs"], ",.0f"),
             number(row["realised_pairs"], ",.0f"),
-            number(row["realised_recall_at_k"]),
+            number(row["realised_recall_at_10"]),
             number(row["realised_set_f1"]),
         )
         for row in reversed(history[-N_HISTORY_ROWS:])

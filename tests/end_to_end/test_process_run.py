@@ -181,8 +181,8 @@ def test_the_next_run_fills_in_what_the_week_before_came_to(two_weeks: TwoWeeks,
     assert (first["as_of"], second["as_of"]) == (history.as_of, history.next_as_of)
     assert first["realised_pairs"] == len(truth)
     assert first["realised_set_f1"] == pytest.approx(2 * n_hits / (len(selected) + len(truth)))
-    assert first["realised_recall_at_k"] == pytest.approx(recalls.mean())
-    assert second["realised_pairs"] is second["realised_set_f1"] is second["realised_recall_at_k"] is None
+    assert first["realised_recall_at_10"] == pytest.approx(recalls.mean())
+    assert second["realised_pairs"] is second["realised_set_f1"] is second["realised_recall_at_10"] is None
 
 
 def test_the_next_run_has_evidentlys_drift_page(two_weeks: TwoWeeks, volume: Volume) -> None:

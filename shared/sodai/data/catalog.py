@@ -240,7 +240,7 @@ DRIFT_TABLE = _weekly(
     Contract(
         (
             Column("column", "string", "feature tested, or prediction: the champion's log-odds"),
-            Column("unit", "string", "what one row of the sample is: customer or product"),
+            Column("grain", "string", "what one row of the sample represents: customer or product"),
             Column("method", "string", "distance, as Evidently calls it"),
             Column("threshold", "float64", "a distance of it or more is drift"),
             Column("score", "float64", "distance"),
@@ -248,7 +248,7 @@ DRIFT_TABLE = _weekly(
             Column("n_current", "int64", "values of this week", minimum=1),
             Column("n_reference", "int64", "values of the reference", minimum=1),
         ),
-        key=("column", "unit"),
+        key=("column", "grain"),
     ),
 )
 DRIFT_REPORT = _weekly(
@@ -267,11 +267,13 @@ REFERENCE = _weekly(
     Contract(
         (
             Column("cutoff", "date32", "first day of the period"),
-            Column("unit", "string", "what the row stands for: customer or product"),
+            Column("grain", "string", "what the row represents: customer or product"),
             *PAIR_COLUMNS,
             *FEATURE_COLUMNS,
         ),
-        key=("cutoff", "unit", "customer_id", "product_id"),
+        key=("cutoff", "grain", "customer_id", "product_id"),
+        # Champions keep the file that they were registered with.
+        former_names=(("unit", "grain"),),
     ),
 )
 # Outside the stage's folder: an interrupted search must outlive the try that it belonged to.
@@ -367,15 +369,15 @@ HISTORY = Dataset(
             Column("drift_share", "float64", "share of tested columns that drifted", nullable=True),
             Column("roc_auc", "float64", "on the newest closed period", nullable=True),
             Column("average_precision", "float64", "on the newest closed period", nullable=True),
-            Column("recall_at_k", "float64", "on the newest closed period", nullable=True),
-            Column("ndcg_at_k", "float64", "on the newest closed period", nullable=True),
+            Column("recall_at_10", "float64", "on the newest closed period", nullable=True),
+            Column("ndcg_at_10", "float64", "on the newest closed period", nullable=True),
             Column("set_f1", "float64", "on the newest closed period", nullable=True),
             Column("n_candidates", "int64", "scored pairs"),
             Column("n_selected", "int64", "pairs in the predicted set"),
             Column("expected_pairs", "float64", "expected number of pairs that buy"),
             Column("realised_pairs", "float64", "pairs that bought, known a period later", nullable=True),
             Column("realised_set_f1", "float64", "of the published set, known a period later", nullable=True),
-            Column("realised_recall_at_k", "float64", "of the published lists, same k", nullable=True),
+            Column("realised_recall_at_10", "float64", "of the published lists", nullable=True),
             Column(
                 "challenger_lead",
                 "float64",
@@ -386,6 +388,10 @@ HISTORY = Dataset(
             Column("peak_memory_mib", "float64", "largest of the stages", "MiB"),
         ),
         key=("as_of",),
+        # The history lasts longer than the code that wrote it.
+        former_names=tuple(
+            (f"{metric}_at_k", f"{metric}_at_10") for metric in ("recall", "ndcg", "realised_recall")
+        ),
     ),
 )
 RUN_PAGE = _page(METRICS, "index.html")

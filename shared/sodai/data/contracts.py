@@ -34,10 +34,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """The columns of a table in their order, and the key that no two rows share."""
+    """The columns of a table.
+
+    Attributes:
+        columns: in their order.
+        key: columns whose values no two rows share.
+        former_names: (name in files of older versions, name today) of columns that were renamed.
+    """
 
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
+    former_names: tuple[tuple[str, str], ...] = ()
 
     @property
     def schema(self) -> "pa.Schema":
@@ -50,6 +57,11 @@ class Contract:
     def names(self) -> list[str]:
         """Column names in order."""
         return [column.name for column in self.columns]
+
+    def rename_former(self, table: "pa.Table") -> "pa.Table":
+        """Return the table with the names of today for columns that an older version wrote."""
+        names = dict(self.former_names)
+        return table.rename_columns([names.get(name, name) for name in table.column_names])
 
     def check(self, table: "pa.Table", where: str) -> None:
         """Compare a table with this contract, and tell every broken column at once.

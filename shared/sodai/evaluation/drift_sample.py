@@ -22,10 +22,10 @@ def sample_one_per_entity(candidates: pd.DataFrame, seed: int) -> pd.DataFrame:
         seed: of the draw; the same candidates give the same rows.
 
     Returns:
-        the columns of `candidates` and `unit`, customers before products, each in key order.
+        the columns of `candidates` and `grain`, customers before products, each in key order.
     """
     drawn = draw_entities(candidates[PAIR].sort_values(PAIR), seed)
-    return candidates.loc[drawn["row"]].reset_index(drop=True).assign(unit=drawn["unit"])
+    return candidates.loc[drawn["row"]].reset_index(drop=True).assign(grain=drawn["grain"])
 
 
 def draw_entities(pairs: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -36,12 +36,12 @@ def draw_entities(pairs: pd.DataFrame, seed: int) -> pd.DataFrame:
         seed: of the draw.
 
     Returns:
-        row (index of the candidate) and unit, in the order of `one_row_a_unit`.
+        row (index of the candidate) and grain, in the order of `sample_one_per_entity`.
     """
     order = np.random.default_rng(seed).permutation(len(pairs))
     parts = []
-    for unit in (CUSTOMER, PRODUCT):
-        ids = pairs[f"{unit}_id"].to_numpy()[order]
+    for grain in (CUSTOMER, PRODUCT):
+        ids = pairs[f"{grain}_id"].to_numpy()[order]
         _, first = np.unique(ids, return_index=True)
-        parts.append(pd.DataFrame({"row": pairs.index[order[first]], "unit": unit}))
+        parts.append(pd.DataFrame({"row": pairs.index[order[first]], "grain": grain}))
     return pd.concat(parts, ignore_index=True)

@@ -98,6 +98,7 @@ class Volume:
                 [pq.read_table(file, columns=columns, partitioning=None, filters=where) for file in files]
             )
         if columns is None:
+            table = dataset.contract.rename_former(table)
             dataset.contract.check(table, str(path))
         return table
 

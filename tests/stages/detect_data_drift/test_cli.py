@@ -350,10 +350,22 @@ def test_a_registry_that_does_not_answer_is_an_error_and_no_drift(
     assert "MLflow at http://127.0.0.1:9" in outcome.result["error"]
 
 
-def test_the_reference_holds_one_row_a_unit_of_each_period(volume: Volume) -> None:
+def test_the_reference_of_a_champion_of_an_older_version_is_read(volume: Volume, week: SmallWeek) -> None:
+    run_stage(DRIFT, volume.root, week.as_of)
+    expected = volume.read(DRIFT_TABLE, week.as_of)
+    file = artifact(volume, "reference.parquet")
+    reference = pq.read_table(file)
+    names = ["unit" if name == "grain" else name for name in reference.column_names]
+    pq.write_table(reference.rename_columns(names), file)
+
+    assert run_stage(DRIFT, volume.root, week.as_of).code == 0
+    assert volume.read(DRIFT_TABLE, week.as_of) == expected
+
+
+def test_the_reference_has_one_row_a_customer_or_product_of_each_period(volume: Volume) -> None:
     reference = pd.read_parquet(artifact(volume, "reference.parquet"))
-    customers = reference[reference["unit"] == "customer"]
-    products = reference[reference["unit"] == "product"]
+    customers = reference[reference["grain"] == "customer"]
+    products = reference[reference["grain"] == "product"]
     assert not customers.duplicated(["cutoff", "customer_id"]).any()
     assert not products.duplicated(["cutoff", "product_id"]).any()
     # Of 24 the last never buys.

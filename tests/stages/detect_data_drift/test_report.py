@@ -1,4 +1,4 @@
-"""Evidently's report on made samples: chance is no drift, a shift is, and each column has its own unit."""
+"""Evidently's report on made samples: chance is no drift, a shift is, and each column has its own grain."""
 
 from functools import partial
 
@@ -33,7 +33,7 @@ def sample(seed: int) -> pd.DataFrame:
     gap = rng.exponential(7.0, n)
     return pd.DataFrame(
         {
-            "unit": np.repeat(["customer", "product"], [N_CUSTOMERS, N_PRODUCTS]),
+            "grain": np.repeat(["customer", "product"], [N_CUSTOMERS, N_PRODUCTS]),
             "orders": rng.poisson(5.0, n).astype(np.float32),
             "spread": rng.normal(0.0, 1.0, n).astype(np.float32),
             "gap": np.where(rng.random(n) < 0.5, np.nan, gap).astype(np.float32),
@@ -66,7 +66,7 @@ def test_small_samples_must_lie_farther_apart(n_current: int, n_reference: int, 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_two_small_samples_of_one_distribution_do_not_drift(seed: int) -> None:
-    few = sample(seed).groupby("unit").head(24)
+    few = sample(seed).groupby("grain").head(24)
     assert drift_report(few, sample(seed + 100), COLUMNS).share < 0.25
 
 
@@ -81,7 +81,7 @@ def test_a_shifted_number_drifts_by_its_distance_in_standard_deviations() -> Non
     report = drift_report(reference.assign(spread=reference["spread"] + 0.3), reference, COLUMNS)
     assert drifted(report) == {"spread"}
     assert report.share == pytest.approx(1 / 6)
-    own = reference.loc[reference["unit"] == "customer", "spread"]
+    own = reference.loc[reference["grain"] == "customer", "spread"]
     score = report.table.set_index("column").loc["spread", "score"]
     assert score == pytest.approx(0.3 / own.std(ddof=0), rel=1e-3)
 
@@ -89,7 +89,7 @@ def test_a_shifted_number_drifts_by_its_distance_in_standard_deviations() -> Non
 @pytest.mark.parametrize(("moved", "expected"), [(0.19, set()), (0.21, {"spread"})])
 def test_the_threshold_of_a_column_decides(moved: float, expected: set[str]) -> None:
     reference = sample(1)
-    own = reference.loc[reference["unit"] == "customer", "spread"]
+    own = reference.loc[reference["grain"] == "customer", "spread"]
     current = reference.assign(spread=reference["spread"] + moved * own.std(ddof=0))
     assert drifted(drift_report(current, reference, COLUMNS)) == expected
 
@@ -108,7 +108,7 @@ def test_a_kind_that_was_never_seen_drifts() -> None:
 
 def test_a_column_is_tested_on_the_rows_of_its_own_unit_alone() -> None:
     reference = sample(1)
-    products = reference["unit"] == "product"
+    products = reference["grain"] == "product"
     current = reference.copy()
     current.loc[products, ["orders", "spread", "gap"]] += 50
     current.loc[~products, "sold"] += 50
@@ -126,16 +126,16 @@ def test_one_drifted_column_of_many_stays_below_the_share_that_asks_for_training
 
 def test_the_table_has_a_row_for_each_tested_column_in_order_and_the_page_draws_them() -> None:
     report = drift_report(sample(1), sample(2), COLUMNS)
-    columns = report.table[["column", "unit", "method"]]
-    assert columns.to_numpy().tolist() == [[c.name, c.unit, c.method] for c in COLUMNS]
+    columns = report.table[["column", "grain", "method"]]
+    assert columns.to_numpy().tolist() == [[c.name, c.grain, c.method] for c in COLUMNS]
     assert report.html.lstrip().lower().startswith("<!doctype html>")
     assert all(column.name in report.html for column in COLUMNS)
 
 
-def rows_of(n_values: int, n: int, unit: str = "customer", **more: float) -> pd.DataFrame:
-    """`n` rows of a unit, of whose gaps so many are known; every other column is 1, or as `more` says."""
+def rows_of(n_values: int, n: int, grain: str = "customer", **more: float) -> pd.DataFrame:
+    """`n` rows of a grain, of whose gaps so many are known; every other column is 1, or as `more` says."""
     gap = np.where(np.arange(n) < n_values, 1.0, np.nan)
-    return pd.DataFrame({"unit": unit, "orders": 1.0, "gap": gap, **more}, index=range(n))
+    return pd.DataFrame({"grain": grain, "orders": 1.0, "gap": gap, **more}, index=range(n))
 
 
 GAPS = [NUMBER("orders", "customer"), NUMBER("gap", "customer")]
@@ -196,7 +196,7 @@ def test_what_is_null_because_the_business_was_closed_is_left_out(name: str, wit
 def test_the_table_and_the_distance_of_the_answers_tell_how_many_values_they_are_of() -> None:
     answers = NUMBER(PREDICTION, "customer")
     current, reference = (sample(seed).assign(**{PREDICTION: lambda rows: rows["spread"]}) for seed in (1, 2))
-    report = drift_report(current.groupby("unit").head(24), reference, [*COLUMNS, answers])
+    report = drift_report(current.groupby("grain").head(24), reference, [*COLUMNS, answers])
     sizes = report.table.set_index("column")[["n_current", "n_reference"]]
     assert sizes.loc["orders"].tolist() == [24, 400]
     assert sizes.loc["sold"].tolist() == [24, 200]
@@ -237,7 +237,7 @@ def test_product_features_are_tested_on_products_and_all_others_on_customers() -
     groups = {feature.name: feature.group for feature in FEATURES}
     for column in core_columns.tested_columns():
         of_product = groups.get(column.name) == "product"
-        assert column.unit == ("product" if of_product else "customer")
+        assert column.grain == ("product" if of_product else "customer")
 
 
 def pairs() -> pd.DataFrame:
@@ -250,7 +250,7 @@ def pairs() -> pd.DataFrame:
 
 def test_there_is_one_row_a_customer_and_one_a_product() -> None:
     drawn = sample_one_per_entity(pairs(), seed=0)
-    customers, products = (drawn[drawn["unit"] == unit] for unit in ("customer", "product"))
+    customers, products = (drawn[drawn["grain"] == grain] for grain in ("customer", "product"))
     assert customers["customer_id"].tolist() == list(range(40))
     assert products["product_id"].tolist() == list(range(15))
     assert (drawn["value"] == drawn["customer_id"] * 15 + drawn["product_id"]).all()
@@ -261,14 +261,14 @@ def test_a_customer_with_many_candidates_weighs_as_much_as_one_with_few() -> Non
     table = pairs()
     few = table[(table["customer_id"] < 4) | (table["product_id"] == 0)]
     drawn = sample_one_per_entity(few, seed=0)
-    customers = drawn[drawn["unit"] == "customer"]
+    customers = drawn[drawn["grain"] == "customer"]
     assert (customers["customer_id"] < 4).mean() == pytest.approx(0.1)
 
 
 def test_doubling_the_rows_of_a_customer_changes_no_figure_of_customers() -> None:
     def orders_of(table: pd.DataFrame) -> list[float]:
         drawn = sample_one_per_entity(table.assign(orders=table["customer_id"] % 7), seed=0)
-        return drawn.loc[drawn["unit"] == "customer", "orders"].tolist()
+        return drawn.loc[drawn["grain"] == "customer", "orders"].tolist()
 
     table = pairs()
     doubled = pd.concat([table, table[table["customer_id"] == 3]], ignore_index=True)

@@ -6,6 +6,7 @@ import time
 from datetime import date, timedelta
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sodai.data.catalog import (
@@ -55,7 +56,7 @@ def test_a_first_week_has_a_page_a_row_and_an_mlflow_run(volume: Volume, as_of: 
 
 
 def test_a_week_that_loaded_shows_drift_and_no_training(volume: Volume, as_of: date) -> None:
-    tested = {"column": "pair_weeks", "unit": "pair", "method": "wasserstein", "threshold": 0.1}
+    tested = {"column": "pair_weeks", "grain": "pair", "method": "wasserstein", "threshold": 0.1}
     found = {"score": 0.25, "drifted": True, "n_current": 24, "n_reference": 192}
     table = pa.Table.from_pylist([{**tested, **found}], DRIFT_TABLE.contract.schema)
     with volume.attempt("detect_data_drift", as_of) as attempt:
@@ -111,7 +112,7 @@ def test_last_weeks_predictions_are_held_against_what_was_bought(volume: Volume,
     last, this = volume.read(HISTORY).to_pylist()
     assert last["realised_pairs"] > 0
     assert 0 < last["realised_set_f1"] < 1
-    assert 0 < last["realised_recall_at_k"] <= 1
+    assert 0 < last["realised_recall_at_10"] <= 1
     assert this["realised_pairs"] is None
     assert f"The week of {before} was expected to bring" in volume.path(RUN_PAGE, as_of).read_text()
 
@@ -122,7 +123,7 @@ def test_what_the_newest_eight_weeks_came_to_is_computed_anew_and_older_figures_
     run_stage(METRICS, volume.root, str(as_of))
     (row,) = volume.read(HISTORY).to_pylist()
     days = [as_of - timedelta(weeks=back) for back in range(10, 0, -1)]
-    told = {"realised_pairs": 7.0, "realised_set_f1": 0.25, "realised_recall_at_k": 0.75}
+    told = {"realised_pairs": 7.0, "realised_set_f1": 0.25, "realised_recall_at_10": 0.75}
     rows = [*({**row, **told, "as_of": day} for day in days), row]
     with volume.attempt(METRICS, as_of) as attempt:
         attempt.write(HISTORY, pa.Table.from_pylist(rows, HISTORY.contract.schema))
@@ -167,6 +168,21 @@ def test_what_last_weeks_training_was_worth_is_kept_and_shown(volume: Volume, as
     page = volume.path(RUN_PAGE, as_of).read_text()
     assert "1 of 1 trainings gave a challenger that beat the champion" in page
     assert "+0.0125" in page
+
+
+def test_a_history_of_an_older_version_goes_on_under_the_names_of_today(volume: Volume, as_of: date) -> None:
+    run_stage(METRICS, volume.root, str(as_of))
+    history = volume.read(HISTORY)
+    row = {**history.to_pylist()[0], "as_of": as_of - timedelta(days=7), "recall_at_10": 0.5}
+    earlier = pa.Table.from_pylist([row], history.schema)
+    older = {name: name.replace("_at_10", "_at_k") for name in earlier.column_names}
+    pq.write_table(earlier.rename_columns(list(older.values())), volume.path(HISTORY))
+    renamed = {today for today, name in older.items() if name != today}
+    assert renamed == {"recall_at_10", "ndcg_at_10", "realised_recall_at_10"}
+
+    run_stage(METRICS, volume.root, str(as_of))
+
+    assert volume.read(HISTORY) == pa.concat_tables([earlier, history])
 
 
 def test_a_second_run_of_a_week_keeps_one_row(volume: Volume, as_of: date) -> None:

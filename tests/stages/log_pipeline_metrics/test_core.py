@@ -137,7 +137,7 @@ def test_what_a_published_set_came_to() -> None:
     assert core.realised(predictions, truth) == {
         "realised_pairs": 3.0,
         "realised_set_f1": pytest.approx(2 * 1 / (2 + 3)),
-        "realised_recall_at_k": pytest.approx((1 + 0) / 2),
+        "realised_recall_at_10": pytest.approx((1 + 0) / 2),
     }
 
 

@@ -194,10 +194,10 @@ def test_the_reference_holds_the_newest_periods_that_were_learnt_from(trained: S
     reference = trained.volume.read(REFERENCE, trained.as_of).to_pandas()
     card = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of)).card
     assert sorted(map(str, reference["cutoff"].unique())) == card["cutoffs"][-8:]
-    customers = reference[reference["unit"] == "customer"]
+    customers = reference[reference["grain"] == "customer"]
     # The last customer never buys.
     assert customers.groupby("cutoff")["customer_id"].nunique().eq(N_CUSTOMERS - 1).all()
-    assert not reference.duplicated(["cutoff", "unit", "customer_id", "product_id"]).any()
+    assert not reference.duplicated(["cutoff", "grain", "customer_id", "product_id"]).any()
 
 
 def test_a_registry_that_does_not_answer_leaves_nothing_half_written(

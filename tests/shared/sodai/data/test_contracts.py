@@ -94,6 +94,13 @@ def test_a_schema_is_checked_without_rows() -> None:
         CONTRACT.check_schema(table().schema.remove(0), "made/shares.parquet")
 
 
+def test_columns_of_an_older_version_get_the_names_of_today() -> None:
+    contract = Contract(CONTRACT.columns, CONTRACT.key, former_names=(("part", "share"),))
+    older = table().rename_columns(["week", "customer_id", "part"])
+    assert contract.rename_former(older) == table()
+    assert contract.rename_former(table()) == table()
+
+
 def test_the_schema_keeps_order_and_types() -> None:
     assert CONTRACT.schema == table().schema
     assert CONTRACT.names == ["week", "customer_id", "share"]
@@ -106,6 +113,7 @@ def test_the_catalogue_of_the_volume_is_consistent() -> None:
         assert dataset.producer in STAGES
         assert set(dataset.contract.key) <= set(dataset.contract.names)
         assert len(set(dataset.contract.names)) == len(dataset.contract.names)
+        assert {today for _, today in dataset.contract.former_names} <= set(dataset.contract.names)
         by_name = {column.name: column for column in dataset.contract.columns}
         assert not any(by_name[name].nullable for name in dataset.contract.key), dataset.name
         assert dataset.relative_path(None).is_relative_to(dataset.relative_publish_root(None))

@@ -17,15 +17,15 @@ CANDIDATES = pd.DataFrame(
 def test_every_customer_and_every_product_stands_once_customers_first() -> None:
     sample = sample_one_per_entity(CANDIDATES, seed=0)
 
-    assert sample["unit"].tolist() == [CUSTOMER] * 3 + [PRODUCT] * 3
-    assert sample.loc[sample["unit"] == CUSTOMER, "customer_id"].tolist() == [1, 2, 3]
-    assert sample.loc[sample["unit"] == PRODUCT, "product_id"].tolist() == [7, 8, 9]
+    assert sample["grain"].tolist() == [CUSTOMER] * 3 + [PRODUCT] * 3
+    assert sample.loc[sample["grain"] == CUSTOMER, "customer_id"].tolist() == [1, 2, 3]
+    assert sample.loc[sample["grain"] == PRODUCT, "product_id"].tolist() == [7, 8, 9]
 
 
 def test_every_row_is_a_candidate_unchanged() -> None:
     sample = sample_one_per_entity(CANDIDATES, seed=0)
-    assert list(sample) == [*CANDIDATES, "unit"]
-    found = sample.drop(columns="unit").merge(CANDIDATES, on=list(CANDIDATES))
+    assert list(sample) == [*CANDIDATES, "grain"]
+    found = sample.drop(columns="grain").merge(CANDIDATES, on=list(CANDIDATES))
     assert len(found) == len(sample) == 6
 
 
