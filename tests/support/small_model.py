@@ -1,7 +1,9 @@
 """A small model on synthetic features with a known target: a pair buys if its product is of `Brand 0`."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -52,3 +54,15 @@ def synthetic_model_card(version: str = "1") -> Mapping[str, Any]:
         "training_sha256": "0" * 64,
         "calibration": {"slope": 0.5, "intercept": -1.0},
     }
+
+
+def rename_class_module(estimator: Path, new: str) -> None:
+    """Store the blend of a saved estimator under another module, as code with other modules stored it."""
+    with ZipFile(estimator) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    schema = contents["schema.json"].decode()
+    assert schema.count('"sodai.model.blended_classifier"') == 1
+    contents["schema.json"] = schema.replace("sodai.model.blended_classifier", new).encode()
+    with ZipFile(estimator, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)

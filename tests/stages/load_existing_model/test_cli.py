@@ -13,6 +13,7 @@ from sodai.errors import TRAIN_AGAIN
 from sodai.model.trained_model import features_frame, load_model
 from sodai.volume.volume import Volume
 from support.champion import SmallWeek, run_stage, week_with_challenger, week_with_features
+from support.small_model import rename_class_module
 from support.week import files_of
 
 
@@ -46,6 +47,22 @@ def test_the_champion_that_is_loaded_scores_like_the_one_that_was_promoted(
     np.testing.assert_array_equal(loaded.log_odds(X), promoted.log_odds(X))
     assert loaded.card == promoted.card
     assert set(files_of(volume.path(LOADED_MODEL, week.as_of))) == {"model.skops", "model.json"}
+
+
+def test_a_champion_registered_by_the_code_before_its_class_moved_scores_the_same(
+    volume: Volume, week: SmallWeek
+) -> None:
+    (estimator,) = volume.root.glob("mlflow/artifacts/models/*/artifacts/model.skops")
+    rename_class_module(estimator, "sodai.blend")
+
+    outcome = run_stage(LOAD, volume.root, week.as_of)
+
+    assert outcome.code == 0, outcome.log
+    X = features_frame(volume.read(SCORING, week.as_of))
+    loaded, promoted = (
+        load_model(volume.path(dataset, week.as_of)) for dataset in (LOADED_MODEL, PUBLISHED_MODEL)
+    )
+    np.testing.assert_array_equal(loaded.log_odds(X), promoted.log_odds(X))
 
 
 def test_a_rerun_replaces_the_model_with_the_same_bytes(volume: Volume, week: SmallWeek) -> None:

@@ -17,7 +17,13 @@ from sklearn.preprocessing import FunctionTransformer
 from sodai.data.feature_catalog import CATEGORICAL_NAMES, FEATURE_NAMES, FEATURES
 from sodai.errors import TRAIN_AGAIN, ModelError
 from sodai.model.trained_model import TrainedModel, features_frame, load_model, require_same_features
-from support.small_model import synthetic_features, synthetic_model, synthetic_model_card, synthetic_table
+from support.small_model import (
+    rename_class_module,
+    synthetic_features,
+    synthetic_model,
+    synthetic_model_card,
+    synthetic_table,
+)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +74,29 @@ def test_the_files_of_a_model_contain_no_pickle(folder: Path) -> None:
                 else:
                     # A pickle is not UTF-8 text: its protocol byte is 0x80.
                     json.loads(member.read().decode("utf-8"))
+
+
+def test_a_model_saved_before_its_class_moved_gives_the_same_scores(
+    model: TrainedModel, folder: Path, X: pd.DataFrame
+) -> None:
+    rename_class_module(folder / "model.skops", "sodai.blend")
+    loaded = load_model(folder)
+    np.testing.assert_array_equal(loaded.log_odds(X), model.log_odds(X))
+    np.testing.assert_array_equal(loaded.contributions(X), model.contributions(X))
+    # Saved now, it is in today's format.
+    today, resaved = folder.with_name("today"), folder.with_name("resaved")
+    model.save(today)
+    loaded.save(resaved)
+    for name in ("model.skops", "model.json"):
+        assert (resaved / name).read_bytes() == (today / name).read_bytes(), name
+
+
+def test_a_model_of_a_format_that_is_no_longer_known_is_one_line(folder: Path) -> None:
+    rename_class_module(folder / "model.skops", "sodai.first_blend")
+    line = r"model: not readable as a model \(.*sodai\.first_blend\.BlendedClassifier.*; train again: "
+    with pytest.raises(ModelError, match=line) as error:
+        load_model(folder)
+    assert "\n" not in str(error.value)
 
 
 def test_a_type_that_is_not_trusted_is_refused(model: TrainedModel, folder: Path) -> None:
