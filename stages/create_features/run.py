@@ -26,7 +26,7 @@ from sodai.data.catalog import (
 )
 from sodai.data.periods import Period
 from sodai.engines import Engine, EngineName
-from sodai.engines.choice import EngineChoice
+from sodai.engines.opening import open_engine
 from sodai.errors import InputError
 from sodai.runtime.limits import default_memory_limit_mib
 from sodai.volume.transactions import transaction_partitions
@@ -52,10 +52,10 @@ def run(
     """Make candidate pairs and their 72 point-in-time features, for past periods and the one to come."""
     partitions = transaction_partitions(volume, period.as_of)
     bounds, parts = core.Bounds(max_bought, n_popular), Parts(volume, period.horizon_days)
-    choice = EngineChoice(engine, spark_remote, memory_limit or default_memory_limit_mib())
+    memory_mib = memory_limit or default_memory_limit_mib()
     with (
         volume.attempt(FEATURES_STAGE, period.as_of) as attempt,
-        choice.open(attempt.scratch("engine"), volume.root) as tables,
+        open_engine(engine, spark_remote, memory_mib, attempt.scratch("engine"), volume.root) as tables,
     ):
         history, customers, products = _sources(tables, volume, partitions, period.as_of)
         coming, *closed = forecasts = _forecasts(tables, history, period, training_periods, min_history_days)

@@ -31,7 +31,7 @@ from sodai.data.catalog import (
 )
 from sodai.data.periods import Period
 from sodai.engines import EngineName
-from sodai.engines.choice import EngineChoice
+from sodai.engines.opening import open_engine
 from sodai.runtime.limits import default_memory_limit_mib
 from sodai.volume.volume import Volume
 
@@ -51,8 +51,11 @@ def run(
 ) -> dict[str, Any]:
     """Check what lies in raw/, load what is new into the warehouse and report on its quality."""
     sources = find_sources(volume.path(RAW))
-    choice = EngineChoice(engine, spark_remote, memory_limit or default_memory_limit_mib())
-    with sole_use(volume) as scratch, choice.open(scratch, volume.root) as opened:
+    memory_mib = memory_limit or default_memory_limit_mib()
+    with (
+        sole_use(volume) as scratch,
+        open_engine(engine, spark_remote, memory_mib, scratch, volume.root) as opened,
+    ):
         found = readable_ledger(volume) if reload else read_ledger(volume)
         before = Ledger() if reload or found is None else found
         tables, new = open_all(sources, before.files)

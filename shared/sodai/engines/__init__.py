@@ -1,4 +1,4 @@
-"""Where Ibis definitions are computed: DuckDB in the stage's own process, or a Spark cluster."""
+"""Where Ibis expressions are computed: DuckDB in the stage's own process, or a Spark cluster."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,94 +9,95 @@ from typing import TYPE_CHECKING, Protocol
 
 from sodai.errors import InputError
 
+# For type checkers alone: `--help` reads the names of the engines from this module.
 if TYPE_CHECKING:
     import pyarrow as pa
     from ibis.expr.types import Table
 
 
-def damage_error(file: Path, found: str) -> InputError:
-    """What tells that a raw file is damaged; `found` may have lines, of which the first is told."""
+def damage_error(file: Path, message: str) -> InputError:
+    """Return the error for a damaged raw file, with the first line of an engine's message."""
     return InputError(
-        f"{file}: damaged ({found.splitlines()[0]}), expected a whole parquet file; send it again"
+        f"{file}: damaged ({message.splitlines()[0]}), expected a whole parquet file; send it again"
     )
 
 
 def is_full(message: str) -> bool:
-    """Whether an engine's error says that a disk is full, or the part of it that this user may fill."""
+    """Return whether an engine's error says that a disk, or this user's quota of it, is full."""
     return re.search("no space left|quota exceeded", message, re.IGNORECASE) is not None
 
 
 class EngineName(StrEnum):
-    """The engines that a stage may be told to use."""
+    """The engines of the option `--engine`."""
 
     DUCKDB = "duckdb"
     SPARK = "spark"
 
 
 class Engine(Protocol):
-    """Tables that stay where they are computed, under a name or in files, and rows that come back.
+    """Named tables and files that stay where they are computed, and rows that come back as Arrow tables.
 
-    A query is the text that `compile` gives: it names tables, and means what stands under their names
-    when it is asked.
+    Methods have the names of Ibis's own. A query is the text of `compile`; it refers to tables by their
+    names, and to the rows that they have when the query runs.
     """
 
     @property
     def distributed(self) -> bool:
-        """Whether many machines share the work, so that no query needs to be cut for the memory of one."""
+        """Return whether many machines share the work: then no query has to fit one machine's memory."""
         ...
 
     @property
     def version(self) -> str:
-        """Name and version of what computes."""
+        """Return name and version of the engine."""
         ...
 
     def compile(self, rows: "Table") -> str:
-        """The query of an expression."""
+        """Return the query of an expression."""
         ...
 
     def read_parquet(self, files: Sequence[Path]) -> "Table":
-        """The rows of parquet files of the volume, all of the same columns."""
+        """Return the rows of parquet files of the volume, which have the same columns."""
         ...
 
     def read_raw(self, file: Path, columns: Sequence[str]) -> "Table":
-        """Some columns of a parquet file of any origin, and `row_number`, the position in it (0 = first)."""
+        """Return columns of a parquet file of any origin, and `row_number`, the position in it from 0."""
         ...
 
     def explain_raw_errors(self, file: Path) -> AbstractContextManager[None]:
-        """What computes with a raw file stands in this block, which tells damage inside it in one line.
+        """Turn an error from damage inside a raw file, while the block computes with it, into one line.
 
         Raises:
-            InputError: the file is damaged, which only reading it whole can find.
+            InputError: the file is damaged; only reading all of it can show that.
         """
         ...
 
-    def to_parquet(self, rows: "Table", place: Path) -> None:
-        """The rows computed now, as parquet at a new place of the volume, which `read` takes."""
+    def to_parquet(self, rows: "Table", path: Path) -> None:
+        """Compute rows and write them as parquet to a new path of the volume, for `read_parquet`."""
         ...
 
     def empty_like(self, name: str, query: str) -> "Table":
-        """The columns of a query under a name, without rows, in place of what had that name."""
+        """Create or replace a table with the columns of a query and without rows."""
         ...
 
     def create_table(self, name: str, query: str) -> None:
-        """Compute the rows of a query now and let them stand under a name, in place of what had that name."""
+        """Create or replace a table with the rows of a query, computed now."""
         ...
 
     def table(self, name: str) -> "Table":
-        """What stands under a name, with the columns that it has now."""
+        """Return the table of that name, with the columns that it has now."""
         ...
 
     def checkpoint(self, name: str, rows: "Table") -> "Table":
-        """The rows computed now and read from a file from then on, for what may be larger than memory."""
+        """Compute rows that may be larger than memory now, and return them as read from a file."""
         ...
 
     def to_pyarrow(self, query: str) -> "pa.Table":
-        """The rows of a query, few enough for the memory of this process."""
+        """Return the rows of a query, which must fit the memory of this process."""
         ...
 
     def to_pyarrow_batches(self, query: str, n_rows: int) -> "Iterator[pa.RecordBatch]":
-        """The rows of a query in its order, about `n_rows` at a time.
+        """Yield the rows of a query in its order, about `n_rows` at a time.
 
-        Nothing else is asked of the engine before the last of them.
+        The engine must not be used for anything else before the last batch.
         """
         ...
