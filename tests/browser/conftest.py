@@ -1,4 +1,4 @@
-"""Headless Chromium, and what a test asks of a page that is open in it."""
+"""Headless Chromium, and queries of the page that is open in it."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 DRIVER = "/usr/bin/chromedriver"
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
-# Drawn means: takes room on the page, and holds something that has a size of its own.
+# A plot is drawn if it takes room on the page and contains marks that have a size of their own.
 _PLOTS = """
 const marks = plot => [...plot.querySelectorAll('path, rect, circle, use, text')].filter(mark => {
     const box = mark.getBoundingClientRect(); return box.width + box.height > 0; }).length;
@@ -46,7 +46,7 @@ class Browser:
     driver: Chrome
 
     def open(self, page: Path, size: tuple[int, int] = DESKTOP) -> None:
-        """Open a file at the size of a screen, and forget what was logged before."""
+        """Open a file at the size of a screen, with empty logs."""
         width, height = size
         self.command("Emulation.setDeviceMetricsOverride", width=width, height=height,
                      deviceScaleFactor=1, mobile=size == PHONE)  # fmt: skip
@@ -56,11 +56,11 @@ class Browser:
         self.driver.get(page.as_uri())
 
     def command(self, name: str, **arguments: Any) -> Any:
-        """A command of the DevTools protocol."""
+        """Run a command of the DevTools protocol."""
         return self.driver.execute_cdp_cmd(name, arguments)
 
     def run(self, script: str) -> Any:
-        """What a script gives that runs in the page."""
+        """Run a script in the page and return its result."""
         return self.driver.execute_script(script)
 
     def wait(self, script: str) -> None:
@@ -68,44 +68,45 @@ class Browser:
         WebDriverWait(self.driver, 60).until(lambda driver: driver.execute_script(f"return {script}"), script)
 
     def plots(self) -> list[dict[str, Any]]:
-        """Every plot of the page: its `name`, and whether it is `drawn`."""
+        """Return every plot of the page: its `name`, and whether it is `drawn`."""
         return self.run(_PLOTS)
 
     def links(self) -> list[str]:
-        """Where the links of the page lead."""
+        """Return the targets of all links."""
         return self.run(_LINKS)
 
     def errors(self) -> list[str]:
-        """What the console holds of warnings and errors."""
+        """Return the warnings and errors of the console."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """What the page asked for, but what it carries itself."""
+        """Return the addresses that the page requested, without those inside the page."""
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        asked = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
-        addresses = [event["request"]["url"] for event in asked]
+        sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        addresses = [event["request"]["url"] for event in sent]
         return [address for address in addresses if not address.startswith(("data:", "blob:", "about:"))]
 
-    def sideways(self) -> dict[str, Any]:
-        """By how many pixels the page is wider than the screen (`wide`), and what sticks out (`outside`).
+    def overflow(self) -> dict[str, Any]:
+        """Return by how many pixels the page is wider than the screen (`wide`), and the elements `outside`.
 
-        What stands in a box that scrolls by itself does not stick out.
+        Elements inside a box that scrolls by itself are not outside.
         """
         return self.run(_WIDTHS)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with started() as driver:
+    """Start one browser for all tests."""
+    with start_chromium() as driver:
         yield Browser(driver)
 
 
 @contextmanager
-def started() -> Iterator[Chrome]:
-    """Chromium, ended afterwards; as root it works only without its sandbox."""
+def start_chromium() -> Iterator[Chrome]:
+    """Start Chromium until the block ends."""
     options = ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
+    # As root it works only without its sandbox.
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

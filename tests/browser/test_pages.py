@@ -1,4 +1,4 @@
-"""The pages of a week in a browser: plots drawn, nothing wrong in the console, nothing asked of a network."""
+"""The pages of a week in a browser: plots drawn, no error in the console, no request to a network."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -30,7 +30,7 @@ def open_page(browser: Browser, two_weeks: TwoWeeks, volume: Volume) -> "Opener"
 
 
 class Opener:
-    """Opens a page of the second week and waits until it is drawn."""
+    """Opens a page of the second week and waits until its plots are drawn."""
 
     def __init__(self, browser: Browser, volume: Volume, weeks: TwoWeeks) -> None:
         self.browser, self.volume, self.as_of = browser, volume, weeks.history.next_as_of
@@ -44,15 +44,15 @@ class Opener:
         return page
 
 
-def test_the_pages_of_a_week_are_the_ones_looked_at_here(two_weeks: TwoWeeks, volume: Volume) -> None:
+def test_these_tests_cover_every_page_of_a_week(two_weeks: TwoWeeks, volume: Volume) -> None:
     week = two_weeks.history.next_as_of
-    made = [volume.path(page, week) for page in (RUN_PAGE, QUALITY_PAGE, SHAP_PAGE, DRIFT_PAGE)]
-    assert [page.name for page in made] == PAGES
-    assert sorted(made) == sorted(made[0].parent.iterdir())
+    pages = [volume.path(page, week) for page in (RUN_PAGE, QUALITY_PAGE, SHAP_PAGE, DRIFT_PAGE)]
+    assert [page.name for page in pages] == PAGES
+    assert sorted(pages) == sorted(pages[0].parent.iterdir())
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_draws_its_plots_without_an_error_and_asks_for_nothing(
+def test_a_page_draws_its_plots_without_an_error_or_a_request(
     name: str, browser: Browser, open_page: Opener
 ) -> None:
     page = open_page(name)
@@ -70,7 +70,7 @@ def test_the_page_of_the_run_shows_a_plot_for_each_subject(
     open_page("index.html")
 
     names = {plot["name"] for plot in browser.plots()}
-    # The second week was not trained for, so no search is shown.
+    # There was no training for the second week, so there is no plot of a search.
     assert {name.removesuffix(", by week") for name in names} == {
         "pairs bought by week",
         "calibration",
@@ -81,10 +81,10 @@ def test_the_page_of_the_run_shows_a_plot_for_each_subject(
         "Time of the run, seconds",
         "Peak memory, MiB",
     }
-    told = browser.run("return document.body.innerText")
+    text = browser.run("return document.body.innerText")
     weeks = [str(week) for week in volume.read(HISTORY)["as_of"].to_pylist()]
     assert len(weeks) == 2
-    assert [week for week in weeks if week not in told] == []
+    assert [week for week in weeks if week not in text] == []
 
 
 def test_the_drift_page_has_evidentlys_plot_of_every_tested_column(
@@ -92,9 +92,9 @@ def test_the_drift_page_has_evidentlys_plot_of_every_tested_column(
 ) -> None:
     open_page("drift.html")
 
-    told = browser.run("return document.body.innerText")
+    text = browser.run("return document.body.innerText")
     columns = volume.read(DRIFT_TABLE, open_page.as_of)["column"].to_pylist()
-    assert [column for column in columns if f"Drift in column '{column}'" not in told] == []
+    assert [column for column in columns if f"Drift in column '{column}'" not in text] == []
     assert len(browser.plots()) == len(columns)
 
 
@@ -103,10 +103,10 @@ def test_every_link_leads_to_a_file(name: str, browser: Browser, open_page: Open
     page = open_page(name)
 
     links = browser.links()
-    # The mark of Plotly's toolbar is the only one that leads away, and only when it is pressed.
-    away = {link for link in links if urlsplit(link).scheme != "file"}
-    assert away == ({"https://plotly.com/"} if name == "drift.html" else set())
-    files = {Path(unquote(urlsplit(link).path)) for link in links if link not in away}
+    # Only the logo in Plotly's toolbar links to another site.
+    external = {link for link in links if urlsplit(link).scheme != "file"}
+    assert external == ({"https://plotly.com/"} if name == "drift.html" else set())
+    files = {Path(unquote(urlsplit(link).path)) for link in links if link not in external}
     assert [file for file in files if not file.is_file()] == []
     assert page.with_name("index.html") in files or name == "index.html"
     if name in OWN_PAGES:
@@ -114,17 +114,17 @@ def test_every_link_leads_to_a_file(name: str, browser: Browser, open_page: Open
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_as_wide_as_a_phone(name: str, browser: Browser, open_page: Opener) -> None:
+def test_a_page_fits_the_width_of_a_phone(name: str, browser: Browser, open_page: Opener) -> None:
     open_page(name, PHONE)
 
-    found = browser.sideways()
+    overflow = browser.overflow()
     assert browser.run("return document.documentElement.clientWidth") == PHONE[0]
-    assert found["wide"] <= 0
-    assert found["outside"] == []
+    assert overflow["wide"] <= 0
+    assert overflow["outside"] == []
     assert [plot["name"] for plot in browser.plots() if not plot["drawn"]] == []
 
 
-def test_a_page_with_faults_is_seen_to_have_them(browser: Browser, tmp_path: Path) -> None:
+def test_the_queries_find_the_faults_of_a_faulty_page(browser: Browser, tmp_path: Path) -> None:
     page = tmp_path / "faulty.html"
     page.write_text(
         "<!doctype html><meta name=viewport content='width=device-width'><link rel=icon href='data:,'>"
@@ -138,5 +138,5 @@ def test_a_page_with_faults_is_seen_to_have_them(browser: Browser, tmp_path: Pat
     assert browser.plots() == [{"name": "empty", "drawn": False}, {"name": "flat", "drawn": False}]
     assert "http://127.0.0.1:9/picture.png" in browser.requests()
     assert any("undefinedName is not defined" in error for error in browser.errors())
-    assert browser.sideways()["outside"] == ['<p style="width:600px">wide</p>']
-    assert browser.sideways()["wide"] > 200
+    assert browser.overflow()["outside"] == ['<p style="width:600px">wide</p>']
+    assert browser.overflow()["wide"] > 200
