@@ -1,7 +1,7 @@
-"""What the stages of the SodAI weekly pipeline must agree on."""
+"""Shared code of the stages of the SodAI weekly pipeline: everything that they must agree on."""
 
 import os
 
-# Before any library starts its threads: threads that spin while they wait for each other make LightGBM
-# ten times slower where another process wants the same cores.
+# Set before any library starts its threads: OpenMP threads that spin while they wait make LightGBM ten times
+# slower when another process needs the same cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

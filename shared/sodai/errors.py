@@ -1,33 +1,33 @@
-"""Expected failures: each is one line that says what, where, what was expected and what to do."""
+"""Expected failures, each a one-line message: what was found, where, what was expected and what to do."""
 
-# What to do where only a new model helps.
+# Advice for failures that only a new model resolves.
 TRAIN_AGAIN = "train again: make run RETRAIN=1, or force_retrain in Airflow's form"
 
 
 class SodaiError(Exception):
-    """An expected failure; a stage that raises it ends with exit code 1 and a retry is pointless."""
+    """An expected failure: the stage exits with code 1 and a retry is pointless."""
 
 
 class InputError(SodaiError):
-    """What the business dropped, or what an option says, cannot be used."""
+    """Raw files or option values that cannot be used."""
 
 
 class ContractError(SodaiError):
-    """A table does not have the columns, types or values that its data set promises."""
+    """A table that breaks the contract of its data set."""
 
 
 class VolumeError(SodaiError):
-    """The shared volume cannot be read or written: missing, read-only, full or in use."""
+    """A shared volume that cannot be read or written: missing, read-only, full or in use."""
 
 
 class ModelError(SodaiError):
-    """A model is missing, unreadable, or was trained on other features."""
+    """A model that is missing, unreadable or trained on other features."""
 
 
 class RegistryError(SodaiError):
-    """MLflow does not answer, or holds something other than expected."""
+    """An MLflow registry that does not answer or has unexpected content."""
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, as far as its first line; the name of its type if nothing."""
+    """Return the first line of another library's error, or the name of its type if it has no message."""
     return (str(error).splitlines() or [type(error).__name__])[0]

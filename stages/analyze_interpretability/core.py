@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sodai.data.catalog import PAIR
-from sodai.data.customer_groups import rank_within_customer, starts_of
+from sodai.data.customer_groups import group_starts, rank_within_customer
 from sodai.data.feature_catalog import Feature
 from sodai.errors import ModelError
 
@@ -43,7 +43,7 @@ def sample(
     lots = rng.random(len(customer_id))
     drawn = rank_within_customer(customer_id, lots, -lots) <= max(1.0, of_each)
     if of_each < 1:
-        starts = starts_of(customer_id)
+        starts = group_starts(customer_id)
         gives = rng.random(len(starts)) < of_each
         drawn &= np.repeat(gives, np.diff(starts, append=len(customer_id)))
     return np.asarray(drawn)

@@ -1,1 +1,1 @@
-"""What the business and its tables are: data sets, columns, periods, features."""
+"""Definitions of data: catalog, column contracts, periods, features."""

@@ -1,4 +1,4 @@
-"""Every data set of the shared volume: its name, place, producer, grain and contract."""
+"""The catalog: name, path, producer, grain and contract of every data set of the shared volume."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -64,14 +64,14 @@ def _weekly(stage: str, file: str, grain: str, contract: Contract = Contract(())
 
 
 def _page(stage: str, file: str) -> Dataset:
-    return Dataset(f"reports/{file}", f"reports/{{as_of}}/{file}", stage, "one page a period")
+    return Dataset(f"reports/{file}", f"reports/{{as_of}}/{file}", stage, "one page per period")
 
 
 # Aliases of the registered model in MLflow, and the roles of the models that a run compares.
 CHAMPION, CHALLENGER = "champion", "challenger"
 
 PAIR = ["customer_id", "product_id"]
-# Models are chosen by lists of this length, and published weeks are evaluated at it, whatever `--k` is.
+# Models are selected and published weeks are evaluated on lists of this length, whatever `--k` is.
 LIST_LENGTH = 10
 
 CUSTOMER_ID = Column("customer_id", "int64", "customer (shop)")
@@ -79,15 +79,15 @@ PRODUCT_ID = Column("product_id", "int64", "product")
 PAIR_COLUMNS = (CUSTOMER_ID, PRODUCT_ID)
 FEATURE_COLUMNS = tuple(feature.column for feature in FEATURES)
 
-# A folder laid out like this is what DATA= of `make run` takes.
+# DATA= of `make run` takes a folder with this layout.
 RAW = Dataset("raw", "raw", "the business", "one file that the business dropped")
 
-# Another run of the stage begins with what the ledger tells.
+# The stage starts from its previous ledger, so a plain rerun cannot replace a damaged one.
 LEDGER = Dataset(
     "ledger",
     "warehouse/ledger.json",
     EXTRACT,
-    "one record: files read, partitions in force",
+    "one record: files read and the current partition files",
     rebuild_option="--reload",
 )
 
@@ -95,7 +95,7 @@ TRANSACTIONS = Dataset(
     "transactions",
     "warehouse/transactions",
     EXTRACT,
-    "one purchase: what an order holds of a product after cancellations, more than zero units",
+    "one purchase: a product in an order, after cancellations, more than zero units",
     Contract(
         (
             *PAIR_COLUMNS,
@@ -107,7 +107,7 @@ TRANSACTIONS = Dataset(
     ),
 )
 
-# One partition a week like TRANSACTIONS, with what a later drop needs to be netted against.
+# One partition a week like TRANSACTIONS. Later files may cancel lines, so netting needs all of them.
 LINES = Dataset(
     "lines",
     "warehouse/lines",
@@ -120,24 +120,24 @@ LINES = Dataset(
             Column("purchase_date", "date32", "day of the order"),
             Column("items", "float64", "quantity as the business wrote it"),
             Column("n_units", "float64", "quantity, negative in a cancellation", "units"),
-            Column("file_key", "int64", "raw file it counts for: first 12 digits of its hash"),
+            Column("file_key", "int64", "raw file that the line is counted in: first 12 digits of its hash"),
         ),
         key=("customer_id", "product_id", "order_id", "purchase_date", "items"),
     ),
 )
 
-# One partition a raw file.
+# One partition per raw file.
 QUARANTINE = Dataset(
     "quarantine",
     "warehouse/quarantine",
     EXTRACT,
-    "one line of a raw file that cannot be used, or not yet",
+    "one line of a raw file that cannot be used, or cannot be used yet",
     Contract(
         (
             Column("file", "string", "name of the raw file"),
             Column("row", "int64", "position in the file, 0 = first"),
             Column("reason", "string", "every reason, separated by semicolons"),
-            Column("found", "string", "the line as it stands in the file", nullable=True),
+            Column("found", "string", "the line as it is in the file", nullable=True),
             *(Column(c.name, c.type, c.description, nullable=True) for c in LINES.contract.columns[:-1]),
             Column("file_key", "int64", "raw file: first 12 digits of its hash"),
             Column("faults", "int16", "the reasons as bits"),
@@ -183,17 +183,17 @@ PRODUCTS = _weekly(
     ),
 )
 
-QUALITY = _weekly(EXTRACT, "quality.json", "one record: rows in, kept, put right, quarantined")
+QUALITY = _weekly(EXTRACT, "quality.json", "one record: rows read, kept, corrected and quarantined")
 QUALITY_PAGE = _page(EXTRACT, "quality.html")
 
-# A folder with a file a period, which pyarrow and pandas read as one table in order of the key.
+# A folder with one file per period, which pyarrow and pandas read as one table in order of the key.
 TRAINING = _weekly(
     FEATURES_STAGE,
     "training.parquet",
-    "one candidate of one closed period; `cutoff` is that period's first day",
+    "one candidate of one closed period",
     Contract(
         (
-            Column("cutoff", "date32", "first day of the period that the target counts"),
+            Column("cutoff", "date32", "first day of the period of the target"),
             *PAIR_COLUMNS,
             Column("target", "int8", "1 if bought in the period", minimum=0, maximum=1),
             *FEATURE_COLUMNS,
@@ -202,8 +202,8 @@ TRAINING = _weekly(
     ),
 )
 
-# The files of TRAINING, kept for the next run under a key of all that their rows are made of; any run may
-# remove them, so they are no result of the one that wrote them.
+# Files of TRAINING for the next run, named by a hash of everything their rows depend on. Any run may remove
+# them, so they are not an output of the run that wrote them.
 TRAINING_CACHE = Dataset(
     "training_cache", "features/training", FEATURES_STAGE, "the rows of one closed period", TRAINING.contract
 )
@@ -218,13 +218,13 @@ SCORING = _weekly(
 FORECASTS = _weekly(
     FEATURES_STAGE,
     "forecasts.parquet",
-    "one period of TRAINING or SCORING: its volume as forecast on its first day",
+    "one period of TRAINING or SCORING: its demand as forecast on its first day",
     Contract(
         (
             Column("cutoff", "date32", "first day of the period"),
             Column("horizon_days", "int32", "length of the period", "days", minimum=1),
             Column("level", "float64", "pairs expected in an ordinary period", "pairs", minimum=0),
-            Column("calendar", "float64", "times this, for holidays and time of the month", minimum=0),
+            Column("calendar", "float64", "factor for holidays and the time of the month", minimum=0),
             Column("expected_pairs", "float64", "level times calendar", "pairs", minimum=0),
             Column("realised_pairs", "int64", "pairs bought in a closed period", "pairs", nullable=True),
         ),
@@ -232,17 +232,17 @@ FORECASTS = _weekly(
     ),
 )
 
-DECISION = _weekly(DRIFT, "decision.json", "one record: branch taken, rule that fired, every signal")
+DECISION = _weekly(DRIFT, "decision.json", "one record: branch, rule that fired, every signal")
 DRIFT_TABLE = _weekly(
     DRIFT,
     "drift.parquet",
     "one tested column",
     Contract(
         (
-            Column("column", "string", "feature tested, or prediction: the champion's log-odds"),
-            Column("grain", "string", "what one row of the sample represents: customer or product"),
-            Column("method", "string", "distance, as Evidently calls it"),
-            Column("threshold", "float64", "a distance of it or more is drift"),
+            Column("column", "string", "feature, or prediction: the champion's log-odds"),
+            Column("grain", "string", "grain of the sample: customer or product"),
+            Column("method", "string", "distance, by its name in Evidently"),
+            Column("threshold", "float64", "smallest distance that is drift"),
             Column("score", "float64", "distance"),
             Column("drifted", "bool", "whether the column drifted"),
             Column("n_current", "int64", "values of this week", minimum=1),
@@ -252,35 +252,35 @@ DRIFT_TABLE = _weekly(
     ),
 )
 DRIFT_REPORT = _weekly(
-    DRIFT, "drift.json", "one record: the share that drifted, DRIFT_TABLE, and what was left out and why"
+    DRIFT, "drift.json", "one record: drift share, DRIFT_TABLE, and the columns left out with reasons"
 )
 DRIFT_PAGE = _page(DRIFT, "drift.html")
 
-# A model is a folder with model.skops (the estimator, no pickle) and model.json (its model card).
+# A model is a folder with model.skops (the estimator, not pickled) and model.json (its model card).
 RETRAINED_MODEL = _weekly(RETRAIN, "model", "one model folder: the challenger")
 LOADED_MODEL = _weekly(LOAD, "model", "one model folder: the champion")
-PUBLISHED_MODEL = _weekly(EVALUATE, "model", "one model folder: the model that the week is published with")
+PUBLISHED_MODEL = _weekly(EVALUATE, "model", "one model folder: the model that predicts the week")
 REFERENCE = _weekly(
     RETRAIN,
     "reference.parquet",
-    "one customer or one product of one training period: the features that a champion was trained on",
+    "one customer or one product of one training period: the drift reference of a model",
     Contract(
         (
             Column("cutoff", "date32", "first day of the period"),
-            Column("grain", "string", "what the row represents: customer or product"),
+            Column("grain", "string", "grain of the row: customer or product"),
             *PAIR_COLUMNS,
             *FEATURE_COLUMNS,
         ),
         key=("cutoff", "grain", "customer_id", "product_id"),
-        # Champions keep the file that they were registered with.
+        # A champion keeps the file that it was registered with.
         former_names=(("unit", "grain"),),
     ),
 )
-# Outside the stage's folder: an interrupted search must outlive the try that it belonged to.
+# Outside the stage's folder, so that an interrupted search survives its attempt.
 STUDIES = Dataset("studies", "studies/{as_of}", RETRAIN, "one Optuna journal for each search of a period")
 TRIALS = _weekly(RETRAIN, "trials.json", "one record: the Optuna study")
 
-EVALUATION = _weekly(EVALUATE, "evaluation.json", "one record: figures by model and baseline, promotion")
+EVALUATION = _weekly(EVALUATE, "evaluation.json", "one record: metrics by model and baseline, promotion")
 
 IMPORTANCE = _weekly(
     INTERPRET,
@@ -291,7 +291,7 @@ IMPORTANCE = _weekly(
             Column("feature", "string", "feature"),
             Column("group", "string", "customer, product, pair or time"),
             Column("mean_abs_contribution", "float64", "mean absolute SHAP value", "log-odds", minimum=0),
-            Column("share", "float64", "part of the sum over all features", minimum=0, maximum=1),
+            Column("share", "float64", "share of the sum over all features", minimum=0, maximum=1),
         ),
         key=("feature",),
     ),
@@ -299,7 +299,7 @@ IMPORTANCE = _weekly(
 REASONS = _weekly(
     INTERPRET,
     "reasons.parquet",
-    "one of the three strongest reasons behind one recommended product",
+    "one of the three strongest reasons for one recommended product",
     Contract(
         (
             *PAIR_COLUMNS,
@@ -327,7 +327,7 @@ PREDICTIONS = Dataset(
             *PAIR_COLUMNS,
             Column("probability", "float64", "of at least one purchase in the period", minimum=0, maximum=1),
             Column("rank", "int32", "1 = best, per customer", minimum=1),
-            Column("selected", "bool", "in the predicted purchase set"),
+            Column("selected", "bool", "in the purchase set"),
             Column("model_version", "string", "version in the registry"),
         ),
         key=("week", "customer_id", "product_id"),
@@ -341,12 +341,12 @@ RECOMMENDATIONS = Dataset(
     "one record: the best k products of every customer, indexed by customer",
     publish_root=_PREDICTIONS_FOLDER,
 )
-# Between the stage's own folder, which is replaced when it publishes, and the shards that come before.
+# Not below the folder of generate_predictions, which is replaced after the shards are written.
 _SHARDS_FOLDER = "weeks/{{as_of}}/score_candidates/{shard}"
 SCORES = Contract(
     (
         *PAIR_COLUMNS,
-        Column("log_odds", "float64", "of at least one purchase in a period of usual volume"),
+        Column("log_odds", "float64", "of at least one purchase in a period of usual demand"),
         Column("rank", "int32", "1 = best, per customer", minimum=1),
     ),
     key=("customer_id", "product_id"),
@@ -363,9 +363,9 @@ HISTORY = Dataset(
             Column("as_of", "date32", "first day of the period"),
             Column("horizon_days", "int32", "length of the period", "days", minimum=1),
             Column("branch", "string", "retrain_model or load_existing_model"),
-            Column("rule", "string", "rule that decided"),
-            Column("model_version", "string", "version that the week was published with"),
-            Column("promoted", "bool", "whether this run moved the champion"),
+            Column("rule", "string", "rule that chose the branch"),
+            Column("model_version", "string", "version that the week was predicted with"),
+            Column("promoted", "bool", "whether this run promoted its challenger"),
             Column("drift_share", "float64", "share of tested columns that drifted", nullable=True),
             Column("roc_auc", "float64", "on the newest closed period", nullable=True),
             Column("average_precision", "float64", "on the newest closed period", nullable=True),
@@ -373,10 +373,15 @@ HISTORY = Dataset(
             Column("ndcg_at_10", "float64", "on the newest closed period", nullable=True),
             Column("set_f1", "float64", "on the newest closed period", nullable=True),
             Column("n_candidates", "int64", "scored pairs"),
-            Column("n_selected", "int64", "pairs in the predicted set"),
-            Column("expected_pairs", "float64", "expected number of pairs that buy"),
-            Column("realised_pairs", "float64", "pairs that bought, known a period later", nullable=True),
-            Column("realised_set_f1", "float64", "of the published set, known a period later", nullable=True),
+            Column("n_selected", "int64", "pairs in the purchase set"),
+            Column("expected_pairs", "float64", "expected number of pairs bought"),
+            Column("realised_pairs", "float64", "pairs bought, known a period later", nullable=True),
+            Column(
+                "realised_set_f1",
+                "float64",
+                "of the published set, known a period later",
+                nullable=True,
+            ),
             Column("realised_recall_at_10", "float64", "of the published lists", nullable=True),
             Column(
                 "challenger_lead",
@@ -388,7 +393,7 @@ HISTORY = Dataset(
             Column("peak_memory_mib", "float64", "largest of the stages", "MiB"),
         ),
         key=("as_of",),
-        # The history lasts longer than the code that wrote it.
+        # The history outlives the code that wrote its first rows.
         former_names=tuple(
             (f"{metric}_at_k", f"{metric}_at_10") for metric in ("recall", "ndcg", "realised_recall")
         ),
@@ -398,16 +403,16 @@ RUN_PAGE = _page(METRICS, "index.html")
 
 
 def shard_scores(shard: str) -> Dataset:
-    """The scores of one shard of SCORING, `0-of-3` for example, which generate_predictions joins."""
+    """Return the scores of one shard of SCORING, `0-of-3` for example; generate_predictions joins them."""
     folder = _SHARDS_FOLDER.format(shard=shard)
-    grain = "one candidate of a shard, before the volume of the period is counted in"
+    grain = "one candidate of a shard, before the shift to the expected demand"
     return Dataset(
         f"score_candidates/{shard}", f"{folder}/scores.parquet", PREDICT, grain, SCORES, publish_root=folder
     )
 
 
 def shard_origin(shard: str) -> Dataset:
-    """What a shard was scored from, beside its scores."""
+    """Return the record of the model and the candidates that a shard was scored from."""
     folder = _SHARDS_FOLDER.format(shard=shard)
     return Dataset(
         f"score_candidates/{shard}/origin.json",
@@ -419,20 +424,20 @@ def shard_origin(shard: str) -> Dataset:
 
 
 def run_record(stage: str, shard: str = "") -> Dataset:
-    """The record that the CLI edge leaves of a stage's newest run: time, memory and result line.
+    """Return the run record of a stage: time, memory and result line of its newest run.
 
     Args:
-        stage: its name.
-        shard: where the run was one of several that share the stage.
+        stage: name of the stage.
+        shard: name of the shard if the run scored only one, otherwise empty.
     """
     folder = _SHARDS_FOLDER.format(shard=shard) if shard else f"weeks/{{as_of}}/{stage}"
     return Dataset(f"{stage}/run.json", f"{folder}/run.json", stage, "one record: time, memory, result")
 
 
 def skip_record(stage: str) -> Dataset:
-    """What a stage leaves when it skips; its next run replaces the folder, and the record goes with it."""
-    place = f"weeks/{{as_of}}/{stage}/skipped.json"
-    return Dataset(f"{stage}/skipped.json", place, stage, "one record: the run whose result still stands")
+    """Return the record of a skipped run, which the stage's next run removes with its folder."""
+    path = f"weeks/{{as_of}}/{stage}/skipped.json"
+    return Dataset(f"{stage}/skipped.json", path, stage, "one record: the run whose result is still valid")
 
 
 ALL_DATASETS = (

@@ -6,15 +6,24 @@ from typing import TYPE_CHECKING
 
 from sodai.errors import ContractError
 
-# Every command reads the list of data sets, also one that only tells its options or that nothing changed:
-# pyarrow is imported where a table is there.
+# Every command imports the catalog, even for --help or when the stage is up to date, so pyarrow is imported
+# only in functions that get a table.
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: Arrow's name of its type, what it holds, its unit, the values it may take."""
+    """One column of a table.
+
+    Attributes:
+        name: of the column.
+        type: alias of the Arrow type.
+        description: what a value means.
+        unit: unit of measure; empty if there is none.
+        nullable: whether nulls are allowed.
+        minimum, maximum: inclusive bounds of the values; None for no bound.
+    """
 
     name: str
     type: str
@@ -26,7 +35,7 @@ class Column:
 
     @property
     def arrow_type(self) -> "pa.DataType":
-        """The Arrow type itself."""
+        """Return the Arrow type."""
         import pyarrow as pa
 
         return pa.type_for_alias(self.type)
@@ -48,14 +57,14 @@ class Contract:
 
     @property
     def schema(self) -> "pa.Schema":
-        """The Arrow schema that a conforming table has."""
+        """Return the Arrow schema of a conforming table."""
         import pyarrow as pa
 
         return pa.schema([pa.field(column.name, column.arrow_type) for column in self.columns])
 
     @property
     def names(self) -> list[str]:
-        """Column names in order."""
+        """Return the column names in order."""
         return [column.name for column in self.columns]
 
     def rename_former(self, table: "pa.Table") -> "pa.Table":
@@ -64,22 +73,24 @@ class Contract:
         return table.rename_columns([names.get(name, name) for name in table.column_names])
 
     def check(self, table: "pa.Table", where: str) -> None:
-        """Compare a table with this contract, and tell every broken column at once.
+        """Compare a table with this contract and report every broken column in one message.
 
         Args:
             table: any Arrow table.
-            where: how a message names the table, for example `create_features/scoring.parquet`.
+            where: name of the table in the message, for example `create_features/scoring.parquet`.
 
         Raises:
-            ContractError: columns are missing or too many, have another type, nulls where none
-                may be, values out of bounds, or the key is not unique.
+            ContractError: columns are missing or not expected, have another type, nulls that are not
+                allowed or values out of bounds, or the key is not unique.
         """
         self.check_values(table, where)
         if self.key and table.num_rows:
             _raise_any(_key_faults(self.key, table), where)
 
     def check_values(self, table: "pa.Table", where: str) -> None:
-        """The same without the key, for pieces of a table whose order proves that no key repeats.
+        """Compare a table without checking that its key is unique.
+
+        For batches of a sorted table, whose order proves that no key repeats.
 
         Raises:
             ContractError: see `check`.
@@ -90,21 +101,21 @@ class Contract:
         _raise_any(faults, where)
 
     def check_schema(self, schema: "pa.Schema", where: str) -> None:
-        """Compare a schema alone, for tables too large to read only for checking.
+        """Compare a schema alone, for tables that are too large to read just for a check.
 
         Raises:
-            ContractError: columns are missing, too many or of another type.
+            ContractError: columns are missing, not expected or of another type.
         """
         _raise_any(self.schema_faults(schema), where)
 
     def schema_faults(self, schema: "pa.Schema") -> list[str]:
-        """What is wrong with the columns of `schema`, one phrase each; empty if nothing is."""
+        """Return one phrase for each fault of the columns of `schema`; empty if there is none."""
         faults = [f"column {name} is missing" for name in self.names if name not in schema.names]
         faults += [f"column {name} is not expected" for name in schema.names if name not in self.names]
         for column in self.columns:
             if column.name in schema.names and schema.field(column.name).type != column.arrow_type:
-                found = schema.field(column.name).type
-                faults.append(f"column {column.name} has type {found}, expected {column.arrow_type}")
+                actual = schema.field(column.name).type
+                faults.append(f"column {column.name} has type {actual}, expected {column.arrow_type}")
         return faults
 
 

@@ -1,4 +1,4 @@
-"""The catalogue of model features: the one table that stages, documentation and tests hold themselves to."""
+"""The catalog of model features, from which contracts, documentation and tests are made."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,15 @@ from sodai.data.contracts import Column
 
 @dataclass(frozen=True)
 class Feature:
-    """One model feature, known strictly before the cutoff of its row.
+    """One model feature, computed from purchases strictly before the cutoff of its row.
 
-    `group` is customer, product, pair or time; `null_means` is empty where the feature is never null.
-    Categorical features are text, all others 32-bit floats.
+    Attributes:
+        name: column name.
+        group: customer, product, pair or time.
+        unit: unit of measure; empty for categorical features.
+        meaning: description for people; reasons quote it.
+        null_means: meaning of a null; empty if the feature is never null.
+        categorical: whether the column is text; all others are 32-bit floats.
     """
 
     name: str
@@ -22,7 +27,7 @@ class Feature:
 
     @property
     def column(self) -> Column:
-        """The contract of the feature as a table column."""
+        """Return the contract of the feature as a table column."""
         kind = "string" if self.categorical else "float32"
         return Column(self.name, kind, self.meaning, self.unit, nullable=bool(self.null_means))
 

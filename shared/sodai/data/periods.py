@@ -11,21 +11,25 @@ DAYS_PER_WEEK = 7
 
 
 def parse_date(text: str, where: str = "--as-of") -> date:
-    """The date written as YYYY-MM-DD in `text`.
+    """Return the date that `text` writes as YYYY-MM-DD.
+
+    Args:
+        text: to parse.
+        where: option or file that the text comes from, for the message.
 
     Raises:
-        InputError: `text` is no such date; the message names `where` it stood.
+        InputError: `text` is no such date.
     """
     with suppress(ValueError):
-        found = date.fromisoformat(text)
-        # Python takes 20250106 and 2025-W02-1 too.
-        if found.isoformat() == text:
-            return found
+        day = date.fromisoformat(text)
+        # Python also accepts 20250106 and 2025-W02-1.
+        if day.isoformat() == text:
+            return day
     raise InputError(f"{where}: found {text!r}, expected a date as YYYY-MM-DD; give the first day to predict")
 
 
 def week_of(day: date) -> date:
-    """The Monday that names the week of `day`."""
+    """Return the Monday of the week of `day`."""
     return day - timedelta(days=day.weekday())
 
 
@@ -38,12 +42,12 @@ class Period:
 
     @property
     def end(self) -> date:
-        """First day after the period."""
+        """Return the first day after the period."""
         return self.as_of + timedelta(days=self.horizon_days)
 
     @property
     def step_days(self) -> int:
-        """Days between two periods of the same kind: whole weeks, so that week days stay aligned."""
+        """Return the days between two periods of the same kind: whole weeks, to keep weekdays aligned."""
         return DAYS_PER_WEEK * math.ceil(self.horizon_days / DAYS_PER_WEEK)
 
     @property

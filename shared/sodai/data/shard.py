@@ -1,11 +1,11 @@
-"""One part of a table that is split at customer boundaries."""
+"""One shard of a table that is split at customer boundaries."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Part `number` (0 = first) of a table that is split into `count` parts at customer boundaries."""
+    """Shard `number` (0 = first) of a table that is split into `count` shards at customer boundaries."""
 
     number: int = 0
     count: int = 1

@@ -1,1 +1,1 @@
-"""Metrics, rules to beat, the predicted purchase set and the demand it is scaled to."""
+"""Metrics, baselines, closed periods, and the purchase set at the expected demand of a period."""

@@ -1,4 +1,4 @@
-"""What a call centre could do without a model: the rules that a model has to beat."""
+"""Baselines: rules without a model, as a call centre could apply them, that a model has to beat."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,33 +11,38 @@ from sodai.data.periods import DAYS_PER_WEEK
 
 DECAY = 0.9
 RECENT_WEEKS = 8
-# What is older counts less than .005 of last week's, and would make every week read all there is.
-LOOKED_BACK_WEEKS = 52
+# An older purchase weighs less than .005 of last week's, and the whole warehouse would have to be read.
+LOOKBACK_WEEKS = 52
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A rule's answer for a period: a ranked list a customer, and a predicted set of pairs."""
+    """The predictions of a rule for a period.
+
+    Attributes:
+        ranked: customer_id, product_id, rank (1 = best): one list per customer.
+        selected: customer_id, product_id: the purchase set.
+    """
 
     ranked: pd.DataFrame
     selected: pd.DataFrame
 
 
 def baseline_start(as_of: date) -> date:
-    """The first day that the rules look at for the period that starts on `as_of`."""
-    return as_of - timedelta(weeks=LOOKED_BACK_WEEKS)
+    """Return the first day whose purchases the rules use for the period that starts on `as_of`."""
+    return as_of - timedelta(weeks=LOOKBACK_WEEKS)
 
 
 def baselines(purchases: pd.DataFrame, as_of: date) -> dict[str, Baseline]:
-    """The rules' answers for the period that starts on `as_of`, from what was bought before it.
+    """Return the predictions of every rule for the period that starts on `as_of`.
 
     Args:
-        purchases: customer_id, product_id, purchase_date, all before `as_of`; what lies before
-            `looked_back` counts for nothing.
+        purchases: customer_id, product_id, purchase_date, all before `as_of`; those before
+            `baseline_start` are ignored.
         as_of: first day of the period.
 
     Returns:
-        by name: `bought_last_week`, `bought_3_of_8_weeks` and `decayed_frequency`, whose set has as
+        by name: `bought_last_week`, `bought_3_of_8_weeks` and `decayed_frequency`, whose purchase set has as
         many pairs as were bought in the last seven days.
     """
     weeks = _weeks(purchases, as_of)
@@ -55,10 +60,10 @@ def baselines(purchases: pd.DataFrame, as_of: date) -> dict[str, Baseline]:
 
 
 def _weeks(purchases: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """customer_id, product_id, age (whole weeks before `as_of`, 0 = the last seven days), distinct."""
+    """Return distinct customer_id, product_id, age in whole weeks before `as_of`, 0 = the last seven days."""
     days = (pd.Timestamp(as_of) - pd.to_datetime(purchases["purchase_date"])).dt.days
     weeks = purchases[PAIR].assign(age=(days - 1) // DAYS_PER_WEEK).drop_duplicates()
-    return weeks[weeks["age"] < LOOKED_BACK_WEEKS]
+    return weeks[weeks["age"] < LOOKBACK_WEEKS]
 
 
 def _ranked(scores: pd.DataFrame) -> pd.DataFrame:

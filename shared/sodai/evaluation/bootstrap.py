@@ -1,19 +1,22 @@
-"""What a difference between two models is worth, beside what chance makes of as many customers."""
+"""Confidence intervals of differences between two models, by bootstrap over customers."""
 
 import numpy as np
 import pandas as pd
 
 _DRAWS = 2_000
-# A group needs this many buying customers before its own interval says anything.
+# With fewer buying customers the interval of a group is too wide to decide anything.
 SMALLEST_GROUP = 30
 
 
 def paired_interval(difference: pd.Series, rng: np.random.Generator) -> dict[str, float]:
-    """Mean difference over customers and its 95 % interval by paired bootstrap.
+    """Return the mean difference over customers and its 95 % interval by paired bootstrap.
 
     Args:
-        difference: of one model minus the other, one value a customer, at least one.
-        rng: of the resampling.
+        difference: metric of one model minus that of the other, one value per customer, at least one.
+        rng: source of the resampling.
+
+    Returns:
+        `mean`, `low` and `high`.
     """
     values = difference.to_numpy()
     means = np.array([values[rng.integers(len(values), size=len(values))].mean() for _ in range(_DRAWS)])

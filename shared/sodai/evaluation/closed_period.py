@@ -37,7 +37,7 @@ class ClosedPeriod:
         Args:
             volume: with a warehouse.
             period: no purchase on or after its end is read.
-            customers: customer_id of those whose purchases are wanted; all if None.
+            customers: customer_id whose purchases are read; all if None.
             since: first day of `purchases_before` (inclusive); none are read if None.
 
         Raises:

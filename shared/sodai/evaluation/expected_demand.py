@@ -1,4 +1,4 @@
-"""The expected volume of a period: what evaluates a model and what publishes with it must agree."""
+"""The expected demand of a period, the same for evaluating a model and for predicting with it."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -15,9 +15,12 @@ from sodai.volume.volume import Volume
 
 @dataclass(frozen=True)
 class ExpectedDemand:
-    """Distinct pairs expected to be bought in a period, and the part of them that are no candidates.
+    """The distinct pairs expected to be bought in a period.
 
-    `missing_share` is that of the model's training periods, 0 to less than 1.
+    Attributes:
+        pairs: expected number, candidates or not.
+        missing_share: share of bought pairs that were no candidates in the model's training periods, 0 to
+            less than 1.
     """
 
     pairs: float
@@ -25,36 +28,42 @@ class ExpectedDemand:
 
     @property
     def missing_pairs(self) -> float:
-        """Expected number of purchased pairs that are no candidates."""
+        """Return the expected number of bought pairs that are no candidates."""
         return self.pairs * self.missing_share
 
     @property
     def candidate_pairs(self) -> float:
-        """Expected number of purchased pairs among the candidates."""
+        """Return the expected number of bought pairs among the candidates."""
         return self.pairs - self.missing_pairs
 
     def probabilities(self, log_odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Probabilities of all candidates of the period, from their calibrated log-odds: (n,)."""
+        """Return the probabilities (n,) of all candidates of the period from their calibrated log-odds."""
         return probabilities_at_demand(log_odds, self.candidate_pairs)
 
 
 def read_expected_demand(volume: Volume, as_of: date, cutoff: date, missing_share: float) -> ExpectedDemand:
-    """The forecast that the run for `as_of` made of the period that starts on `cutoff`.
+    """Read the demand that the run for `as_of` forecast for one of its periods.
+
+    Args:
+        volume: with FORECASTS of the run.
+        as_of: first day of the period that the run predicts.
+        cutoff: first day of the forecast period: `as_of` or an earlier one.
+        missing_share: of the model, see ExpectedDemand.
 
     Raises:
-        InputError: there is none, or it is no number.
+        InputError: there is no forecast, or it is no number.
         ContractError: the table breaks its contract.
     """
     table = volume.read(FORECASTS, as_of)
-    found = table.filter(pc.field("cutoff") == cutoff)["expected_pairs"].to_pylist()
-    if not found:
+    forecasts = table.filter(pc.field("cutoff") == cutoff)["expected_pairs"].to_pylist()
+    if not forecasts:
         raise InputError(
             f"{volume.path(FORECASTS, as_of)}: found no forecast for {cutoff}, expected one for every "
             f"period of the week; run {FEATURES_STAGE} for {as_of} again"
         )
-    if not np.isfinite(found[0]):
+    if not np.isfinite(forecasts[0]):
         raise InputError(
-            f"{volume.path(FORECASTS, as_of)}: found expected_pairs {found[0]} for {cutoff}, expected a "
+            f"{volume.path(FORECASTS, as_of)}: found expected_pairs {forecasts[0]} for {cutoff}, expected a "
             f"number; run {FEATURES_STAGE} for {as_of} again"
         )
-    return ExpectedDemand(found[0], missing_share)
+    return ExpectedDemand(forecasts[0], missing_share)

@@ -1,4 +1,4 @@
-"""Metrics of ranked lists, predicted sets and probabilities, with their denominators and empty cases."""
+"""Metrics of ranked lists, purchase sets and probabilities, with their denominators and empty cases."""
 
 from collections.abc import Mapping
 
@@ -7,15 +7,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from sodai.data.catalog import LIST_LENGTH, PAIR
-from sodai.data.customer_groups import starts_of
+from sodai.data.customer_groups import group_starts
 
 
 def ranking_metrics(
     ranked: pd.DataFrame, truth: pd.DataFrame, ks: tuple[int, ...] = (5, 10)
 ) -> dict[str, float]:
-    """Recall, precision, NDCG, F1 and hit rate at each k, averaged over the customers who bought.
+    """Return recall, precision, NDCG, F1 and hit rate at each k, averaged over the customers who bought.
 
-    The metrics of `customer_metrics`; a customer who bought but has no ranking counts as zero.
+    These are the means of `customer_metrics`; a customer who bought but has no list counts as zero.
 
     Args:
         ranked: customer_id, product_id, rank (1 = best), unique pairs.
@@ -24,7 +24,7 @@ def ranking_metrics(
 
     Returns:
         `recall_at_5`, `precision_at_5`, `ndcg_at_5`, `f1_at_5`, `hit_rate_at_5` and so on; all 0.0
-        if nobody bought.
+        without a purchase.
     """
     by_customer = customer_metrics(ranked, truth, ks)
     means = by_customer.mean() if len(by_customer) else by_customer.sum()
@@ -34,11 +34,17 @@ def ranking_metrics(
 def customer_metrics(
     ranked: pd.DataFrame, truth: pd.DataFrame, ks: tuple[int, ...] = (5, 10)
 ) -> pd.DataFrame:
-    """The ranking metrics of every buying customer, one row each, indexed by customer_id in order.
+    """Return the ranking metrics of every customer who bought.
 
-    recall_at_k divides by the products bought, precision_at_k by k, f1_at_k is their harmonic mean,
-    ndcg_at_k divides by the gain of the best possible list of length k, hit_rate_at_k is 1 if any of
-    the k was bought. Args as in `ranking_metrics`.
+    recall_at_k divides by the number of products bought, precision_at_k by k, f1_at_k is their harmonic
+    mean, ndcg_at_k divides by the gain of the best possible list of length k, hit_rate_at_k is 1 if any of
+    the k products was bought.
+
+    Args:
+        ranked, truth, ks: as in `ranking_metrics`.
+
+    Returns:
+        one row per customer, indexed by customer_id in ascending order.
     """
     n_bought = truth.groupby("customer_id").size().sort_index()
     hits = ranked.loc[ranked["rank"] <= max(ks), [*PAIR, "rank"]].merge(truth[PAIR], on=PAIR)
@@ -75,7 +81,7 @@ def mean_ndcg_of_lists(
     """
     order = np.lexsort((-y_score, group))
     ordered, lists = y_true[order], group[order]
-    starts = starts_of(lists)
+    starts = group_starts(lists)
     position = np.arange(len(lists)) - np.repeat(starts, np.diff(np.append(starts, len(lists))))
     gain = np.where(position < LIST_LENGTH, ordered / np.log2(position + 2), 0.0)
     ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(LIST_LENGTH) + 2))])
@@ -87,10 +93,11 @@ def mean_ndcg_of_lists(
 
 
 def set_metrics(predicted: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
-    """Precision, recall and F1 of a predicted set of pairs over all customers.
+    """Return precision, recall and F1 of a purchase set over all customers.
 
     Args:
-        predicted, truth: customer_id, product_id, distinct pairs.
+        predicted: customer_id, product_id, the distinct pairs of the purchase set.
+        truth: customer_id, product_id, the distinct pairs bought in the period.
 
     Returns:
         `set_precision` (0.0 if nothing was predicted), `set_recall` (0.0 if nothing was bought),
@@ -110,9 +117,15 @@ def set_metrics(predicted: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float
 def calibration_table(
     y_true: npt.NDArray[np.float64], y_score: npt.NDArray[np.float64], n_bins: int = 10
 ) -> pd.DataFrame:
-    """Mean probability beside realised share, by quantile of probability.
+    """Compare mean probability and realised share, by quantile of the probability.
 
-    Returns one row a non-empty bin: n_rows, mean_probability, realised_share, in rising order.
+    Args:
+        y_true: (n,) 1 if bought.
+        y_score: (n,) probabilities.
+        n_bins: number of quantile bins.
+
+    Returns:
+        n_rows, mean_probability, realised_share of each non-empty bin, by ascending probability.
     """
     edges = np.unique(np.quantile(y_score, np.linspace(0, 1, n_bins + 1)[1:-1]))
     bins = np.searchsorted(edges, y_score, side="right")
@@ -123,12 +136,12 @@ def calibration_table(
 
 
 def calibration_error(y_true: npt.NDArray[np.float64], y_score: npt.NDArray[np.float64]) -> float:
-    """Mean absolute gap between probability and realised share over ten quantile bins, by rows."""
+    """Return the mean absolute gap between probability and realised share over ten quantile bins, by rows."""
     table = calibration_table(y_true, y_score)
     gaps = (table["mean_probability"] - table["realised_share"]).abs()
     return float(np.average(gaps, weights=table["n_rows"]))
 
 
 def rounded(figures: Mapping[str, float], digits: int = 6) -> dict[str, float]:
-    """The same figures rounded, for records that people read."""
+    """Return the same figures rounded, for records that people read."""
     return {name: round(float(value), digits) for name, value in figures.items()}

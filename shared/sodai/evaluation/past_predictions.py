@@ -1,4 +1,4 @@
-"""What was published of an earlier period, as it is held against the purchases of that period."""
+"""Past predictions: those of an earlier period, to be compared with its purchases."""
 
 from datetime import date
 
@@ -11,12 +11,12 @@ from sodai.volume.volume import Volume
 
 
 def read_past_predictions(volume: Volume, as_of: date, customers: pa.Array | None = None) -> pd.DataFrame:
-    """The published pairs that are selected or on a list of `LIST_LENGTH`: the others are never looked at.
+    """Read the published pairs that are in the purchase set or on a list of `LIST_LENGTH` products.
 
     Args:
         volume: with PREDICTIONS of the period.
         as_of: first day of the period.
-        customers: customer_id of those whose pairs are wanted; all if None.
+        customers: customer_id whose pairs are read; all if None.
 
     Returns:
         customer_id, product_id, rank, selected.
@@ -25,7 +25,9 @@ def read_past_predictions(volume: Volume, as_of: date, customers: pa.Array | Non
         VolumeError: the predictions cannot be read.
         ContractError: they break their contract.
     """
-    told = (pc.field("rank") <= LIST_LENGTH) | pc.field("selected")
+    is_published = (pc.field("rank") <= LIST_LENGTH) | pc.field("selected")
     if customers is not None:
-        told &= pc.field("customer_id").isin(customers)
-    return volume.read(PREDICTIONS, as_of, columns=[*PAIR, "rank", "selected"], where=told).to_pandas()
+        is_published &= pc.field("customer_id").isin(customers)
+    return volume.read(
+        PREDICTIONS, as_of, columns=[*PAIR, "rank", "selected"], where=is_published
+    ).to_pandas()

@@ -10,7 +10,7 @@ import pandas as pd
 from lightgbm import LGBMClassifier, LGBMRanker
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from sodai.data.customer_groups import starts_of
+from sodai.data.customer_groups import group_starts
 from sodai.data.feature_catalog import CATEGORICAL_NAMES
 from sodai.runtime.limits import available_cpus
 
@@ -155,7 +155,7 @@ def _fit_ranker(
     group: npt.NDArray[np.int64],
 ) -> LGBMRanker:
     """Fit on the lists that have a purchase: the others have no order to learn."""
-    starts = starts_of(group)
+    starts = group_starts(group)
     lengths = np.diff(np.append(starts, len(group)))
     bought = np.add.reduceat(y, starts) > 0
     rows = np.repeat(bought, lengths)

@@ -1,1 +1,1 @@
-"""What one process may use, and work in parallel."""
+"""Resource limits of the process, and parallel work in threads and worker processes."""

@@ -1,7 +1,7 @@
-"""What runs beside a stage's own thread, which uses one core: threads, and processes that import.
+"""Parallel work in threads and in worker processes.
 
-Threads for what leaves Python's lock alone, as NumPy, Arrow, LightGBM and DuckDB do; imports hold it for
-seconds, and go into a process.
+Threads are for NumPy, Arrow, LightGBM and DuckDB, which release Python's global lock. Imports of large
+libraries hold the lock for seconds, so they run in a process.
 """
 
 import importlib
@@ -23,34 +23,31 @@ T = TypeVar("T")
 
 
 def prefetch_map(function: Callable[[S], T], items: Iterable[S], threads: int = 1) -> Iterator[T]:
-    """What a function makes of each item, in their order: while one is worked on, threads make the next.
+    """Yield the function's result for each item, in order, computed by threads ahead of the caller.
 
     Args:
         function: called in a thread.
-        items: taken in the caller's thread, one more at once than there are threads.
-        threads: how many.
+        items: read in the caller's thread; at most one more than there are threads is in work.
+        threads: number of threads.
     """
-    following = iter(items)
+    remaining = iter(items)
     with ThreadPoolExecutor(threads) as pool:
-        ahead = deque(pool.submit(function, item) for item in islice(following, threads + 1))
-        while ahead:
-            yield ahead.popleft().result()
-            ahead.extend(pool.submit(function, item) for item in islice(following, 1))
+        results = deque(pool.submit(function, item) for item in islice(remaining, threads + 1))
+        while results:
+            yield results.popleft().result()
+            results.extend(pool.submit(function, item) for item in islice(remaining, 1))
 
 
 @contextmanager
 def warm_process_pool(module: str, n_workers: int = 1) -> Iterator[ProcessPoolExecutor]:
-    """Worker processes that begin to import a module at once.
-
-    What they still have to do at the end is dropped. Time and memory of theirs are the children's of this
-    process from then on.
+    """Start worker processes that import a module right away; calls that wait at the end are cancelled.
 
     Args:
-        module: its name.
-        n_workers: processes.
+        module: name of the module.
+        n_workers: number of processes.
     """
-    # A fork of this process would copy the threads' locks of LightGBM and Arrow, held or not; and what a
-    # fork server starts is nobody's child whose time is counted.
+    # "fork" would copy the locks of LightGBM's and Arrow's threads in whatever state they are; children of a
+    # "forkserver" are not this process's own, so its CPU time and memory would not include theirs.
     pool = ProcessPoolExecutor(n_workers, get_context("spawn"), initializer=_start)
     for _ in range(n_workers):
         pool.submit(_import, module)
@@ -62,14 +59,14 @@ def warm_process_pool(module: str, n_workers: int = 1) -> Iterator[ProcessPoolEx
 
 @contextmanager
 def run_in_process(module: str, function: str) -> Iterator[Callable[..., Any]]:
-    """A function of a module that another process imports meanwhile, and runs there.
+    """Return a function that runs in a worker process, which imports its module in parallel to this one.
 
-    Where the module is imported already, as in a fork of `stage_server`, it runs in this process. Arguments
-    and what it gives or raises are pickled on their way.
+    If this process has already imported the module, the function runs here. Otherwise arguments, result and
+    exception are pickled.
 
     Args:
-        module: its name.
-        function: of the module.
+        module: name of the module.
+        function: name of the function in it.
     """
     if module in sys.modules:
         yield getattr(sys.modules[module], function)
@@ -92,7 +89,7 @@ def _call(module: str, function: str, arguments: tuple[Any, ...]) -> Any:
 
 
 def _end_with_parent() -> None:
-    """A stage that was killed hard cannot end its workers, and they would wait for it for ever."""
+    # A stage that was killed cannot end its workers, which would wait for it for ever.
     parent = parent_process()
     if parent is not None:
         parent.join()

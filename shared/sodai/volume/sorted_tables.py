@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sodai.data.contracts import Contract
-from sodai.data.customer_groups import starts_of
+from sodai.data.customer_groups import group_starts
 from sodai.data.shard import Shard
 from sodai.errors import ContractError
 from sodai.volume.volume import explain_read_errors
@@ -139,7 +139,7 @@ def sorted_writer(file: Path, contract: Contract) -> Iterator[Callable[[pa.Table
 def _end_of_customers(customer_id: npt.NDArray[np.int64], n_rows: int) -> int | None:
     """Return the last end of a customer within `n_rows`, else the first one after; None if none ends."""
     # The last customer may go on in the next batch.
-    ends = starts_of(customer_id)[1:]
+    ends = group_starts(customer_id)[1:]
     if not len(ends):
         return None
     return int(ends[max(0, int(np.searchsorted(ends, n_rows, side="right")) - 1)])
