@@ -65,7 +65,7 @@ class Example:
         return self.root / name.format(as_of=AS_OF)
 
     def run(self, *options: str, as_of: str = AS_OF) -> tuple[dict[str, Any], str]:
-        """The result of the stage and its log."""
+        """Run the stage; return its result and its log."""
         paths = [self.folder / name for name in ("shared", "packages", "")]
         done = subprocess.run(
             [sys.executable, "-m", "example", "--as-of", as_of, "--data", self.root, *options],
@@ -98,13 +98,13 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
 
 @pytest.fixture
 def example(origin: tuple[Path, dict[str, Any]], tmp_path: Path) -> Example:
-    """After one run; a copy that a test may change."""
+    """Return a copy of the folder after one run, which a test may change."""
     return Example(Path(shutil.copytree(origin[0], tmp_path / "copy", symlinks=True)))
 
 
 @pytest.fixture
 def first(origin: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
-    """The result of that run."""
+    """Return the result of that run."""
     return origin[1]
 
 
@@ -112,7 +112,7 @@ def record_of(example: Example) -> bytes:
     return (example.root / run_record(EXTRACT).path_template.format(as_of=AS_OF)).read_bytes()
 
 
-def test_nothing_changed_gives_the_earlier_result_and_leaves_the_record(
+def test_without_a_change_the_earlier_result_is_returned_and_the_record_kept(
     example: Example, first: dict[str, Any]
 ) -> None:
     before = record_of(example)
@@ -143,7 +143,7 @@ def test_a_skipped_stage_imports_no_table_library(example: Example) -> None:
 
 
 def change(name: str, text: str) -> Callable[[Example], None]:
-    """Write into a file of the folder."""
+    """Return an action that writes into a file of the folder."""
 
     def write(example: Example) -> None:
         path = example.folder / name.format(as_of=AS_OF)
@@ -153,7 +153,7 @@ def change(name: str, text: str) -> Callable[[Example], None]:
 
 
 def append(name: str) -> Callable[[Example], None]:
-    """Add a comment to a file of code."""
+    """Return an action that adds a comment to a file of code."""
 
     def write(example: Example) -> None:
         with (example.folder / name).open("a") as file:
@@ -191,7 +191,7 @@ RAW_FILE = "volume/raw/transactions.parquet"
         (removed(QUALITY_PAGE.path_template), f"output reports/{AS_OF}/quality.html changed"),
     ],
 )
-def test_a_change_makes_it_run(
+def test_a_change_reruns_the_stage(
     example: Example, first: dict[str, Any], act: Callable[[Example], None], reason: str
 ) -> None:
     act(example)
@@ -204,7 +204,7 @@ def test_a_change_makes_it_run(
     assert example.run()[0] == {**result, "skipped": True}
 
 
-def test_another_setting_makes_it_run_and_the_old_one_again(example: Example) -> None:
+def test_another_setting_reruns_the_stage_and_the_old_one_again(example: Example) -> None:
     result, log = example.run("--k", "4")
     assert result["k"] == 4
     assert "skipped" not in result
@@ -212,12 +212,12 @@ def test_another_setting_makes_it_run_and_the_old_one_again(example: Example) ->
     assert "skipped" not in example.run()[0]
 
 
-def test_a_setting_that_says_only_how_makes_no_difference(example: Example) -> None:
+def test_a_setting_without_influence_on_the_result_is_ignored(example: Example) -> None:
     assert example.run("--memory-limit", "200")[0]["skipped"]
 
 
 @pytest.mark.parametrize("name", [RAW_FILE, f"volume/{QUALITY.path_template}"])
-def test_a_file_written_again_with_the_same_content_makes_no_difference(example: Example, name: str) -> None:
+def test_a_file_rewritten_with_the_same_content_is_unchanged(example: Example, name: str) -> None:
     path = example.folder / name.format(as_of=AS_OF)
     content = path.read_bytes()
     path.unlink()
@@ -225,12 +225,12 @@ def test_a_file_written_again_with_the_same_content_makes_no_difference(example:
     assert example.run()[0]["skipped"]
 
 
-def test_a_file_on_its_way_into_raw_makes_no_difference(example: Example) -> None:
+def test_a_file_still_being_copied_into_raw_is_ignored(example: Example) -> None:
     (example.root / "raw/.next.parquet.part").write_text("half a file")
     assert example.run()[0]["skipped"]
 
 
-def test_force_runs_it_all_the_same(example: Example, first: dict[str, Any]) -> None:
+def test_force_reruns_the_stage(example: Example, first: dict[str, Any]) -> None:
     result, log = example.run("--force")
     assert result["process"] != first["process"]
     assert "skipped" not in result
@@ -244,7 +244,7 @@ def test_another_period_has_a_result_of_its_own(example: Example) -> None:
     assert example.run(as_of="2024-01-15")[0]["skipped"]
 
 
-def test_a_period_that_the_stage_finds_itself_is_found_again(example: Example) -> None:
+def test_a_period_that_the_stage_determines_is_skipped_the_second_time(example: Example) -> None:
     result, _ = example.run(as_of="auto")
     assert (result["as_of"], "skipped" in result) == (AS_OF, False)
     assert example.run(as_of="2024-01-01")[0]["as_of"] == "2024-01-01"
@@ -254,7 +254,7 @@ def test_a_period_that_the_stage_finds_itself_is_found_again(example: Example) -
 @pytest.mark.parametrize(
     "damage", ["", "{", "[]", '{"result": {}}', '{"fingerprint": {}}', '{"fingerprint": 1}']
 )
-def test_a_record_that_says_nothing_makes_it_run(example: Example, damage: str) -> None:
+def test_a_damaged_run_record_reruns_the_stage(example: Example, damage: str) -> None:
     (example.root / run_record(EXTRACT).path_template.format(as_of=AS_OF)).write_text(damage)
     assert "skipped" not in example.run()[0]
     assert example.run()[0]["skipped"]

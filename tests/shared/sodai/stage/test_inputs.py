@@ -1,4 +1,4 @@
-"""Which files of a volume decide what a stage makes."""
+"""The files of a volume that decide the result of a stage."""
 
 import json
 from datetime import date, timedelta
@@ -17,7 +17,7 @@ MONDAYS = [AS_OF - timedelta(weeks=back) for back in range(12, 0, -1)]
 
 @pytest.fixture
 def index(tmp_path: Path) -> FileHashes:
-    """Twelve weeks of purchases and of predictions, and the predictions of the week of AS_OF."""
+    """Return the index of twelve weeks of purchases and predictions, and the predictions of AS_OF."""
     for day in (*MONDAYS, AS_OF):
         path = tmp_path / PREDICTIONS.relative_path(day)
         path.parent.mkdir(parents=True)
@@ -29,13 +29,13 @@ def index(tmp_path: Path) -> FileHashes:
     return FileHashes(tmp_path)
 
 
-def test_only_the_newest_earlier_periods_are_looked_back_to(index: FileHashes) -> None:
+def test_only_the_newest_earlier_periods_are_returned(index: FileHashes) -> None:
     (index.root / "predictions/week=all").mkdir()
     (index.root / "predictions/week=all/predictions.parquet").touch()
-    found = newest_earlier(index, PREDICTIONS, AS_OF)
+    newest = newest_earlier(index, PREDICTIONS, AS_OF)
     assert N_EARLIER == 8
-    assert list(found) == MONDAYS[-8:]
-    assert found[MONDAYS[-1]] == index.root / PREDICTIONS.relative_path(MONDAYS[-1])
+    assert list(newest) == MONDAYS[-8:]
+    assert newest[MONDAYS[-1]] == index.root / PREDICTIONS.relative_path(MONDAYS[-1])
     assert list(newest_earlier(index, PREDICTIONS, MONDAYS[3])) == MONDAYS[:3]
 
 
