@@ -68,7 +68,7 @@ bench: env ## The backtest on Complete Journey: [ONLY="beverages product_id"] [T
 .PHONY: bench-data
 bench-data: env ## Make sales of any size as input: ROWS=10_000_000 [OUT=data]
 	@: $(or $(ROWS),$(error bench-data: ROWS is not set; expected a number of lines such as 10_000_000))
-	@PYTHONPATH=shared:tests .venv/bin/python -m benchmarks.made_sales --rows $(ROWS) --out "$(OUT)"
+	@PYTHONPATH=shared:tests .venv/bin/python -m benchmarks.synthetic_sales --rows $(ROWS) --out "$(OUT)"
 
 # The images that are built are those that Compose starts, which reads .env.
 up: export SODAI_IMAGE_TAG := $(or $(SODAI_IMAGE_TAG),$(shell sed -n 's/^SODAI_IMAGE_TAG="*\([A-Za-z0-9_.-]*\).*/\1/p' .env 2>/dev/null))
@@ -112,7 +112,7 @@ test: env ## Run the tests: [TESTS=folder]; those in containers only if a Docker
 	    echo "test: no chromium or no chromedriver, tests that need them are left out; apt-get install chromium chromium-driver"; \
 	    left_out="$$left_out,browser"; \
 	fi; \
-	.venv/bin/python tests/side_by_side.py --without "$$left_out" --durations 15 $(TESTS)
+	.venv/bin/python tests/run_tests.py --without "$$left_out" --durations 15 $(TESTS)
 
 .PHONY: browser
 browser: ## Install the browser that tests drive, on Debian and as root

@@ -1,9 +1,9 @@
-# The list of images, all made from images/Dockerfile; images/build.sh sets the variables.
+# The list of images, all built from images/Dockerfile; images/build.sh sets the variables.
 variable "TAG" { default = "latest" }
 variable "VERSION" { default = "" }
 variable "REVISION" { default = "" }
 variable "UV_VERSION" {}
-# File with the certificate authorities of the building machine; none if empty.
+# File with the certificate authorities of the building machine; empty for none.
 variable "CA" { default = "" }
 
 group "default" { targets = ["stage", "service"] }
@@ -43,7 +43,7 @@ target "service" {
   tags = ["sodai/${service}:${TAG}"]
 }
 
-# Only who asks for it builds it: make image STAGE=spark.
+# Built only on request: make image STAGE=spark.
 target "spark" {
   inherits = ["common"]
   target = "spark"

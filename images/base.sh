@@ -1,13 +1,13 @@
 #!/bin/sh
-# Makes the image that all others start from: Debian's slim image where a registry answers, else the
-# same made with debootstrap from the archive that the machine's own apt sources name.
+# Make the base of all images: Debian's slim image where a registry answers, else the same system built with
+# debootstrap from the Debian archive named in the apt sources of this machine.
 set -eu
 # shellcheck source=images/debian.sh
 . "$(dirname "$0")/debian.sh"
 
 IMAGE=${1:-sodai/base:latest}
 SUITE=trixie
-# A name that is not found and a port that is closed fail at once: this is for a slow line.
+# An unknown host or a closed port fails immediately; the timeout is for slow connections.
 PULL_SECONDS=120
 
 fail() {
@@ -15,7 +15,7 @@ fail() {
     exit 1
 }
 
-bootstrap() { # bootstrap FOLDER: what minbase gives, without what no container reads
+bootstrap() { # bootstrap FOLDER: install minbase, then remove caches, locales, manuals and logs
     command -v debootstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq debootstrap; } >/dev/null ||
         fail "no registry answers and debootstrap cannot be installed; run this as root on Debian"
     address=$(debian_archive)
@@ -35,9 +35,9 @@ if timeout "$PULL_SECONDS" docker pull --quiet "debian:$SUITE-slim" >/dev/null 2
     echo "images: $IMAGE is Debian's own slim image"
     exit 0
 fi
-[ "$(id -u)" = 0 ] || fail "no registry answers and this user is $(id -un), expected root to make the base image"
+[ "$(id -u)" = 0 ] || fail "no registry answers and this user is $(id -un), expected root to build the base image"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bootstrap "$work"
 tar --create --numeric-owner --one-file-system --directory "$work/system" . | docker import - "$IMAGE" >/dev/null
-echo "images: $IMAGE is made with debootstrap"
+echo "images: $IMAGE is built with debootstrap"

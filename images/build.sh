@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds images: images/build.sh [TARGET...], a stage, a service or a group of images/bake.hcl.
+# Build images: images/build.sh [TARGET...], where a target is a stage, a service or a group of images/bake.hcl.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -19,16 +19,16 @@ mkdir -p .cache
 authorities=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
 CA=
 if [ -s "$authorities" ]; then
-    # A copy, as bake reads nothing outside the working directory unless it is allowed to.
+    # Copy the file, because bake reads nothing outside the working directory without extra permission.
     CA=.cache/ca-certificates.crt
     install -m 644 "$authorities" "$CA"
 fi
-# The tag that is run.
+# The DAG and docker-compose.yml run images of the same tag.
 TAG=${SODAI_IMAGE_TAG:-latest}
 VERSION=$(sed -n 's/^version = "\([^"]*\)".*/\1/p' pyproject.toml)
 REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-# The engine's own builder, which is named like the context: no other has the base image, nor gives it the
-# images that it makes.
+# Use the engine's own builder, which has the name of the context: another builder has no base image and would
+# not load the images that it builds into the engine.
 BUILDX_BUILDER=$(docker context show)
 export BUILDX_BUILDER CA TAG UV_VERSION VERSION REVISION
 
@@ -36,11 +36,11 @@ images/base.sh
 if [ -t 1 ]; then
     exec docker buildx bake --file images/bake.hcl "$@"
 fi
-# Without a terminal the builder's thousand lines go to a file, and only the last of a failure are shown.
+# Without a terminal the log of the builder goes to a file, and a failure prints its last lines.
 log=.cache/images.log
 docker buildx bake --file images/bake.hcl --progress plain "$@" >"$log" 2>&1 || {
     tail -n 30 "$log" >&2
-    echo "images: the build failed; all of it is in $log" >&2
+    echo "images: the build failed; the full log is $log" >&2
     exit 1
 }
 echo "images: built $(grep -ao 'naming to [^ ]*' "$log" | sort -u | wc -l) of revision $REVISION"

@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# Sourced by engine.sh and base.sh: what both read of the Debian machine they run on.
+# Functions about the Debian machine, sourced by engine.sh and base.sh.
 
-# The first archive address in the machine's own apt sources that is no security archive.
-debian_archive() { # debian_archive [FOLDER], of apt's settings
+# Print the first Debian archive in the apt sources of the machine, leaving out security archives.
+debian_archive() { # debian_archive [FOLDER of apt's settings]
     folder=${1:-/etc/apt}
-    # Images for clouds name a list of mirrors, which holds nothing but addresses.
+    # Cloud images name a list of mirrors, a file that contains only addresses.
     cat "$folder"/sources.list "$folder"/sources.list.d/*.list "$folder"/sources.list.d/*.sources \
         "$folder"/mirrors/*.list 2>/dev/null |
         sed -nE -e 's/^URIs:[[:space:]]*([^[:space:]]+).*/\1/p' \

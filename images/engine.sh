@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes a Docker engine answer on a Debian machine: installs what is missing, starts it and waits.
+# Install what a Docker engine needs on a Debian machine, start the engine and wait until it answers.
 #
-# Debian 12 has no Compose 2 and no Buildx, so the packages come from Debian 13, through the
-# addresses that the machine's own apt sources name, and nothing else is taken from that suite.
+# Debian 12 has no Compose 2 and no Buildx, so the packages come from Debian 13, from the archive named in the
+# apt sources of this machine. Pins keep all other packages of that suite out.
 set -eu
 # shellcheck source=images/debian.sh
 . "$(dirname "$0")/debian.sh"
@@ -23,7 +23,7 @@ answers() {
     timeout 10 docker version --format '{{.Server.Version}}' 2>/dev/null
 }
 
-all_parts() {
+is_installed() {
     command -v dockerd >/dev/null && docker compose version >/dev/null 2>&1 &&
         docker buildx version >/dev/null 2>&1
 }
@@ -36,7 +36,7 @@ add_suite() {
     [ -n "$address" ] || fail "no Debian archive in /etc/apt, expected one to read the suite $SUITE from"
     printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
         "$address" "$SUITE" /usr/share/keyrings/debian-archive-keyring.gpg >"$SOURCES"
-    # Priority 100: never chosen over what is installed, unless named below.
+    # Priority 100 never replaces an installed package; only the packages named below are preferred.
     printf 'Package: *\nPin: release n=%s\nPin-Priority: 100\n\n' "$SUITE" >"$PINS"
     printf 'Package: %s\nPin: release n=%s\nPin-Priority: 990\n' "$PACKAGES" "$SUITE" >>"$PINS"
 }
@@ -51,11 +51,11 @@ install_packages() {
         >"$LOG" 2>&1 || fail "the packages did not install: $(tail -n 1 "$LOG")"
 }
 
-running() { # running PIDFILE NAME: whether the process in the file is that program; a zombie has no exe
+running() { # running PIDFILE NAME: succeed if the process in the file is that program; a zombie has no exe
     [ -f "$1" ] && [ "$(basename "$(readlink "/proc/$(cat "$1")/exe")")" = "$2" ]
 }
 
-clear_leftovers() { # an engine that was ended hard leaves its pid files and sockets behind
+clear_leftovers() { # a killed engine leaves pid files and sockets
     running /var/run/docker.pid dockerd || rm -f /var/run/docker.pid /var/run/docker.sock
     running /var/run/docker/containerd/containerd.pid containerd ||
         rm -f /var/run/docker/containerd/containerd.pid /var/run/docker/containerd/*.sock*
@@ -74,7 +74,7 @@ start() {
     fi
     mount_cgroups
     clear_leftovers
-    # A session of its own: it outlives the shell that starts it.
+    # A new session, so that the engine survives the shell that starts it.
     setsid nohup dockerd >"$LOG" 2>&1 </dev/null &
 }
 
@@ -88,9 +88,9 @@ wait_until_it_answers() {
 }
 
 if version=$(answers) && docker compose version >/dev/null 2>&1 && docker buildx version >/dev/null 2>&1; then
-    echo "engine: Docker $version answers already"
+    echo "engine: Docker $version already answers"
     exit 0
 fi
-all_parts || install_packages
+is_installed || install_packages
 answers >/dev/null || start
 wait_until_it_answers

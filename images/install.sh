@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fills /opt/venv while an image is built: install.sh FILE... installs what requirement files pin;
-# with a pool of installed packages at /pool, one file's are copied from there.
+# Fill /opt/venv while an image is built: install.sh FILE... installs the packages of requirement files; where
+# /pool has an environment with all packages, those of one file are copied from there.
 set -eu
 
 if [ -s /run/secrets/ca ]; then
@@ -10,12 +10,12 @@ export UV_CACHE_DIR=/tmp/uv-cache UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy
 /opt/uv/bin/uv venv --quiet --python /usr/bin/python3 /opt/venv
 if [ -d /pool ]; then
     python3 /opt/uv/bin/select_packages.py "$1" /pool /opt/venv
-    # Finds nothing left to install, or fails.
+    # The install below must find every package already copied; offline, a missing one fails.
     export UV_OFFLINE=true
 fi
 for file in "$@"; do
     set -- "$@" --requirement "$file"
     shift
 done
-# Compiled here: without bytecode an import of MLflow takes several times longer, at every start.
+# Compile now: without bytecode, importing MLflow takes several times longer at every start.
 /opt/uv/bin/uv pip install --quiet --python /opt/venv/bin/python --require-hashes --compile-bytecode "$@"

@@ -1,16 +1,16 @@
 #!/bin/sh
-# Starts PostgreSQL, after making the cluster, the roles and the databases that are not there yet.
+# Create the missing cluster, roles and databases, then start PostgreSQL.
 set -eu
 
 if [ ! -d "$PGDATA" ]; then
-    # Renamed when complete: a first start that was interrupted begins again.
+    # Rename the cluster when it is complete, so that an interrupted first start begins again.
     rm -rf "$PGDATA.new"
     initdb --pgdata "$PGDATA.new" --encoding UTF8 --locale C.UTF-8 --auth-local peer --auth-host scram-sha-256 >/dev/null
     echo "host all all all scram-sha-256" >>"$PGDATA.new/pg_hba.conf"
     mv "$PGDATA.new" "$PGDATA"
 fi
 
-# The socket alone listens until roles and passwords are those of .env, also after .env was made anew.
+# Listen on the socket only until roles and passwords match .env, which may have been regenerated.
 pg_ctl start --silent --wait --options "-c listen_addresses=''"
 for name in airflow mlflow; do
     case $name in

@@ -1,24 +1,24 @@
 #!/bin/sh
-# Completes .env, which docker-compose.yml reads: what it already holds stays, what is missing is generated.
+# Complete .env, which docker-compose.yml reads: keep its values and generate the missing ones.
 set -eu
 cd "$(dirname "$0")/.."
 
 umask 077
 touch .env
 chmod 600 .env
-# A last line without an end would take the next name in.
+# End the last line, or the next name would be appended to it.
 [ -z "$(tail -c 1 .env)" ] || echo >>.env
 
 add() { # add NAME VALUE
     grep -q "^$1=." .env || printf '%s=%s\n' "$1" "$2" >>.env
 }
 
-random() { # random BYTES, in the alphabet that a Fernet key and a URL both take
+random() { # random BYTES, in the alphabet that both a Fernet key and a URL accept
     head -c "$1" /dev/urandom | base64 | tr -d '\n' | tr '+/' '-_'
 }
 
-socket_group() { # as a container sees it: the engine may run in a machine of its own
-    # Only the project's own image meets the socket, none that a registry has under its name.
+socket_group() { # the group as a container sees it, since the engine may run in a virtual machine
+    # Never pull: only the image built here may get the socket, not one of that name from a registry.
     docker run --rm --pull never --volume /var/run/docker.sock:/socket sodai/base stat -c %g /socket 2>/dev/null || {
         echo "secrets: sodai/base cannot read the group of Docker's socket, expected an engine that has it; run make images" >&2
         return 1

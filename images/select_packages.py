@@ -1,4 +1,4 @@
-"""Copies what a requirement file pins, bytecode included, out of an environment that holds more."""
+"""Copy the packages that a requirement file pins, with their bytecode, from a larger environment."""
 
 import importlib.util
 import re
@@ -11,20 +11,18 @@ SITE_PACKAGES = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/si
 
 
 def canonical(name: str) -> str:
-    """A package's name as indexes compare it."""
+    """Return the name of a package in the form in which indexes compare names."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def pinned(requirements: Path) -> set[str]:
-    """The names that a requirement file pins."""
+    """Return the package names that a requirement file pins."""
     return {canonical(name) for name in re.findall(r"^([\w.-]+)==", requirements.read_text(), re.MULTILINE)}
 
 
 def copy(distribution: Distribution, source: Path, target: Path) -> None:
-    """Copy the files of a package from one folder of packages to another.
-
-    Modification times are kept: bytecode is valid for one of them only.
-    """
+    """Copy the files of a package from one folder of packages to another."""
+    # copy2 keeps modification times: bytecode is valid only for the time of its source file.
     for file in distribution.files or []:
         for name in (str(file), bytecode(str(file))):
             if name and (source / name).is_file():
@@ -33,7 +31,7 @@ def copy(distribution: Distribution, source: Path, target: Path) -> None:
 
 
 def bytecode(file: str) -> str:
-    """Where the bytecode of a module lies; empty for any other file."""
+    """Return the path of the bytecode of a module, or an empty string for any other file."""
     return importlib.util.cache_from_source(file) if file.endswith(".py") else ""
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts a part of the Spark cluster in its image: master, worker, or connect, the server that stages speak to.
+# Start a process of the Spark cluster: master, worker, or connect (the server that stages connect to).
 set -eu
 
 host=$(hostname -i)
@@ -13,7 +13,7 @@ case $1 in
             --work-dir /tmp/work --cores "$SODAI_SPARK_CORES" --memory "${SODAI_SPARK_MEMORY_MIB}m" "$master"
         ;;
     connect)
-        # 384 MiB of an executor lie beside its heap.
+        # An executor needs 384 MiB outside its heap.
         exec "$SPARK_HOME/bin/spark-submit" --master "$master" --name sodai --conf spark.driver.host="$host" \
             --conf spark.executor.memory="$((SODAI_SPARK_MEMORY_MIB - 384))m" \
             --class org.apache.spark.sql.connect.service.SparkConnectServer spark-internal

@@ -137,7 +137,7 @@ def test_tests_run_without_the_browser_that_cannot_be_installed(project: Path, m
     put_command(machine, "id", "echo 0")
     put_command(machine, "apt-get", "exit 100")
     done = make(project, machine, *MADE, "test", "TESTS=tests/dags")
-    assert told(done).startswith("tests/side_by_side.py --without docker,compose,browser ")
+    assert told(done).startswith("tests/run_tests.py --without docker,compose,browser ")
     assert told(done).endswith(" tests/dags")
     assert "test: no chromium or no chromedriver, tests that need them are left out" in done.stdout
 

@@ -22,8 +22,8 @@ import duckdb
 import pandas as pd
 from markupsafe import Markup
 
-from benchmarks.made_sales import AS_OF, write_sales
 from benchmarks.scale_model import bare_prediction, publish_model
+from benchmarks.synthetic_sales import AS_OF, write_sales
 from sodai.data.catalog import EXTRACT, FEATURES_STAGE, PREDICT, RAW, run_record
 from sodai.report.charts import PALETTE, drawing, inline_svg
 from sodai.runtime.limits import available_cpus

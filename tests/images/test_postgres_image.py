@@ -1,4 +1,4 @@
-"""The PostgreSQL image: two databases that only their owners enter, with the passwords given last."""
+"""The PostgreSQL image: two databases that accept only their owners, with the newest passwords."""
 
 import secrets
 import subprocess
@@ -40,14 +40,14 @@ def server() -> Iterator[str]:
     docker("volume", "rm", name)
 
 
-def test_each_owner_enters_its_own_database_and_no_other(server: str) -> None:
+def test_each_owner_can_connect_to_its_own_database_only(server: str) -> None:
     assert query(server, "airflow", "first", "airflow").stdout == "1\n"
     assert query(server, "mlflow", "m", "mlflow").stdout == "1\n"
     assert "permission denied" in query(server, "mlflow", "m", "airflow").stderr
     assert "password authentication failed" in query(server, "airflow", "guess", "airflow").stderr
 
 
-def test_new_passwords_are_taken_by_a_cluster_that_exists(server: str) -> None:
+def test_an_existing_cluster_accepts_new_passwords(server: str) -> None:
     docker("rm", "--force", server)
     start(server, airflow="second")
     assert query(server, "airflow", "second", "airflow").stdout == "1\n"

@@ -1,4 +1,4 @@
-"""The requirement files are one resolution, and each holds all that its stage imports."""
+"""Requirement files come from one resolution, and each pins every package that its stage imports."""
 
 import ast
 import importlib.metadata
@@ -18,8 +18,8 @@ REQUIREMENTS = ROOT / "images" / "requirements"
 
 def pins(name: str) -> dict[str, str]:
     lines = (REQUIREMENTS / f"{name}.txt").read_text().splitlines()
-    found = (re.match(r"([a-z0-9-]+)==([^ ;\\]+)", line) for line in lines)
-    return {match[1]: match[2] for match in found if match}
+    matches = (re.match(r"([a-z0-9-]+)==([^ ;\\]+)", line) for line in lines)
+    return {match[1]: match[2] for match in matches if match}
 
 
 def canonical(requirement: str) -> str:
@@ -31,18 +31,18 @@ def declared(project: Path) -> set[str]:
     return {canonical(dependency) for dependency in dependencies}
 
 
-def run_time(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes below one, without what stands there for type checkers alone."""
+def walk_run_time(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and the nodes below it, without code for type checkers only."""
     yield node
     for child in ast.iter_child_nodes(node):
         if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
-            yield from run_time(child)
+            yield from walk_run_time(child)
 
 
 def imported(file: Path) -> set[str]:
-    """Every module that a file imports anywhere, also inside functions."""
+    """Return every module that a file imports, inside functions too."""
     names: set[str] = set()
-    for node in run_time(ast.parse(file.read_text())):
+    for node in walk_run_time(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -50,15 +50,15 @@ def imported(file: Path) -> set[str]:
     return names
 
 
-def reached(stage: str) -> set[str]:
-    """Every module that a stage reaches through its own files and the shared ones they import."""
-    return reached_from(*(ROOT / "stages" / stage).rglob("*.py"))
+def imported_by_stage(stage: str) -> set[str]:
+    """Return every module that a stage imports, directly or through shared modules."""
+    return imported_by_files(*(ROOT / "stages" / stage).rglob("*.py"))
 
 
-def reached_from(*begin: Path) -> set[str]:
-    """Every module that some files reach through the shared ones they import."""
+def imported_by_files(*entries: Path) -> set[str]:
+    """Return every module that some files import, directly or through shared modules."""
     names: set[str] = set()
-    files = list(begin)
+    files = list(entries)
     while files:
         new = imported(files.pop()) - names
         names |= new
@@ -75,18 +75,18 @@ def third_party(modules: set[str]) -> set[str]:
     tops = {module.split(".")[0] for module in modules} - own
     missing = tops - set(distributions)
     assert not missing, f"imported and not installed here: {sorted(missing)}"
-    # MLflow's client arrives in stages as mlflow-skinny, in the environment of tests as mlflow.
+    # Stages get MLflow's client from mlflow-skinny, the environment of the tests from mlflow.
     chosen = (sorted(distributions[top], key=lambda name: name != "mlflow-skinny")[0] for top in tops)
     return {canonical(name) for name in chosen}
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_imports_nothing_that_its_image_does_not_hold(stage: str) -> None:
-    assert third_party(reached(stage)) <= set(pins(stage))
+def test_the_image_of_a_stage_has_every_package_that_it_imports(stage: str) -> None:
+    assert third_party(imported_by_stage(stage)) <= set(pins(stage))
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_imports_itself_only_what_it_declares(stage: str) -> None:
+def test_a_stage_imports_only_packages_that_it_declares(stage: str) -> None:
     modules = set().union(*(imported(file) for file in (ROOT / "stages" / stage).rglob("*.py")))
     needs = third_party(modules)
     allowed = declared(ROOT / "stages" / stage / "pyproject.toml") | declared(
@@ -100,12 +100,12 @@ def test_all_versions_come_from_one_resolution(name: str) -> None:
     assert pins(name).items() <= pins("all").items()
 
 
-def test_requirement_files_pin_with_hashes_and_name_no_address() -> None:
+def test_requirement_files_pin_with_hashes_and_contain_no_address() -> None:
     for file in REQUIREMENTS.glob("*.txt"):
         text = file.read_text()
         assert "://" not in text
         requirements = re.split(r"\n(?=[a-z0-9])", text.strip())
-        assert all("==" in one and "--hash=sha256:" in one for one in requirements), file.name
+        assert all("==" in pin and "--hash=sha256:" in pin for pin in requirements), file.name
 
 
 def test_every_stage_has_its_folder_its_requirements_and_its_image() -> None:
@@ -121,9 +121,9 @@ def test_airflow_imports_no_stage() -> None:
     assert not {module.split(".")[0] for module in modules} & {"sodai", *STAGES}
 
 
-def test_a_cluster_holds_the_spark_of_its_client_and_all_that_scores_candidates() -> None:
+def test_a_cluster_has_the_spark_of_its_client_and_the_packages_that_score_candidates() -> None:
     cluster = pins("spark")
     assert cluster.pop("pyspark") == pins("all")["pyspark-client"]
-    del cluster["py4j"]  # how Python speaks to Spark's Java, which the client never does
+    del cluster["py4j"]  # connects Python to Spark's Java; the client has no Java
     assert cluster.items() <= pins("all").items()
-    assert third_party(reached_from(ROOT / "stages/generate_predictions/parts.py")) <= set(cluster)
+    assert third_party(imported_by_files(ROOT / "stages/generate_predictions/parts.py")) <= set(cluster)

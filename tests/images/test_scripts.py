@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "images"
 
 
-# An engine with the base image, under a context of its own; what bakes says what it was told.
+# A docker command with the base image and a context of its own; its bake prints the settings that it gets.
 BAKING = """
 case "$1 $2" in
 "context show") echo elsewhere ;;
@@ -43,7 +43,7 @@ esac
         ),
     ],
 )
-def test_the_archive_is_read_from_either_form_of_apt_sources(tmp_path: Path, file: str, text: str) -> None:
+def test_the_archive_is_read_from_every_form_of_apt_sources(tmp_path: Path, file: str, text: str) -> None:
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_text(text)
     command = ["sh", "-c", f'. {IMAGES}/debian.sh && debian_archive "$1"', "sh", str(tmp_path)]
@@ -53,7 +53,7 @@ def test_the_archive_is_read_from_either_form_of_apt_sources(tmp_path: Path, fil
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder that holds what images/build.sh reads, without an image."""
+    """Return a folder with the files that images/build.sh reads, before any image is built."""
     project = tmp_path / "project"
     (project / "images").mkdir(parents=True)
     for script in ("build.sh", "base.sh", "debian.sh"):
@@ -63,7 +63,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def build(project: Path, docker: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    """Run build.sh with a script for the command docker."""
+    """Run build.sh with a shell script as the command docker."""
     put_command(project, "docker", docker)
     path = f"{project}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
@@ -72,37 +72,37 @@ def build(project: Path, docker: str, **env: str) -> "subprocess.CompletedProces
     )  # fmt: skip
 
 
-def told_to_bake(project: Path, **env: str) -> list[str]:
-    """Builder, tag and file with the authorities."""
+def bake_settings(project: Path, **env: str) -> list[str]:
+    """Return the builder, the tag and the file with the certificate authorities that bake gets."""
     done = build(project, BAKING, **env)
     assert (done.returncode, done.stderr) == (0, "")
     return (project / ".cache/images.log").read_text().split()
 
 
-def test_authorities_of_anywhere_are_read_in_the_folder_that_bake_may_read(
+def test_certificate_authorities_are_copied_into_the_folder_that_bake_may_read(
     project: Path, tmp_path: Path
 ) -> None:
     for authorities in ("first", "others"):
         (tmp_path / "authorities.pem").write_text(authorities)
         (tmp_path / "authorities.pem").chmod(0o444)
-        *_, file = told_to_bake(project, SSL_CERT_FILE=str(tmp_path / "authorities.pem"))
+        *_, file = bake_settings(project, SSL_CERT_FILE=str(tmp_path / "authorities.pem"))
         assert not Path(file).is_absolute()
         assert (project / file).resolve().is_relative_to(project)
         assert (project / file).read_text() == authorities
         (tmp_path / "authorities.pem").unlink()
 
 
-def test_a_machine_without_authorities_gives_none(project: Path, tmp_path: Path) -> None:
-    assert len(told_to_bake(project, SSL_CERT_FILE=str(tmp_path / "none.pem"))) == 2
+def test_a_machine_without_certificate_authorities_passes_none(project: Path, tmp_path: Path) -> None:
+    assert len(bake_settings(project, SSL_CERT_FILE=str(tmp_path / "none.pem"))) == 2
 
 
-@pytest.mark.parametrize(("told", "tag"), [({}, "latest"), ({"SODAI_IMAGE_TAG": "two"}, "two")])
-def test_images_get_the_tag_that_is_run(project: Path, told: dict[str, str], tag: str) -> None:
-    assert told_to_bake(project, **told)[1] == tag
+@pytest.mark.parametrize(("env", "tag"), [({}, "latest"), ({"SODAI_IMAGE_TAG": "two"}, "two")])
+def test_images_get_the_tag_that_is_run(project: Path, env: dict[str, str], tag: str) -> None:
+    assert bake_settings(project, **env)[1] == tag
 
 
 def test_the_engine_that_runs_the_images_builds_them(project: Path) -> None:
-    assert told_to_bake(project, BUILDX_BUILDER="container")[0] == "elsewhere"
+    assert bake_settings(project, BUILDX_BUILDER="container")[0] == "elsewhere"
 
 
 @pytest.mark.parametrize(
@@ -118,16 +118,16 @@ def test_the_engine_that_runs_the_images_builds_them(project: Path) -> None:
         ),
     ],
 )
-def test_what_a_build_lacks_is_told_in_one_line(project: Path, docker: str, line: str) -> None:
+def test_a_missing_engine_or_buildx_is_reported_in_one_line(project: Path, docker: str, line: str) -> None:
     done = build(project, docker)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"images: {line}\n")
 
 
-def complete_env(folder: Path, docker: str, holds: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run secrets.sh on an .env, with a script for the command docker."""
+def complete_env(folder: Path, docker: str, initial: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run secrets.sh on an .env, with a shell script as the command docker."""
     (folder / "images").mkdir()
     script = shutil.copy(IMAGES / "secrets.sh", folder / "images")
-    (folder / ".env").write_text(holds)
+    (folder / ".env").write_text(initial)
     put_command(folder, "docker", docker)
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
@@ -135,15 +135,15 @@ def complete_env(folder: Path, docker: str, holds: str = "") -> "subprocess.Comp
     )
 
 
-def test_only_an_image_of_this_machine_meets_the_socket(tmp_path: Path) -> None:
-    done = complete_env(tmp_path, f'echo "$@" >>{tmp_path}/asked; echo 999')
+def test_only_an_image_of_this_machine_gets_the_socket(tmp_path: Path) -> None:
+    done = complete_env(tmp_path, f'echo "$@" >>{tmp_path}/calls; echo 999')
     assert (done.returncode, done.stderr) == (0, "")
-    (asked,) = (tmp_path / "asked").read_text().splitlines()
-    assert asked.startswith("run --rm --pull never ")
+    (call,) = (tmp_path / "calls").read_text().splitlines()
+    assert call.startswith("run --rm --pull never ")
     assert "DOCKER_GID=999" in (tmp_path / ".env").read_text().splitlines()
 
 
-def test_without_the_image_the_group_of_the_socket_is_asked_for_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_base_image_is_reported_in_one_line(tmp_path: Path) -> None:
     done = complete_env(tmp_path, "echo No such image: sodai/base:latest >&2; exit 125")
     assert done.returncode == 1
     assert done.stderr == (
@@ -153,13 +153,13 @@ def test_without_the_image_the_group_of_the_socket_is_asked_for_in_one_line(tmp_
     assert "DOCKER_GID" not in (tmp_path / ".env").read_text()
 
 
-def test_a_group_of_the_socket_that_is_known_is_not_asked_for(tmp_path: Path) -> None:
-    done = complete_env(tmp_path, f"touch {tmp_path}/asked; exit 125", "DOCKER_GID=7\n")
+def test_a_group_of_the_socket_in_env_is_kept_without_a_docker_call(tmp_path: Path) -> None:
+    done = complete_env(tmp_path, f"touch {tmp_path}/calls; exit 125", "DOCKER_GID=7\n")
     assert (done.returncode, done.stderr) == (0, "")
-    assert not (tmp_path / "asked").exists()
+    assert not (tmp_path / "calls").exists()
 
 
-def test_a_last_line_without_an_end_stays_what_it_is(tmp_path: Path) -> None:
+def test_a_last_line_without_a_newline_is_kept(tmp_path: Path) -> None:
     complete_env(tmp_path, "exit 125", "DOCKER_GID=7\nAIRFLOW_DB_PASSWORD=chosen")
     lines = (tmp_path / ".env").read_text().splitlines()
     assert lines[:2] == ["DOCKER_GID=7", "AIRFLOW_DB_PASSWORD=chosen"]
@@ -167,7 +167,7 @@ def test_a_last_line_without_an_end_stays_what_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.docker
-def test_secrets_are_made_once_for_the_owner_only_and_kept(tmp_path: Path) -> None:
+def test_secrets_are_generated_once_and_readable_by_the_owner_only(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     script = shutil.copy(IMAGES / "secrets.sh", tmp_path / "images")
     (tmp_path / ".env").write_text("AIRFLOW_ADMIN_PASSWORD=chosen\n")

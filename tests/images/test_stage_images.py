@@ -1,4 +1,4 @@
-"""Every stage's image: its own requirements only, an ordinary user, labels, and an end when asked to."""
+"""The image of every stage: its own requirements only, an ordinary user, labels, and a stop on SIGTERM."""
 
 import json
 import re
@@ -31,12 +31,12 @@ def docker(*arguments: str) -> str:
 
 
 def config(image: str) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(docker("image", "inspect", image))[0]["Config"]
-    return record
+    settings: dict[str, Any] = json.loads(docker("image", "inspect", image))[0]["Config"]
+    return settings
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_help_needs_nothing_but_the_image(stage: str) -> None:
+def test_help_needs_only_the_image(stage: str) -> None:
     text = docker("run", "--rm", "--network", "none", "--read-only", f"sodai/{stage}", "--help")
     assert "--as-of" in text
 
@@ -47,7 +47,7 @@ def test_every_module_of_a_stage_imports_with_its_own_requirements(stage: str) -
 
 
 @pytest.mark.parametrize("image", [*STAGES, "airflow", "mlflow", "postgres"])
-def test_an_image_runs_as_an_ordinary_user_and_says_what_it_is(image: str) -> None:
+def test_an_image_runs_as_an_ordinary_user_and_has_labels(image: str) -> None:
     settings = config(f"sodai/{image}")
     assert settings["User"] in {"1000:1000", "postgres"}
     labels = settings["Labels"]
@@ -57,7 +57,7 @@ def test_an_image_runs_as_an_ordinary_user_and_says_what_it_is(image: str) -> No
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_an_image_holds_no_other_stage_no_installer_and_no_authority_of_the_builder(stage: str) -> None:
+def test_an_image_contains_no_other_stage_no_installer_and_no_authority_of_the_builder(stage: str) -> None:
     listing = docker(
         "run", "--rm", "--entrypoint", "sh", f"sodai/{stage}", "-c",
         "ls /app; find /opt/uv /run/secrets /etc/ssl/certs -type f 2>/dev/null || true",
@@ -91,7 +91,7 @@ def sleeping_container(tmp_path: Path) -> Iterator[str]:
     docker("rm", "--force", container)
 
 
-def test_sigterm_ends_a_stage_long_before_docker_would_kill_it(sleeping_container: str) -> None:
+def test_sigterm_stops_a_stage_long_before_docker_would_kill_it(sleeping_container: str) -> None:
     started = time.monotonic()
     docker("stop", "--time", "30", sleeping_container)
     assert time.monotonic() - started < 10

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.made_sales import AS_OF, FIRST_DAY, write_sales
+from benchmarks.synthetic_sales import AS_OF, FIRST_DAY, write_sales
 from sodai.data.catalog import EXTRACT
 from support.week import files_of, run_stage
 
