@@ -1,4 +1,4 @@
-"""An object store on loopback for tests: moto's server, a bucket for each volume."""
+"""An object store on this machine for tests: moto's server, with a bucket for each volume."""
 
 import os
 import uuid
@@ -14,23 +14,23 @@ _KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFA
 
 @dataclass(frozen=True)
 class ObjectStoreServer:
-    """Where it listens."""
+    """The address of a running server."""
 
     endpoint: str
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs to reach it."""
+        """Return the variables that a process needs to reach it."""
         return {**_KEYS, "AWS_ENDPOINT_URL": self.endpoint}
 
     def make_volume(self) -> str:
-        """The URL of an empty volume in a bucket of its own."""
+        """Create a bucket and return the URL of an empty volume in it."""
         bucket = f"sodai-{uuid.uuid4().hex[:12]}"
         self.client().create_bucket(Bucket=bucket)
         return f"s3://{bucket}/volume"
 
     def client(self) -> botocore.client.BaseClient:
-        """A client of botocore."""
+        """Return a client that is independent of the one under test."""
         return botocore.session.get_session().create_client(
             "s3",
             region_name=_KEYS["AWS_DEFAULT_REGION"],
@@ -42,7 +42,7 @@ class ObjectStoreServer:
 
 @contextmanager
 def object_store_server() -> Iterator[ObjectStoreServer]:
-    """A server that runs for as long as the block."""
+    """Yield a server that runs for as long as the block."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -53,12 +53,12 @@ def object_store_server() -> Iterator[ObjectStoreServer]:
 
 
 def keys_of(server: ObjectStoreServer, url: str) -> set[str]:
-    """The keys of all objects of a volume, below its root."""
+    """Return the keys of all objects of a volume, below its root."""
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
-    found = server.client().list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
-    return {each["Key"].removeprefix(f"{prefix}/") for each in found}
+    objects = server.client().list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    return {each["Key"].removeprefix(f"{prefix}/") for each in objects}
 
 
 def environment_with(server: ObjectStoreServer) -> dict[str, str]:
-    """The environment of the tests and what reaches the server."""
+    """Return the environment of the tests with the variables that reach the server."""
     return {**os.environ, **server.environment}

@@ -1,4 +1,4 @@
-"""The volume that tests of reading, writing and publication start from."""
+"""The volume from which tests of reading, writing and committing start."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from support.small_stage import publish
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Volume:
-    """A volume on which the stage `made` has published its first version."""
+    """Return a volume with the first version of the stage `example`."""
     volume = Volume(tmp_path / "volume")
     publish(volume, 1)
     return volume

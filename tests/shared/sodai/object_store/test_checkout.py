@@ -1,4 +1,4 @@
-"""A stage on an object store: what is published whole, what is refused, and what a killed one leaves."""
+"""Checkouts of an object store: complete pushes, refused ones, killed stages and error messages."""
 
 import errno
 import signal
@@ -23,69 +23,69 @@ from support.object_store_server import ObjectStoreServer, environment_with, key
 ROOT = Path(__file__).parents[4]
 REPORTS = ("reports/one.html", "reports/two.html")
 
-# What a stage does whose machine goes down when all is uploaded and the pointer is still to come.
-_KILLED = """
+# A stage whose machine goes down after the upload and before the pointer is replaced.
+_KILLED_STAGE = """
 import os, signal, sys
 from sodai.object_store.s3 import ObjectStore
 from sodai.object_store.checkout import open_checkout
 
 ObjectStore.replace_pointer = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
-with open_checkout(sys.argv[1]) as copy:
-    (copy.root / "reports").mkdir()
+with open_checkout(sys.argv[1]) as checkout:
+    (checkout.root / "reports").mkdir()
     for name in ("one", "two"):
-        (copy.root / f"reports/{name}.html").write_text("second")
-    copy.push(["reports"])
+        (checkout.root / f"reports/{name}.html").write_text("second")
+    checkout.push(["reports"])
 """
 
 
 @pytest.fixture
 def url(object_store: ObjectStoreServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """A volume with two pages, published together."""
+    """Return a volume with two pages, pushed together."""
     for name, value in object_store.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SODAI_CACHE", str(tmp_path / "cache"))
     url = object_store.make_volume()
-    with open_checkout(url) as copy:
-        write(copy, dict.fromkeys(REPORTS, "first"))
-        copy.push(["reports"])
+    with open_checkout(url) as checkout:
+        write(checkout, dict.fromkeys(REPORTS, "first"))
+        checkout.push(["reports"])
     return url
 
 
-def write(copy: Checkout, texts: dict[str, str]) -> None:
+def write(checkout: Checkout, texts: dict[str, str]) -> None:
     for name, text in texts.items():
-        (copy.root / name).parent.mkdir(parents=True, exist_ok=True)
-        (copy.root / name).write_text(text)
+        (checkout.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout.root / name).write_text(text)
 
 
 def published(url: str) -> dict[str, str]:
-    """Path -> text of all that a reader finds now."""
-    with open_checkout(url) as copy:
-        files = copy.published.matching("*/*")
-        copy.fetch(files, ())
-        return {str(file.relative_to(copy.root)): file.read_text() for file in files}
+    """Map the paths that a reader finds now to their texts."""
+    with open_checkout(url) as checkout:
+        files = checkout.published.matching("*/*")
+        checkout.fetch(files, ())
+        return {str(file.relative_to(checkout.root)): file.read_text() for file in files}
 
 
-def test_what_was_published_is_read_back(url: str) -> None:
+def test_pushed_files_are_read_back(url: str) -> None:
     assert published(url) == dict.fromkeys(REPORTS, "first")
 
 
-def test_a_publication_replaces_its_folder_and_leaves_the_others(url: str) -> None:
-    with open_checkout(url) as copy:
-        write(copy, {"reports/one.html": "second", "history/runs": "kept"})
-        copy.push(["history"])
-    with open_checkout(url) as copy:
-        write(copy, {"reports/one.html": "second"})
-        copy.push(["reports"])
+def test_a_push_replaces_its_publish_roots_and_no_others(url: str) -> None:
+    with open_checkout(url) as checkout:
+        write(checkout, {"reports/one.html": "second", "history/runs": "kept"})
+        checkout.push(["history"])
+    with open_checkout(url) as checkout:
+        write(checkout, {"reports/one.html": "second"})
+        checkout.push(["reports"])
     assert published(url) == {"reports/one.html": "second", "history/runs": "kept"}
 
 
-def test_a_stage_killed_before_the_pointer_leaves_what_was_published_whole(
+def test_a_stage_killed_before_the_pointer_is_replaced_changes_nothing(
     url: str, object_store: ObjectStoreServer, tmp_path: Path
 ) -> None:
     before = keys_of(object_store, url)
 
     done = subprocess.run(
-        [sys.executable, "-c", _KILLED, url],
+        [sys.executable, "-c", _KILLED_STAGE, url],
         env={**environment_with(object_store), "PYTHONPATH": str(ROOT / "shared")},
         check=False,
     )
@@ -94,28 +94,28 @@ def test_a_stage_killed_before_the_pointer_leaves_what_was_published_whole(
     assert len(keys_of(object_store, url) - before) == 1  # equal texts, one object
     assert published(url) == dict.fromkeys(REPORTS, "first")
     assert list((tmp_path / "cache/private").iterdir()) == []
-    with open_checkout(url) as copy:
-        assert copy.prune(time.time() - 3600) == 0
-        assert copy.prune(time.time() + 60) == 1
+    with open_checkout(url) as checkout:
+        assert checkout.prune(time.time() - 3600) == 0
+        assert checkout.prune(time.time() + 60) == 1
     assert keys_of(object_store, url) == before
     assert published(url) == dict.fromkeys(REPORTS, "first")
 
 
-def test_replaced_objects_stay_for_readers_of_the_older_manifest_until_they_are_pruned(
+def test_replaced_objects_stay_for_readers_of_the_older_manifest_until_pruned(
     url: str, object_store: ObjectStoreServer
 ) -> None:
-    with open_checkout(url) as reader, open_checkout(url) as copy:
-        write(copy, dict.fromkeys(REPORTS, "second"))
-        copy.push(["reports"])
+    with open_checkout(url) as reader, open_checkout(url) as checkout:
+        write(checkout, dict.fromkeys(REPORTS, "second"))
+        checkout.push(["reports"])
         reader.fetch([reader.root / "reports"], ())
         assert (reader.root / REPORTS[0]).read_text() == "first"
-    with open_checkout(url) as copy:
-        assert copy.prune(time.time() + 60) == 1
+    with open_checkout(url) as checkout:
+        assert checkout.prune(time.time() + 60) == 1
     assert len(keys_of(object_store, url)) == 2
     assert published(url) == dict.fromkeys(REPORTS, "second")
 
 
-def test_two_publications_at_once_both_land(url: str) -> None:
+def test_two_pushes_at_the_same_time_both_succeed(url: str) -> None:
     with open_checkout(url) as one, open_checkout(url) as other:
         write(one, {"history/runs": "one"})
         write(other, {"predictions/week": "other"})
@@ -128,7 +128,7 @@ def test_two_publications_at_once_both_land(url: str) -> None:
     }
 
 
-def test_an_object_that_went_out_of_use_meanwhile_is_written_again(
+def test_an_object_pruned_since_the_checkout_is_uploaded_again(
     url: str, object_store: ObjectStoreServer
 ) -> None:
     with open_checkout(url) as one, open_checkout(url) as other:
@@ -140,11 +140,11 @@ def test_an_object_that_went_out_of_use_meanwhile_is_written_again(
     assert published(url) == {**dict.fromkeys(REPORTS, "second"), "history/runs": "first"}
 
 
-def test_what_another_run_changed_since_is_not_overwritten(url: str) -> None:
+def test_a_change_by_another_run_is_not_overwritten(url: str) -> None:
     with open_checkout(url) as one, open_checkout(url) as other:
-        for copy in (one, other):
-            copy.fetch([copy.root / "reports"], ["reports"])
-            (copy.root / REPORTS[0]).unlink()
+        for checkout in (one, other):
+            checkout.fetch([checkout.root / "reports"], ["reports"])
+            (checkout.root / REPORTS[0]).unlink()
         write(one, {REPORTS[0]: "one"})
         one.push(["reports"])
         with pytest.raises(VolumeError, match=f"^{url}/reports: another run changed it since this one began"):
@@ -196,42 +196,44 @@ def test_a_write_whose_answer_is_lost_is_not_taken_for_another_run(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    with open_checkout(url) as copy:
-        copy.fetch([copy.root / "reports"], ["reports"])
-        (copy.root / REPORTS[0]).unlink()
-        write(copy, {REPORTS[0]: "second"})
+    with open_checkout(url) as checkout:
+        checkout.fetch([checkout.root / "reports"], ["reports"])
+        (checkout.root / REPORTS[0]).unlink()
+        write(checkout, {REPORTS[0]: "second"})
         with serving(_LosesAnswers) as endpoint:
             monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
             monkeypatch.setattr(_LosesAnswers, "store", object_store.endpoint)
             monkeypatch.setattr(_LosesAnswers, "n_dropped", 0)
             monkeypatch.setattr(_LosesAnswers, "most_dropped", most_dropped)
-            monkeypatch.setattr(copy, "_store", ObjectStore(url))
-            copy.push(["reports"])
+            monkeypatch.setattr(checkout, "_store", ObjectStore(url))
+            checkout.push(["reports"])
             assert _LosesAnswers.n_dropped == (1 if most_dropped == 1 else 4)
     monkeypatch.setenv("AWS_ENDPOINT_URL", object_store.endpoint)
     assert published(url) == {REPORTS[0]: "second", REPORTS[1]: "first"}
     assert "another run" not in caplog.text
 
 
-def test_a_manifest_that_never_rests_is_told_in_one_line(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_concurrent_updates_are_reported_in_one_line(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_PAUSE_SECONDS", 0)
-    with open_checkout(url) as busy, open_checkout(url) as copy:
-        replace = copy._store.replace_pointer
+    with open_checkout(url) as busy, open_checkout(url) as checkout:
+        replace = checkout._store.replace_pointer
 
-        def after_another(text: str, tag: str) -> str:
+        def replace_after_another(text: str, tag: str) -> str:
             write(busy, {"history/runs": text[-200:] + str(time.time_ns())})
             busy.push(["history"])
             return replace(text, tag)
 
-        monkeypatch.setattr(copy._store, "replace_pointer", after_another)
-        write(copy, {"predictions/week": "new"})
+        monkeypatch.setattr(checkout._store, "replace_pointer", replace_after_another)
+        write(checkout, {"predictions/week": "new"})
         with pytest.raises(
             VolumeError, match=f"^{url}: other runs replaced the manifest 20 times .* run the"
         ):
-            copy.push(["predictions"])
+            checkout.push(["predictions"])
 
 
-def test_a_damaged_object_is_told_in_one_line(
+def test_a_damaged_or_missing_object_is_reported_in_one_line(
     url: str, object_store: ObjectStoreServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SODAI_CACHE", str(tmp_path / "another machine"))
@@ -244,39 +246,39 @@ def test_a_damaged_object_is_told_in_one_line(
         published(url)
 
     with (
-        open_checkout(url) as copy,
+        open_checkout(url) as checkout,
         pytest.raises(VolumeError, match=r"reports/one.html: object .* has the SHA-256 .* damaged;"),
     ):
-        copy.published.text(copy.root / REPORTS[0])
+        checkout.published.text(checkout.root / REPORTS[0])
 
     object_store.client().delete_object(Bucket=bucket, Key=f"{prefix}/{key}")
     with pytest.raises(VolumeError, match=f"^{url}: an object that the manifest names is missing .* again"):
         published(url)
 
 
-def test_of_a_file_that_the_disk_has_no_room_for_nothing_is_left_to_be_read(
-    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_full_disk_leaves_no_half_file(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SODAI_CACHE", str(tmp_path / "another machine"))
-    with open_checkout(url) as copy:
-        page = copy.root / REPORTS[0]
+    with open_checkout(url) as checkout:
+        page = checkout.root / REPORTS[0]
 
-        def half(_: str, file: Path) -> str:
+        def download_half(_: str, file: Path) -> str:
             file.write_text("fir")
             raise OSError(errno.ENOSPC, "No space left on device")
 
         with monkeypatch.context() as full:
-            full.setattr(copy._store, "download", half)
-            told = r"machine: cannot be written \(No space left on device\); give the disk of SODAI_CACHE, /"
-            with pytest.raises(VolumeError, match=told):
-                copy.published.text(page)
+            full.setattr(checkout._store, "download", download_half)
+            message = (
+                r"machine: cannot be written \(No space left on device\); give the disk of SODAI_CACHE, /"
+            )
+            with pytest.raises(VolumeError, match=message):
+                checkout.published.text(page)
         assert list(page.parent.iterdir()) == []
 
-        assert copy.published.text(page) == "first"
+        assert checkout.published.text(page) == "first"
 
 
 @pytest.mark.parametrize(
-    ("cache", "told"),
+    ("cache", "message"),
     [
         (
             "/sys/cache",
@@ -285,15 +287,15 @@ def test_of_a_file_that_the_disk_has_no_room_for_nothing_is_left_to_be_read(
         ("/dev/null", "/dev/null: is a file, expected a folder; name one in SODAI_CACHE$"),
     ],
 )
-def test_a_cache_that_cannot_be_written_is_told_in_one_line(
-    url: str, monkeypatch: pytest.MonkeyPatch, cache: str, told: str
+def test_a_cache_that_cannot_be_written_is_reported_in_one_line(
+    url: str, monkeypatch: pytest.MonkeyPatch, cache: str, message: str
 ) -> None:
     monkeypatch.setenv("SODAI_CACHE", cache)
-    with pytest.raises(VolumeError, match=f"^{told}"):
+    with pytest.raises(VolumeError, match=f"^{message}"):
         published(url)
 
 
-def test_users_of_a_machine_have_a_cache_each(
+def test_each_user_of_a_machine_has_a_cache(
     url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("SODAI_CACHE")
@@ -304,15 +306,15 @@ def test_users_of_a_machine_have_a_cache_each(
     assert sorted(path.name for path in (tmp_path / "tmp").iterdir()) == ["sodai-7", "sodai-8"]
 
 
-def test_a_file_that_is_damaged_on_this_machine_is_brought_again(url: str, tmp_path: Path) -> None:
-    (kept,) = (tmp_path / "cache/objects").iterdir()
-    kept.chmod(0o644)
-    kept.write_text("fir?t")
+def test_a_file_damaged_in_the_cache_is_downloaded_again(url: str, tmp_path: Path) -> None:
+    (blob,) = (tmp_path / "cache/objects").iterdir()
+    blob.chmod(0o644)
+    blob.write_text("fir?t")
     assert published(url) == dict.fromkeys(REPORTS, "first")
-    assert kept.read_text() == "first"
+    assert blob.read_text() == "first"
 
 
-def test_a_missing_bucket_and_missing_credentials_are_told_in_one_line(
+def test_a_missing_bucket_and_missing_credentials_are_reported_in_one_line(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(VolumeError, match=r"^s3://nowhere/volume: there is no bucket nowhere, expected one;"):
@@ -325,8 +327,8 @@ def test_a_missing_bucket_and_missing_credentials_are_told_in_one_line(
             published(url)
 
 
-class _Denying(BaseHTTPRequestHandler):
-    """Answers like a bucket that the key may not read, nor delete from."""
+class _DeniesAccess(BaseHTTPRequestHandler):
+    """Answers like a bucket that the key may neither read nor delete from."""
 
     denied = (
         b"<Error><Key>volume/objects/a</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
@@ -363,10 +365,10 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         server.server_close()
 
 
-def test_a_denied_key_and_a_silent_endpoint_are_told_in_one_line(
+def test_denied_access_and_a_closed_port_are_reported_in_one_line(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(_Denying) as endpoint:
+    with serving(_DeniesAccess) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         with pytest.raises(VolumeError, match=rf"^{url}: access denied \(.*AccessDenied.*\), expected a key"):
             published(url)
@@ -388,10 +390,10 @@ def test_an_address_that_is_no_url_and_a_machine_without_certificates_are_report
         ObjectStore("s3://bucket")
 
 
-def test_objects_that_the_key_may_not_delete_are_told_in_one_line(
+def test_objects_that_the_key_may_not_delete_are_reported_in_one_line(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(_Denying) as endpoint:
+    with serving(_DeniesAccess) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         with pytest.raises(
             VolumeError,

@@ -1,4 +1,4 @@
-"""What people bring from an object store: what is published at a path, however the path was typed."""
+"""The command line of object stores: what `get` copies, however its paths are typed."""
 
 import os
 import subprocess
@@ -19,21 +19,21 @@ PUBLISHED = {"reports/one.html": b"one", "reports/old/two.html": b"two", "histor
 
 @pytest.fixture
 def url(object_store: ObjectStoreServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """A volume with two folders."""
+    """Return a volume with two folders."""
     for name, value in object_store.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SODAI_CACHE", str(tmp_path / "cache"))
     url = object_store.make_volume()
-    with open_checkout(url) as copy:
+    with open_checkout(url) as checkout:
         for name, content in PUBLISHED.items():
-            (copy.root / name).parent.mkdir(parents=True, exist_ok=True)
-            (copy.root / name).write_bytes(content)
-        copy.push(["reports", "history"])
+            (checkout.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (checkout.root / name).write_bytes(content)
+        checkout.push(["reports", "history"])
     return url
 
 
-def got(url: str, to: Path, *paths: str) -> int:
-    """The exit code of `get`."""
+def run_get(url: str, to: Path, *paths: str) -> int:
+    """Return the exit code of `get`."""
     done = CliRunner().invoke(app, ["get", url, *paths, "--to", str(to)])
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
@@ -41,7 +41,7 @@ def got(url: str, to: Path, *paths: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("paths", "places"),
+    ("paths", "prefixes"),
     [
         (["."], [""]),
         (["/"], [""]),
@@ -51,43 +51,41 @@ def got(url: str, to: Path, *paths: str) -> int:
         (["reports/one.html"], ["reports/one"]),
     ],
 )
-def test_what_is_published_at_a_path_is_brought_with_its_paths(
-    url: str, tmp_path: Path, paths: list[str], places: list[str]
+def test_published_files_are_copied_with_their_paths(
+    url: str, tmp_path: Path, paths: list[str], prefixes: list[str]
 ) -> None:
-    assert got(url, tmp_path / "to", *paths) == 0
-    expected = {name: text for name, text in PUBLISHED.items() if name.startswith(tuple(places))}
+    assert run_get(url, tmp_path / "to", *paths) == 0
+    expected = {name: text for name, text in PUBLISHED.items() if name.startswith(tuple(prefixes))}
     assert files_of(tmp_path / "to") == expected
 
 
 @pytest.mark.parametrize("paths", [["report"], ["../reports2"], ["reports", "/studies"]])
-def test_where_nothing_is_published_nothing_is_brought(
+def test_a_path_without_published_files_copies_nothing(
     url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, paths: list[str]
 ) -> None:
-    assert got(url, tmp_path / "to", *paths) == 1
+    assert run_get(url, tmp_path / "to", *paths) == 1
     assert not (tmp_path / "to").exists()
-    nowhere = paths[-1].lstrip("./")
+    missing = paths[-1].lstrip("./")
     (line,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
-    assert line == f"{url}/{nowhere}: nothing is published there, expected a file or folder"
+    assert line == f"{url}/{missing}: nothing is published there, expected a file or folder"
 
 
-def test_of_an_empty_volume_there_is_nothing_to_bring(
+def test_an_empty_volume_is_an_error(url: str, object_store: ObjectStoreServer, tmp_path: Path) -> None:
+    assert run_get(object_store.make_volume(), tmp_path / "to", ".") == 1
+
+
+def test_a_full_disk_is_reported_in_one_line_and_leaves_no_half_file(
     url: str, object_store: ObjectStoreServer, tmp_path: Path
 ) -> None:
-    assert got(object_store.make_volume(), tmp_path / "to", ".") == 1
-
-
-def test_a_folder_without_space_is_one_line_and_holds_no_half_file(
-    url: str, object_store: ObjectStoreServer, tmp_path: Path
-) -> None:
-    with open_checkout(url) as copy:
-        (copy.root / "large").mkdir()
-        (copy.root / "large/file").write_bytes(bytes(100_000))
-        copy.push(["large"])
+    with open_checkout(url) as checkout:
+        (checkout.root / "large").mkdir()
+        (checkout.root / "large/file").write_bytes(bytes(100_000))
+        checkout.push(["large"])
     to = tmp_path / "to"
     to.mkdir()
-    mounted = 'mount -t tmpfs -o size=32k none "$0" && "$@"; code=$?; ls -R "$0"; exit $code'
+    mount_and_run = 'mount -t tmpfs -o size=32k none "$0" && "$@"; code=$?; ls -R "$0"; exit $code'
     done = subprocess.run(
-        ["unshare", "--map-root-user", "--mount", "sh", "-c", mounted, to,
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", mount_and_run, to,
          sys.executable, "-m", "sodai.object_store", "get", url, "large", "--to", to],
         capture_output=True, text=True, timeout=60, check=False,
         env={**os.environ, **object_store.environment, "PYTHONPATH": str(ROOT / "shared")},

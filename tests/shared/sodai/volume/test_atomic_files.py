@@ -1,4 +1,4 @@
-"""Files that replace others whole or not at all."""
+"""Files that are replaced as a whole or not at all."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from sodai.volume.atomic_files import atomic_write, leftover_paths, private_path
 
 
-def test_what_was_written_takes_the_place_of_the_file(tmp_path: Path) -> None:
+def test_the_written_file_replaces_the_old_one(tmp_path: Path) -> None:
     file = tmp_path / "file.json"
     file.write_text("before")
     with atomic_write(file) as private:
@@ -17,7 +17,7 @@ def test_what_was_written_takes_the_place_of_the_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "file.json"
     file.write_text("before")
 
@@ -32,7 +32,7 @@ def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_two_at_once_have_a_name_each_whatever_their_process_ids(tmp_path: Path) -> None:
+def test_two_writers_at_the_same_time_get_different_names(tmp_path: Path) -> None:
     file = tmp_path / "file.json"
     with atomic_write(file) as one, atomic_write(file) as other:
         one.write_text("one")
@@ -43,7 +43,7 @@ def test_two_at_once_have_a_name_each_whatever_their_process_ids(tmp_path: Path)
     assert all(name.startswith(".") for name in names)
 
 
-def test_private_names_of_a_file_are_found_and_those_of_others_are_not(tmp_path: Path) -> None:
+def test_leftover_paths_are_those_of_the_file_alone(tmp_path: Path) -> None:
     file, other = tmp_path / "week=[1]", tmp_path / "last-week=[1]"
     own = private_path(file)
     for path in (file, own, private_path(other), tmp_path / ".a-week=[1]"):

@@ -1,4 +1,4 @@
-"""Hashes that are remembered as long as a file is certainly the same, and no longer."""
+"""Hashes that are saved and used only for as long as a file is certainly unchanged."""
 
 import json
 import os
@@ -20,28 +20,28 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def remembered(file: Path) -> None:
-    """Hash a file and keep it, with a hash that no reading of the file would give."""
+def save_false_hash(file: Path) -> None:
+    """Save a hash for a file that differs from the one of its content."""
     hashes = FileHashes(file.parent)
     hashes.digest(file)
     hashes.save()
-    store = file.parent / ".hashes.json"
-    known = json.loads(store.read_text())
-    known[file.name][-1] = "from memory"
-    store.write_text(json.dumps(known))
+    saved = file.parent / ".hashes.json"
+    entries = json.loads(saved.read_text())
+    entries[file.name][-1] = "saved"
+    saved.write_text(json.dumps(entries))
 
 
-def test_the_hash_of_a_file_is_the_published_one_of_abc(file: Path) -> None:
+def test_the_hash_of_a_file_is_the_one_that_the_standard_gives_for_abc(file: Path) -> None:
     assert sha256_of(file) == FileHashes(file.parent).digest(file) == ABC
 
 
 def test_a_file_that_did_not_change_is_not_read_again(file: Path) -> None:
-    remembered(file)
-    assert FileHashes(file.parent).digest(file) == "from memory"
+    save_false_hash(file)
+    assert FileHashes(file.parent).digest(file) == "saved"
 
 
-def test_another_content_of_the_same_size_and_time_is_read(file: Path) -> None:
-    remembered(file)
+def test_another_content_with_the_same_size_and_time_is_read(file: Path) -> None:
+    save_false_hash(file)
     times = file.stat()
     file.write_text("xyz")
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -49,7 +49,7 @@ def test_another_content_of_the_same_size_and_time_is_read(file: Path) -> None:
 
 
 def test_a_file_renamed_into_place_is_read(file: Path) -> None:
-    remembered(file)
+    save_false_hash(file)
     times = file.stat()
     other = file.with_name("other")
     other.write_text("xyz")
@@ -66,12 +66,12 @@ def test_a_change_right_after_the_hash_is_seen(file: Path) -> None:
 
 
 def test_a_copy_of_the_volume_is_read(file: Path, tmp_path: Path) -> None:
-    remembered(file)
+    save_false_hash(file)
     copy = shutil.copytree(tmp_path, tmp_path.with_name("copy"))
     assert FileHashes(copy).digest(copy / file.name) == ABC
 
 
-def test_a_folder_stands_for_its_files_but_the_hidden_ones(tmp_path: Path) -> None:
+def test_a_folder_is_hashed_by_its_visible_files(tmp_path: Path) -> None:
     for name in ("b/two", "b/.part", "a", ".hidden/one", "__pycache__/three"):
         path = tmp_path / "model" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,16 +79,16 @@ def test_a_folder_stands_for_its_files_but_the_hidden_ones(tmp_path: Path) -> No
     assert FileHashes(tmp_path).hashes([tmp_path / "model"]) == {"model/a": EMPTY, "model/b/two": EMPTY}
 
 
-def test_an_empty_folder_is_part_of_the_folder_that_it_lies_in(tmp_path: Path) -> None:
+def test_an_empty_folder_is_listed_with_the_folder_around_it(tmp_path: Path) -> None:
     (tmp_path / "raw/more.parquet").mkdir(parents=True)
     assert FileHashes(tmp_path).hashes([tmp_path / "raw"]) == {"raw/more.parquet": "IsADirectoryError"}
 
 
-def test_what_is_missing_has_a_reason_in_the_place_of_a_hash(tmp_path: Path) -> None:
+def test_a_missing_file_has_the_name_of_the_error_for_a_hash(tmp_path: Path) -> None:
     assert FileHashes(tmp_path).hashes([tmp_path / "gone"]) == {"gone": "FileNotFoundError"}
 
 
-def test_what_goes_between_listing_and_looking_is_told_as_missing(
+def test_a_file_removed_after_the_listing_counts_as_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "model"
@@ -103,8 +103,8 @@ def test_what_goes_between_listing_and_looking_is_told_as_missing(
     assert FileHashes(tmp_path).hashes([folder]) == {"model/stays": EMPTY, **missing}
 
 
-def test_files_that_are_gone_are_forgotten(file: Path) -> None:
-    remembered(file)
+def test_removed_files_are_removed_from_the_saved_hashes(file: Path) -> None:
+    save_false_hash(file)
     other = file.with_name("other")
     other.write_text("abc")
     file.unlink()
@@ -115,12 +115,12 @@ def test_files_that_are_gone_are_forgotten(file: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[1]"])
-def test_a_damaged_memory_is_none(file: Path, damage: str) -> None:
+def test_damaged_saved_hashes_are_ignored(file: Path, damage: str) -> None:
     (file.parent / ".hashes.json").write_text(damage)
     assert FileHashes(file.parent).digest(file) == ABC
 
 
-def test_the_hash_of_a_folder_tells_every_byte_and_name(tmp_path: Path) -> None:
+def test_the_hash_of_a_folder_depends_on_every_byte_and_name(tmp_path: Path) -> None:
     hashes = set()
     for names in (("a", "b"), ("b", "a"), ("a", "c")):
         folder = tmp_path / "-".join(names)

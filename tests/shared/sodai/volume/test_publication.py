@@ -1,4 +1,4 @@
-"""Publication on the volume: readers, kills, second runs and full disks find one whole version."""
+"""Attempts: after kills, second runs and full disks the volume holds one complete version."""
 
 import errno
 import fcntl
@@ -18,7 +18,7 @@ from support.small_stage import AS_OF, FOLDER, NOTES, ORDERS, PAGE, leftovers, o
 from support.week import files_of
 
 
-def test_the_folder_of_a_stage_is_published_after_its_pages(volume: Volume) -> None:
+def test_the_folder_of_a_stage_is_committed_after_its_pages(volume: Volume) -> None:
     volume.path(ORDERS, AS_OF).unlink()
     volume.path(NOTES, AS_OF).unlink()
     (volume.root / FOLDER).rmdir()
@@ -30,8 +30,8 @@ def test_the_folder_of_a_stage_is_published_after_its_pages(volume: Volume) -> N
     assert leftovers(volume) == []
 
 
-def test_a_reader_always_finds_one_whole_version(volume: Volume) -> None:
-    publish_two_files(volume, 0)
+def test_a_reader_always_finds_one_complete_version(volume: Volume) -> None:
+    commit_two_files(volume, 0)
     reader = start(
         """
 seen, missing, mixed = set(), 0, []
@@ -59,7 +59,7 @@ print(json.dumps([len(seen), missing, mixed]))
     assert reader.stdout is not None
     assert reader.stdout.readline() == "reading\n"
     for version in range(1, 120):
-        publish_two_files(volume, version)
+        commit_two_files(volume, version)
     output, log = reader.communicate()
 
     assert reader.returncode == 0, log
@@ -68,13 +68,13 @@ print(json.dumps([len(seen), missing, mixed]))
     assert n_seen > 1
 
 
-def publish_two_files(volume: Volume, version: int) -> None:
-    with volume.attempt("made", AS_OF) as attempt:
+def commit_two_files(volume: Volume, version: int) -> None:
+    with volume.attempt("example", AS_OF) as attempt:
         for name in ("first", "second"):
             attempt.path(NOTES).with_name(name).write_text(str(version))
 
 
-def test_a_system_that_cannot_exchange_folders_publishes_too(
+def test_a_system_that_cannot_exchange_folders_commits_too(
     volume: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cannot_exchange(monkeypatch)
@@ -82,29 +82,29 @@ def test_a_system_that_cannot_exchange_folders_publishes_too(
     assert volume.read(ORDERS, AS_OF)["n_units"].to_pylist() == [2.0]
     assert volume.read_json(NOTES, AS_OF) == {"version": 2}
     assert leftovers(volume) == []
-    assert [path.name for path in (volume.root / FOLDER).parent.iterdir()] == ["made"]
+    assert [path.name for path in (volume.root / FOLDER).parent.iterdir()] == ["example"]
 
 
 def cannot_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sodai.volume.attempt.ctypes.CDLL", lambda *_, **__: object())
 
 
-def test_where_folders_cannot_be_exchanged_a_rename_that_fails_leaves_the_old_version(
+def test_without_exchange_a_failed_rename_leaves_the_old_version(
     volume: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cannot_exchange(monkeypatch)
     before, rename = files_of(volume.root), os.rename
 
-    def without_the_new(source: Path, target: Path) -> None:
+    def fail_for_the_new(source: Path, target: Path) -> None:
         if ".attempts" in Path(source).parts:
             raise OSError(errno.EIO, "Input/output error")
         rename(source, target)
 
     with monkeypatch.context() as failing:
-        failing.setattr("sodai.volume.attempt.os.rename", without_the_new)
+        failing.setattr("sodai.volume.attempt.os.rename", fail_for_the_new)
         with (
             pytest.raises(OSError, match="Input/output error"),
-            volume.attempt("made", AS_OF) as attempt,
+            volume.attempt("example", AS_OF) as attempt,
         ):
             attempt.write_json(NOTES, {"version": 2})
     assert files_of(volume.root) == before
@@ -112,7 +112,7 @@ def test_where_folders_cannot_be_exchanged_a_rename_that_fails_leaves_the_old_ve
 
 
 @pytest.mark.parametrize(("n_renames", "left"), [(1, 1), (2, 2)], ids=["between the renames", "after both"])
-def test_where_folders_cannot_be_exchanged_the_next_try_after_a_kill_finds_one_whole_version(
+def test_without_exchange_the_attempt_after_a_kill_finds_one_complete_version(
     volume: Volume, n_renames: int, left: int
 ) -> None:
     before = files_of(volume.root)
@@ -121,16 +121,16 @@ def test_where_folders_cannot_be_exchanged_the_next_try_after_a_kill_finds_one_w
 import signal
 import sodai.volume.attempt
 sodai.volume.attempt.ctypes.CDLL = lambda *_, **__: object()
-rename, done = os.rename, []
+rename, targets = os.rename, []
 
-def killed(source, target):
+def rename_and_die(source, target):
     rename(source, target)
-    done.append(target)
-    if len(done) == {n_renames}:
+    targets.append(target)
+    if len(targets) == {n_renames}:
         os.kill(os.getpid(), signal.SIGKILL)
 
-os.rename = killed
-with volume.attempt("made", AS_OF) as attempt:
+os.rename = rename_and_die
+with volume.attempt("example", AS_OF) as attempt:
     attempt.write(ORDERS, orders(2.0))
     attempt.write_json(NOTES, {{"version": 2}})
 """,
@@ -138,22 +138,22 @@ with volume.attempt("made", AS_OF) as attempt:
     )
     assert process.wait() == -signal.SIGKILL
     process.communicate()
-    (aside,) = (volume.root / FOLDER).parent.glob(".*")
+    (replaced,) = (volume.root / FOLDER).parent.glob(".*")
     assert volume.exists(NOTES, AS_OF) == (left == 2)
 
     with (
         pytest.raises(ContractError, match=r"n_units has the value -1\.0"),
-        volume.attempt("made", AS_OF) as attempt,
+        volume.attempt("example", AS_OF) as attempt,
     ):
         attempt.write_batches(ORDERS, orders(-1.0).to_batches())
     assert volume.read_json(NOTES, AS_OF) == {"version": left}
-    assert not aside.exists()
+    assert not replaced.exists()
     if left == 1:
         assert files_of(volume.root) == before
     assert leftovers(volume) == []
 
 
-def test_a_kill_in_the_middle_leaves_the_old_version_and_the_next_try_cleans_up(volume: Volume) -> None:
+def test_a_kill_in_the_middle_leaves_the_old_version_and_the_next_attempt_cleans_up(volume: Volume) -> None:
     before = files_of(volume.root)
     process = start(
         """
@@ -162,7 +162,7 @@ def batches():
     print("in the middle", flush=True)
     time.sleep(600)
 
-with volume.attempt("made", AS_OF) as attempt:
+with volume.attempt("example", AS_OF) as attempt:
     attempt.write_text(PAGE, "version 9")
     attempt.write_batches(ORDERS, batches())
 """,
@@ -178,23 +178,23 @@ with volume.attempt("made", AS_OF) as attempt:
     assert {name: content for name, content in files_of(volume.root).items() if name in before} == before
     assert volume.read(ORDERS, AS_OF)["n_units"].to_pylist() == [1.0]
 
-    private = {name for name in remains if name.startswith(f".attempts/made-{AS_OF}/")}
-    with volume.attempt("made", AS_OF) as attempt:
+    private = {name for name in remains if name.startswith(f".attempts/example-{AS_OF}/")}
+    with volume.attempt("example", AS_OF) as attempt:
         assert not set(leftovers(volume)) & private
         attempt.write_json(NOTES, {"version": 2})
     assert leftovers(volume) == []
     assert volume.read_json(NOTES, AS_OF) == {"version": 2}
 
 
-def test_a_second_try_ends_with_one_line_and_the_first_publishes(
+def test_a_second_attempt_fails_in_one_line_and_the_first_commits(
     volume: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sodai.volume.volume._PATIENCE_SECONDS", 0.0)
-    with volume.attempt("made", AS_OF) as attempt:
+    with volume.attempt("example", AS_OF) as attempt:
         attempt.write_text(PAGE, "version 2")
         with pytest.raises(
             VolumeError,
-            match=r"volume: another run of made for 2024-01-08 is under way; wait for it, or stop it",
+            match=r"volume: another run of example for 2024-01-08 is under way; wait for it, or stop it",
         ):
             publish(volume, 3)
         attempt.write_json(NOTES, {"version": 2})
@@ -203,31 +203,31 @@ def test_a_second_try_ends_with_one_line_and_the_first_publishes(
     assert leftovers(volume) == []
 
 
-def test_a_try_begins_once_the_one_before_has_ended(volume: Volume) -> None:
-    begun = threading.Event()
+def test_an_attempt_waits_for_the_one_before(volume: Volume) -> None:
+    started = threading.Event()
 
     def first() -> None:
-        with volume.attempt("made", AS_OF) as attempt:
-            begun.set()
+        with volume.attempt("example", AS_OF) as attempt:
+            started.set()
             time.sleep(0.3)
             attempt.write_json(NOTES, {"version": 2})
 
     thread = threading.Thread(target=first)
     thread.start()
-    begun.wait()
+    started.wait()
     publish(volume, 3)
     thread.join()
     assert volume.read_json(NOTES, AS_OF) == {"version": 3}
 
 
-def test_tries_of_other_stages_and_periods_are_under_way_beside_it(
+def test_attempts_of_other_stages_and_periods_run_at_the_same_time(
     volume: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sodai.volume.volume._PATIENCE_SECONDS", 0.0)
     with (
-        volume.attempt("made", AS_OF) as attempt,
-        volume.attempt("made", date(2024, 1, 15)) as next_week,
-        volume.attempt("made-0-of-2", AS_OF) as shard,
+        volume.attempt("example", AS_OF) as attempt,
+        volume.attempt("example", date(2024, 1, 15)) as next_week,
+        volume.attempt("example-0-of-2", AS_OF) as shard,
     ):
         for number, each in enumerate((attempt, next_week, shard)):
             each.write_text(PAGE, f"version {number}")
@@ -235,14 +235,14 @@ def test_tries_of_other_stages_and_periods_are_under_way_beside_it(
     assert leftovers(volume) == []
 
 
-def test_where_there_are_no_locks_each_try_removes_its_own_files_alone(
+def test_without_locks_each_attempt_removes_only_its_own_files(
     volume: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with volume.attempt("made", AS_OF) as attempt:
+    with volume.attempt("example", AS_OF) as attempt:
         attempt.write_text(PAGE, "version 2")
         publish(volume, 3)
         attempt.write_json(NOTES, {"version": 2})
@@ -251,17 +251,17 @@ def test_where_there_are_no_locks_each_try_removes_its_own_files_alone(
     assert leftovers(volume) == []
 
 
-def test_a_read_only_volume_is_one_line_and_stays_as_it_was(volume: Volume) -> None:
+def test_a_read_only_volume_is_reported_in_one_line_and_stays_unchanged(volume: Volume) -> None:
     before = files_of(volume.root)
     error, after = _failure(volume, 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"')
 
     assert "cannot be written (Read-only file system); give the volume space and this user" in error
-    assert str(volume.root / ".attempts/made-2024-01-08") in error
+    assert str(volume.root / ".attempts/example-2024-01-08") in error
     assert after == sorted(before)
     assert files_of(volume.root) == before
 
 
-def test_a_full_volume_is_one_line_and_keeps_what_was_published(volume: Volume) -> None:
+def test_a_full_volume_is_reported_in_one_line_and_keeps_its_outputs(volume: Volume) -> None:
     error, after = _failure(volume, 'mount -t tmpfs -o size=1m none "$1"', first="publish(volume, 1)")
 
     assert "cannot be written (No space left on device); give the volume space" in error
@@ -269,13 +269,13 @@ def test_a_full_volume_is_one_line_and_keeps_what_was_published(volume: Volume) 
 
 
 def _failure(volume: Volume, mount: str, first: str = "") -> tuple[str, list[str]]:
-    """How a try that writes 4 MB fails behind a mount of its own, and the files that it leaves there."""
+    """Return the error of an attempt that writes 4 MB to a new mount, and the files that it leaves there."""
     process = start(
         f"""
 {first}
 numbers = [int.from_bytes(os.urandom(6)) for _ in range(500_000)]
 try:
-    with volume.attempt("made", AS_OF) as attempt:
+    with volume.attempt("example", AS_OF) as attempt:
         attempt.write_text(PAGE, "version 9")
         attempt.write_json(NOTES, {{"version": 9}})
         attempt.write(ORDERS, orders(*numbers))

@@ -1,4 +1,4 @@
-"""The warehouse: only what the ledger names counts, and what is damaged is told in one line."""
+"""Transactions: only partitions in the ledger are read, and damage is reported in one line."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ AFTER = date(2024, 1, 22)
 
 
 def purchases(*rows: tuple[int, date]) -> pa.Table:
-    """One purchase a row: customer and date; the product is 501, the order the number of the row."""
+    """Return one purchase per customer and date, of product 501, with order ids from 0."""
     return pa.table(
         {
             "customer_id": [customer for customer, _ in rows],
@@ -33,7 +33,7 @@ def purchases(*rows: tuple[int, date]) -> pa.Table:
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Volume:
-    """Three weeks of purchases, listed newest first, beside a file that no ledger names."""
+    """Return a volume with three weeks of purchases, and a file that the ledger does not name."""
     volume = Volume(tmp_path)
     folder = volume.path(TRANSACTIONS)
     folder.mkdir(parents=True)
@@ -61,7 +61,7 @@ def bought(table: pa.Table) -> list[tuple[int, date]]:
     return list(zip(table["customer_id"].to_pylist(), table["purchase_date"].to_pylist(), strict=True))
 
 
-def test_named_files_come_oldest_first_and_no_other_comes(volume: Volume) -> None:
+def test_only_named_partitions_are_returned_oldest_first(volume: Volume) -> None:
     assert names(transaction_partitions(volume, AFTER)) == [
         "first.parquet",
         "second.parquet",
@@ -69,7 +69,7 @@ def test_named_files_come_oldest_first_and_no_other_comes(volume: Volume) -> Non
     ]
 
 
-def test_a_week_that_begins_on_the_cutoff_is_left_out_and_the_one_around_it_is_not(volume: Volume) -> None:
+def test_the_week_from_the_cutoff_is_left_out_and_the_week_around_it_is_not(volume: Volume) -> None:
     assert names(transaction_partitions(volume, SECOND)) == ["first.parquet"]
     assert names(transaction_partitions(volume, date(2024, 1, 9))) == ["first.parquet", "second.parquet"]
 
@@ -82,16 +82,16 @@ def test_purchases_on_the_cutoff_are_not_read(volume: Volume) -> None:
     ]
 
 
-def test_the_day_since_which_purchases_are_asked_for_is_read(volume: Volume) -> None:
-    found = read_transactions(volume, AFTER, since=date(2024, 1, 8))
-    assert bought(found) == [(2, date(2024, 1, 8)), (4, date(2024, 1, 10)), (3, date(2024, 1, 17))]
-    assert found.schema == TRANSACTIONS.contract.schema
+def test_purchases_on_the_first_day_are_read(volume: Volume) -> None:
+    table = read_transactions(volume, AFTER, since=date(2024, 1, 8))
+    assert bought(table) == [(2, date(2024, 1, 8)), (4, date(2024, 1, 10)), (3, date(2024, 1, 17))]
+    assert table.schema == TRANSACTIONS.contract.schema
 
 
 def test_days_without_a_purchase_give_an_empty_table(volume: Volume) -> None:
-    found = read_transactions(volume, date(2024, 1, 7), since=date(2024, 1, 2))
-    assert found.num_rows == 0
-    assert found.schema == TRANSACTIONS.contract.schema
+    table = read_transactions(volume, date(2024, 1, 7), since=date(2024, 1, 2))
+    assert table.num_rows == 0
+    assert table.schema == TRANSACTIONS.contract.schema
 
 
 def test_customers_with_history_bought_before_the_cutoff(volume: Volume) -> None:
@@ -99,33 +99,33 @@ def test_customers_with_history_bought_before_the_cutoff(volume: Volume) -> None
     assert customers_with_history(volume, AFTER).tolist() == [1, 2, 3, 4]
 
 
-def test_no_purchase_before_the_cutoff_is_one_line(volume: Volume) -> None:
+def test_no_purchase_before_the_cutoff_is_reported_in_one_line(volume: Volume) -> None:
     with pytest.raises(VolumeError, match=r"ledger\.json: no purchases before 2024-01-01, expected some"):
         transaction_partitions(volume, FIRST)
 
 
-def test_no_ledger_names_the_stage_that_writes_it(tmp_path: Path) -> None:
+def test_a_missing_ledger_is_reported_with_its_producer(tmp_path: Path) -> None:
     with pytest.raises(VolumeError, match="ledger is missing; run extract_and_validate_data"):
         transaction_partitions(Volume(tmp_path), AFTER)
 
 
-def test_of_some_customers_only_their_purchases_are_read(volume: Volume) -> None:
-    found = read_transactions(volume, AFTER, since=date(2024, 1, 7), customers=pa.array([1, 2, 3]))
-    assert bought(found) == [(2, date(2024, 1, 7)), (2, date(2024, 1, 8)), (3, date(2024, 1, 17))]
+def test_only_purchases_of_the_given_customers_are_read(volume: Volume) -> None:
+    table = read_transactions(volume, AFTER, since=date(2024, 1, 7), customers=pa.array([1, 2, 3]))
+    assert bought(table) == [(2, date(2024, 1, 7)), (2, date(2024, 1, 8)), (3, date(2024, 1, 17))]
 
 
-def test_of_some_columns_only_those_are_read(volume: Volume) -> None:
+def test_only_the_given_columns_are_read(volume: Volume) -> None:
     wanted = ["purchase_date", "customer_id"]
     assert read_transactions(volume, AFTER, columns=wanted).column_names == wanted
     assert read_transactions(volume, AFTER, since=AFTER, columns=wanted).column_names == wanted
 
 
-def test_a_week_that_ends_before_the_day_asked_for_is_not_opened(volume: Volume) -> None:
+def test_a_week_before_the_first_day_is_not_opened(volume: Volume) -> None:
     first = volume.path(TRANSACTIONS) / "first.parquet"
     page = first.read_bytes()
     first.write_bytes(page[:4] + bytes(len(page) // 3) + page[4 + len(page) // 3 :])
-    found = read_transactions(volume, AFTER, since=date(2024, 1, 8))
-    assert bought(found) == [(2, date(2024, 1, 8)), (4, date(2024, 1, 10)), (3, date(2024, 1, 17))]
+    table = read_transactions(volume, AFTER, since=date(2024, 1, 8))
+    assert bought(table) == [(2, date(2024, 1, 8)), (4, date(2024, 1, 10)), (3, date(2024, 1, 17))]
     with pytest.raises(VolumeError, match=r"first\.parquet: not readable as parquet"):
         read_transactions(volume, AFTER, since=date(2024, 1, 7))
 
@@ -134,7 +134,7 @@ READERS = [transaction_partitions, read_transactions, customers_with_history]
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_a_named_file_that_is_gone_is_one_line(
+def test_a_missing_partition_is_reported_in_one_line(
     volume: Volume, read: Callable[[Volume, date], object]
 ) -> None:
     (volume.path(TRANSACTIONS) / "second.parquet").unlink()
@@ -147,7 +147,7 @@ def test_a_named_file_that_is_gone_is_one_line(
 
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize("share", [0.0, 0.5])
-def test_a_file_cut_off_is_one_line(
+def test_a_truncated_partition_is_reported_in_one_line(
     volume: Volume, read: Callable[[Volume, date], object], share: float
 ) -> None:
     file = volume.path(TRANSACTIONS) / "second.parquet"
@@ -162,7 +162,9 @@ def test_a_file_cut_off_is_one_line(
 
 
 @pytest.mark.parametrize("read", [read_transactions, customers_with_history])
-def test_a_damaged_page_is_one_line(volume: Volume, read: Callable[[Volume, date], object]) -> None:
+def test_a_damaged_page_is_reported_in_one_line(
+    volume: Volume, read: Callable[[Volume, date], object]
+) -> None:
     file = volume.path(TRANSACTIONS) / "second.parquet"
     days = [SECOND] * 4000
     pq.write_table(purchases(*enumerate(days)), file, compression="zstd", use_dictionary=False)
@@ -173,7 +175,7 @@ def test_a_damaged_page_is_one_line(volume: Volume, read: Callable[[Volume, date
         read(volume, AFTER)
 
 
-def test_a_partition_of_other_columns_names_them(volume: Volume) -> None:
+def test_a_partition_with_other_columns_is_reported_with_their_names(volume: Volume) -> None:
     file = volume.path(TRANSACTIONS) / "second.parquet"
     pq.write_table(purchases((2, SECOND)).rename_columns({"n_units": "items"}), file)
     with pytest.raises(
