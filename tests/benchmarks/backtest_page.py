@@ -4,23 +4,11 @@ import pandas as pd
 
 from benchmarks.replay import SIGNALS
 from sodai.report.charts import inline_svg
-from sodai.report.pages import environment, page
+from sodai.report.pages import load_template, page
 
 QUALITY = ["recall_at_5", "ndcg_at_5", "recall_at_10", "ndcg_at_10", "precision_at_10", "hit_rate_at_10"]
 _NEWEST = 16
 SET = ["set_f1", "set_precision", "set_recall", "set_f1_as_dropped", "n_predicted", "n_bought"]
-
-_BODY = """
-{% for title, note, table in tables %}
-<section><h2>{{ title }}</h2><p class="soft">{{ note }}</p><div class="scroll"><table>
-<tr><th></th>{% for name in table.columns %}<th class="number">{{ name }}</th>{% endfor %}</tr>
-{% for label, row in table.iterrows() %}
-<tr><td>{{ label }}</td>{% for value in row %}<td class="number">{{ value }}</td>{% endfor %}</tr>
-{% endfor %}
-</table></div></section>
-{% endfor %}
-{% for title, plot in plots %}<section><h2>{{ title }}</h2>{{ plot | safe }}</section>{% endfor %}
-"""
 
 
 def mean_table(metrics: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -101,7 +89,7 @@ def render(
         ("Reliability", _reliability(reliability)),
     ]
     shown = tables(metrics, differences, decisions, reliability)
-    body = environment.from_string(_BODY).render(tables=shown, plots=plots)
+    body = load_template(__package__, "backtest.html.jinja").render(tables=shown, plots=plots)
     return page("Backtest of the SodAI weekly pipeline", body, subtitle)
 
 

@@ -1,4 +1,4 @@
-"""Where Ibis expressions are computed: DuckDB in the stage's own process, or a Spark cluster."""
+"""The engines that compute Ibis expressions: DuckDB in the stage's own process, or a Spark cluster."""
 
 import re
 from collections.abc import Iterator, Sequence

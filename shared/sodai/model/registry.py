@@ -103,7 +103,7 @@ class Registry:
         return self._by_alias(CHAMPION)
 
     def snapshot(self) -> RegistrySnapshot:
-        """Return what stages and fingerprints compare of the registry."""
+        """Return the state that stages and fingerprints depend on."""
         with self.explain_errors():
             experiment = self.client.get_experiment(self.experiment_id)
             versions = self.client.search_model_versions(f"name='{MODEL_NAME}'", max_results=MOST_VERSIONS)

@@ -14,7 +14,7 @@ MOST_VERSIONS = 200_000
 
 @dataclass(frozen=True)
 class RegistrySnapshot:
-    """What stages and fingerprints read of a registry.
+    """The state of a registry that stages and fingerprints depend on.
 
     `identity` distinguishes it from any other registry at the same address, `champion` is the version of
     the champion (None without one), `versions` maps each version to its training run, and `trained_for`

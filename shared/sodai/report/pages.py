@@ -35,7 +35,7 @@ environment = jinja2.Environment(
 
 
 def load_template(package: str, name: str) -> jinja2.Template:
-    """Return a template file that lies next to the code of a package.
+    """Return a template file from the folder of a package.
 
     A stage keeps its page in its own folder and renders it with
     `load_template(__package__, "quality.html.jinja").render(...)`; `page` then puts the frame around it.
