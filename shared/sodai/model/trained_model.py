@@ -40,7 +40,7 @@ TRUSTED_TYPES = [
 # The encoder's output has the categorical features first.
 _ENCODED_ORDER = [*CATEGORICAL_NAMES, *(name for name in FEATURE_NAMES if name not in CATEGORICAL_NAMES)]
 _TO_CATALOGUE = [_ENCODED_ORDER.index(name) for name in FEATURE_NAMES]
-_LARGEST_ODDS = 30.0
+_LARGEST_LOG_ODDS = 30.0
 # skops writes the memory address of an object as its id and as the name of its array's file.
 _ADDRESS = re.compile(r'(?<="__id__": )\d+|\d+(?=\.npy)')
 
@@ -125,8 +125,8 @@ class TrainedModel:
         """
         # Platt scaling (1999): a line through the log-odds.
         calibration = self.card["calibration"]
-        odds = calibration["slope"] * self.raw_score(X, threads) + calibration["intercept"]
-        return np.asarray(np.clip(odds, -_LARGEST_ODDS, _LARGEST_ODDS), dtype=np.float64)
+        log_odds = calibration["slope"] * self.raw_score(X, threads) + calibration["intercept"]
+        return np.asarray(np.clip(log_odds, -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS), dtype=np.float64)
 
     def contributions(self, X: pd.DataFrame | pa.Table) -> Floats:
         """Return SHAP values before calibration: (n, 72 + 1), catalogue order, the last the base value.
