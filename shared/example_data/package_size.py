@@ -1,13 +1,13 @@
-"""What a package size such as `12 PK/12 OZ` says: how much it holds, and whether in one piece."""
+"""Content and number of pieces of a package size such as `12 PK/12 OZ`."""
 
 import re
 
-# US measures, as the package's data are American.
+# US measures.
 _LITRES = {
     "OZ": 0.0295735, "PT": 0.473176, "QT": 0.946353, "GA": 3.785412, "GAL": 3.785412, "L": 1.0, "ML": 0.001,
 }  # fmt: skip
 
-# Beyond it a slash was lost: `2416.9 OZ` are 24 pieces of 16.9.
+# A larger content means that a slash is missing: `2416.9 OZ` are 24 pieces of 16.9.
 _MOST_LITRES = 40
 
 _PIECES = re.compile(r"^(\d+) *(?:PK|P|CT)? *[/-] *|^(\d+) *(?:PK|CT)\b *")
@@ -15,16 +15,16 @@ _CONTENT = re.compile(r"^(\d*\.?\d+) *(OZ|PT|QT|GAL?|ML|L)\b")
 
 
 def litres(package_size: str) -> float | None:
-    """Content in litres, all pieces together; None where the text does not say it."""
-    found = _CONTENT.match(_PIECES.sub("", package_size, count=1))
-    if found is None:
+    """Return the content of all pieces in litres; None if the text does not say it."""
+    match = _CONTENT.match(_PIECES.sub("", package_size, count=1))
+    if match is None:
         return None
-    content = (_pieces(package_size) or 1) * float(found[1]) * _LITRES[found[2]]
+    content = (_pieces(package_size) or 1) * float(match[1]) * _LITRES[match[2]]
     return round(content, 3) if content <= _MOST_LITRES else None
 
 
 def package(package_size: str) -> str | None:
-    """`multipack` or `single`; None where the text says neither pieces nor content."""
+    """Return `multipack` or `single`; None if the text says neither pieces nor content."""
     pieces = _pieces(package_size)
     if pieces is not None:
         return "multipack" if pieces > 1 else "single"
@@ -32,5 +32,5 @@ def package(package_size: str) -> str | None:
 
 
 def _pieces(package_size: str) -> int | None:
-    found = _PIECES.match(package_size)
-    return int(found[1] or found[2]) if found else None
+    match = _PIECES.match(package_size)
+    return int(match[1] or match[2]) if match else None

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from support.sales_data import MadeRaw, disguised, make_raw
+from support.sales_data import SyntheticRaw, disguise_units, make_raw
 
 from . import stack as stacks
 from .stack import Stack
@@ -33,24 +33,24 @@ MAIN_ROAD = {
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> MadeRaw:
+def made(tmp_path_factory: pytest.TempPathFactory) -> SyntheticRaw:
     """A year of habits whose newest two weeks come as drops."""
     return make_raw(tmp_path_factory.mktemp("made"), 30, 16, N_WEEKS, n_drops=2)
 
 
 @pytest.fixture(scope="module")
-def drops(made: MadeRaw) -> list[Path]:
+def drops(made: SyntheticRaw) -> list[Path]:
     """The two newest weeks; in the second everybody buys half of the products five times as much."""
     first, second = sorted(made.folder.glob("transacciones_*.parquet"))
     lines = pd.read_parquet(second)
-    others = lines.assign(order_id=lines["order_id"] + 1_000_000, items=disguised(40))
+    others = lines.assign(order_id=lines["order_id"] + 1_000_000, items=disguise_units(40))
     more = [others.assign(product_id=products) for products in others["product_id"].unique()[:6]]
     pd.concat([lines, *more]).drop_duplicates().to_parquet(second, index=False)
     return [first, second]
 
 
 @pytest.fixture(scope="module")
-def stack(made: MadeRaw, drops: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(made: SyntheticRaw, drops: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack that knows all but the drops."""
     raw = tmp_path_factory.mktemp("raw")
     for file in set(made.folder.iterdir()) - set(drops):
@@ -82,7 +82,7 @@ def test_the_commands_of_the_readme_name_the_twelve_tasks(stack: Stack) -> None:
 
 
 def test_the_first_run_trains_and_the_next_drop_loads(
-    stack: Stack, made: MadeRaw, drops: list[Path], tmp_path: Path
+    stack: Stack, made: SyntheticRaw, drops: list[Path], tmp_path: Path
 ) -> None:
     stack.trigger("first", trials=3)
     assert_took(stack.ended("first"), RETRAIN)
@@ -95,7 +95,7 @@ def test_the_first_run_trains_and_the_next_drop_loads(
 
 
 def test_a_drop_that_drifts_trains_again_though_the_stage_and_then_the_scheduler_are_killed_hard(
-    stack: Stack, made: MadeRaw, drops: list[Path], tmp_path: Path
+    stack: Stack, made: SyntheticRaw, drops: list[Path], tmp_path: Path
 ) -> None:
     load(drops[1], tmp_path / "drifted")
     stack.trigger("killed", trials=60)

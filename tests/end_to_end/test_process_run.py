@@ -51,7 +51,7 @@ from support.pipeline_runs import (
     task_states,
     wait_for,
 )
-from support.sales_data import FIRST_CUSTOMER, FIRST_PRODUCT, disguised, write_transactions
+from support.sales_data import FIRST_CUSTOMER, FIRST_PRODUCT, disguise_units, write_transactions
 
 AROUND = ["start_pipeline", "join_model_paths", "pipeline_complete"]
 PAIR = ["customer_id", "product_id"]
@@ -230,14 +230,14 @@ def test_rows_dated_as_of_and_later_change_no_byte(
     drop = pd.read_parquet(history.drop)
     # An order cancelled only later, and what nobody ever bought bought by everybody.
     newest = past[past["purchase_date"] == past["purchase_date"].max()]
-    cancelled = newest.assign(purchase_date=as_of, items=disguised(-((3 * newest["items"] - 1) / 2)))
+    cancelled = newest.assign(purchase_date=as_of, items=disguise_units(-((3 * newest["items"] - 1) / 2)))
     everybody = pd.DataFrame(
         {
             "customer_id": range(FIRST_CUSTOMER, FIRST_CUSTOMER + N_CUSTOMERS),
             "product_id": FIRST_PRODUCT + N_PRODUCTS - 1,
             "order_id": range(900_000, 900_000 + N_CUSTOMERS),
             "purchase_date": as_of + timedelta(days=9),
-            "items": disguised(500),
+            "items": disguise_units(500),
         }
     )
     data = tmp_path / "data"

@@ -19,7 +19,7 @@ from sodai.model.registry import MODEL_NAME, Registry
 from sodai.runtime.environment import ENV_TRACKING_URI
 from sodai.volume.volume import Volume
 from support.quiet_import import import_evidently
-from support.sales_data import MadeRaw, make_raw
+from support.sales_data import SyntheticRaw, make_raw
 from support.week import Outcome
 from support.week import run_stage as run_in_process
 
@@ -37,7 +37,7 @@ class SmallWeek:
     """A read-only volume, the raw files that it was built from, and the outcome of its last stage."""
 
     root: Path
-    raw: MadeRaw
+    raw: SyntheticRaw
     last_outcome: Outcome
 
     @property

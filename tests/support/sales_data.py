@@ -1,4 +1,4 @@
-"""A small raw/ folder whose answers are known, made the same way every time for every test."""
+"""A small synthetic raw/ folder with known purchase habits, the same in every run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ TRANSACTION_COLUMNS = ["customer_id", "product_id", "order_id", "purchase_date",
 
 @dataclass(frozen=True)
 class Rhythm:
-    """Customer and product of a habit: bought in week `phase` and every `every_weeks` weeks after."""
+    """A purchase habit: the customer buys the product in week `phase` and every `every_weeks` weeks after."""
 
     customer_id: int
     product_id: int
@@ -24,8 +24,15 @@ class Rhythm:
 
 
 @dataclass(frozen=True)
-class MadeRaw:
-    """What `make_raw` made: the folder, the first day after its last week and the habits inside."""
+class SyntheticRaw:
+    """The output of `make_raw`.
+
+    Attributes:
+        folder: raw/ folder with the files.
+        first_day: first day of the first week.
+        as_of: first day after the last week.
+        rhythms: purchase habits.
+    """
 
     folder: Path
     first_day: date
@@ -33,7 +40,7 @@ class MadeRaw:
     rhythms: tuple[Rhythm, ...]
 
     def due(self, monday: date) -> set[tuple[int, int]]:
-        """The customer-product pairs whose habit falls into the week that starts on `monday`."""
+        """Return the customer-product pairs whose habit is due in the week that starts on `monday`."""
         week = (monday - self.first_day).days // 7
         return {
             (habit.customer_id, habit.product_id)
@@ -51,34 +58,37 @@ def make_raw(
     noise: float = 0.1,
     seed: int = 7,
     first_day: date = FIRST_DAY,
-) -> MadeRaw:
-    """Write clientes, productos and transacciones as SodAI sends them: disguised, doubled, cancelled.
+) -> SyntheticRaw:
+    """Write clientes, productos and transacciones as SodAI sends them: disguised, duplicated, cancelled.
 
-    Each customer buys about eight products, each in its own rhythm of one to four weeks on a day of
-    its own; a share `noise` of the purchases is left out and as many are added at random. Two in a
-    hundred purchases are cancelled by a second line, one in a hundred lines stands there twice. The
-    last customer never buys and the last product is never sold, unless there is no other; the first
-    customer's coordinates are swapped.
+    Each customer buys about eight products on one day of the week, each product every one to four weeks.
+    Two in a hundred purchases are cancelled by a second line, one in a hundred lines is duplicated. The last
+    customer never buys and the last product is never sold, unless there is no other; the first customer's
+    coordinates are swapped.
 
     Args:
-        folder: made if missing; files of an earlier call are replaced.
-        n_drops: the newest weeks that come as a file each, `transacciones_<monday>.parquet`; what
-            is older stands in `transacciones.parquet`.
+        folder: created if missing; files of an earlier call are replaced.
+        n_customers, n_products, n_weeks: size of the data.
+        n_drops: number of newest weeks with a file each, `transacciones_<monday>.parquet`; older weeks are
+            in `transacciones.parquet`.
+        noise: share of the purchases that is left out; as many are added at random.
+        seed: seed of the data.
+        first_day: first day of the first week.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     rhythms = tuple(_rhythms(rng, max(n_customers - 1, 1), max(n_products - 1, 1)))
     lines = _spoil(_purchases(rng, rhythms, n_weeks, noise, first_day), rng)
-    made = MadeRaw(folder, first_day, first_day + timedelta(weeks=n_weeks), rhythms)
-    mondays = [made.as_of - timedelta(weeks=back) for back in range(n_drops, 0, -1)]
-    starts = [pd.Timestamp(monday) for monday in [*mondays, made.as_of]]
+    sales = SyntheticRaw(folder, first_day, first_day + timedelta(weeks=n_weeks), rhythms)
+    mondays = [sales.as_of - timedelta(weeks=back) for back in range(n_drops, 0, -1)]
+    starts = [pd.Timestamp(monday) for monday in [*mondays, sales.as_of]]
     write_transactions(folder / "transacciones.parquet", lines[lines["purchase_date"] < starts[0]])
     for monday, start, end in zip(mondays, starts, starts[1:], strict=False):
         drop = lines[lines["purchase_date"].between(start, end, inclusive="left")]
         write_transactions(folder / f"transacciones_{monday}.parquet", drop)
-    made_customers(n_customers).to_parquet(folder / "clientes.parquet", index=False)
-    made_products(n_products).to_parquet(folder / "productos.parquet", index=False)
-    return made
+    synthetic_customers(n_customers).to_parquet(folder / "clientes.parquet", index=False)
+    synthetic_products(n_products).to_parquet(folder / "productos.parquet", index=False)
+    return sales
 
 
 def write_transactions(file: Path, lines: pd.DataFrame) -> None:
@@ -86,13 +96,13 @@ def write_transactions(file: Path, lines: pd.DataFrame) -> None:
     lines[TRANSACTION_COLUMNS].to_parquet(file, index=False)
 
 
-def disguised(units: np.ndarray | pd.Series | int) -> np.ndarray | pd.Series | float:
-    """`items` as SodAI writes a signed number of units."""
+def disguise_units(units: np.ndarray | pd.Series | int) -> np.ndarray | pd.Series | float:
+    """Return `items` as SodAI writes a signed number of units."""
     return (2 * units + 1) / 3
 
 
-def made_customers(n_customers: int) -> pd.DataFrame:
-    """The customers of `make_raw`: three kinds; the first one's coordinates are swapped, one has none."""
+def synthetic_customers(n_customers: int) -> pd.DataFrame:
+    """Return the customers of `make_raw`: three types; one has swapped coordinates and one no longitude."""
     numbers = np.arange(n_customers)
     customers = pd.DataFrame(
         {
@@ -112,8 +122,8 @@ def made_customers(n_customers: int) -> pd.DataFrame:
     return customers
 
 
-def made_products(n_products: int) -> pd.DataFrame:
-    """The products of `make_raw`."""
+def synthetic_products(n_products: int) -> pd.DataFrame:
+    """Return the products of `make_raw`."""
     numbers = np.arange(n_products)
     return pd.DataFrame(
         {
@@ -129,7 +139,7 @@ def made_products(n_products: int) -> pd.DataFrame:
 
 
 def _rhythms(rng: np.random.Generator, n_customers: int, n_products: int) -> Iterator[Rhythm]:
-    # A product's popularity falls with its number, as it does in a shop.
+    # As in a shop, a few products make most of the sales: popularity falls with the number of the product.
     popularity = 1 / np.arange(1, n_products + 1)
     popularity /= popularity.sum()
     for customer in range(n_customers):
@@ -143,7 +153,7 @@ def _rhythms(rng: np.random.Generator, n_customers: int, n_products: int) -> Ite
 def _purchases(
     rng: np.random.Generator, rhythms: tuple[Rhythm, ...], n_weeks: int, noise: float, first_day: date
 ) -> pd.DataFrame:
-    """One row a purchase: TRANSACTION_COLUMNS but items, week (0 = first) and units."""
+    """Return one row per purchase: TRANSACTION_COLUMNS but items, week (0 = first) and units."""
     bought = pd.DataFrame(
         [
             (habit.customer_id, habit.product_id, week)
@@ -170,9 +180,9 @@ def _purchases(
 
 
 def _spoil(purchases: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """The purchases as raw lines: some cancelled by a negative line, some doubled, all disguised."""
+    """Return the purchases as raw lines: some cancelled by a second line, some duplicated, all disguised."""
     cancelled = purchases[rng.random(len(purchases)) < 0.02].assign(units=lambda lines: -lines["units"])
     lines = pd.concat([purchases, cancelled])
-    lines["items"] = disguised(lines["units"])
-    doubled = lines[rng.random(len(lines)) < 0.01]
-    return pd.concat([lines, doubled]).sort_values("purchase_date", kind="stable", ignore_index=True)
+    lines["items"] = disguise_units(lines["units"])
+    duplicates = lines[rng.random(len(lines)) < 0.01]
+    return pd.concat([lines, duplicates]).sort_values("purchase_date", kind="stable", ignore_index=True)

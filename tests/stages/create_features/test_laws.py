@@ -31,7 +31,7 @@ from sodai.data.periods import Period
 from sodai.runtime.limits import available_cpus
 from sodai.volume.transactions import read_transactions
 from sodai.volume.volume import Volume
-from support.sales_data import MadeRaw, make_raw, write_transactions
+from support.sales_data import SyntheticRaw, make_raw, write_transactions
 from support.week import run_stage
 
 N_WEEKS = 18
@@ -44,7 +44,7 @@ OPTIONS = ("--min-history-days", "35", "--training-periods", "3", *BOUNDS)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> MadeRaw:
+def made(tmp_path_factory: pytest.TempPathFactory) -> SyntheticRaw:
     """Fourteen weeks before the cutoff of `volume`, three and a half after it; scattered numbers."""
     folder = tmp_path_factory.mktemp("laws") / "raw"
     made = make_raw(folder, n_customers=20, n_products=12, n_weeks=N_WEEKS)
@@ -58,12 +58,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> MadeRaw:
 
 
 @pytest.fixture(scope="module")
-def as_of(made: MadeRaw) -> date:
+def as_of(made: SyntheticRaw) -> date:
     return made.as_of - timedelta(weeks=4) + INTO_THE_WEEK
 
 
 @pytest.fixture(scope="module")
-def volume(made: MadeRaw, as_of: date) -> Volume:
+def volume(made: SyntheticRaw, as_of: date) -> Volume:
     """Its features are made; not to be written to."""
     volume = Volume(made.folder.parent)
     _make(volume, as_of)
@@ -91,7 +91,7 @@ def _tables(volume: Volume, as_of: date) -> list[bytes]:
     return [path.read_bytes() for path in (*sorted(volume.path(TRAINING, as_of).iterdir()), *paths)]
 
 
-def _fresh(root: Path, made: MadeRaw, *drops: pd.DataFrame) -> Volume:
+def _fresh(root: Path, made: SyntheticRaw, *drops: pd.DataFrame) -> Volume:
     """A volume with the customers and products of `made` and one file for each of `drops`."""
     (root / "raw").mkdir(parents=True)
     for name in ("clientes.parquet", "productos.parquet"):
@@ -101,12 +101,12 @@ def _fresh(root: Path, made: MadeRaw, *drops: pd.DataFrame) -> Volume:
     return Volume(root)
 
 
-def _raw_lines(made: MadeRaw) -> pd.DataFrame:
+def _raw_lines(made: SyntheticRaw) -> pd.DataFrame:
     return pd.read_parquet(made.folder / "transacciones.parquet")
 
 
 def test_without_the_purchases_from_the_cutoff_on_all_tables_are_the_same_to_the_byte(
-    volume: Volume, made: MadeRaw, as_of: date, tmp_path: Path
+    volume: Volume, made: SyntheticRaw, as_of: date, tmp_path: Path
 ) -> None:
     lines = _raw_lines(made)
     later = lines["purchase_date"] >= pd.Timestamp(as_of)
@@ -119,7 +119,7 @@ def test_without_the_purchases_from_the_cutoff_on_all_tables_are_the_same_to_the
 
 
 def test_files_and_rows_in_another_order_give_the_same_bytes(
-    volume: Volume, made: MadeRaw, as_of: date, tmp_path: Path
+    volume: Volume, made: SyntheticRaw, as_of: date, tmp_path: Path
 ) -> None:
     shuffled = _raw_lines(made).sample(frac=1, random_state=1)
     drops = [shuffled.iloc[part] for part in np.array_split(np.arange(len(shuffled)), 3)]
@@ -266,7 +266,7 @@ def test_rows_stand_in_order_of_cutoff_customer_and_product(volume: Volume, as_o
 
 
 def test_dates_moved_by_whole_weeks_move_nothing_but_the_calendar(
-    volume: Volume, made: MadeRaw, as_of: date, tmp_path: Path
+    volume: Volume, made: SyntheticRaw, as_of: date, tmp_path: Path
 ) -> None:
     weeks = timedelta(weeks=30)
     lines = _raw_lines(made)

@@ -17,9 +17,9 @@ from sodai.volume.volume import Volume
 from support.sales_data import (
     FIRST_CUSTOMER,
     FIRST_PRODUCT,
-    disguised,
-    made_customers,
+    disguise_units,
     make_raw,
+    synthetic_customers,
     write_transactions,
 )
 from support.week import run_stage
@@ -242,11 +242,11 @@ def _arriving(known: pd.DataFrame, kind: str, place: int, units: int) -> pd.Data
     line = known.iloc[[place % len(known)]]
     if kind == "late":
         other = known["product_id"].iloc[place // 7 % len(known)]
-        return line.assign(product_id=other, order_id=line["order_id"] + 10**7, items=disguised(units))
+        return line.assign(product_id=other, order_id=line["order_id"] + 10**7, items=disguise_units(units))
     if kind == "restated":
-        return line.assign(items=disguised(units))
+        return line.assign(items=disguise_units(units))
     if kind == "cancelled":
-        return line.assign(items=disguised(-(3 * line["items"] - 1) / 2))
+        return line.assign(items=disguise_units(-(3 * line["items"] - 1) / 2))
     return line
 
 
@@ -274,7 +274,7 @@ def test_week_after_week_with_late_lines_and_new_customers_equals_a_run_from_not
         write_transactions(raw / f"transacciones_{monday}.parquet", drop)
         known = pd.concat([known, drop])
         n_customers += n_new
-        made_customers(n_customers).to_parquet(raw / "clientes.parquet", index=False)
+        synthetic_customers(n_customers).to_parquet(raw / "clientes.parquet", index=False)
         _make(volume, monday + WEEK)
     assert _bytes(volume, AS_OF) == _from_nothing(volume, AS_OF, tmp_path / "fresh")
 

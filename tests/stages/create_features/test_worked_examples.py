@@ -15,7 +15,13 @@ import pytest
 
 from sodai.data.catalog import EXTRACT, FEATURES_STAGE, SCORING, TRAINING
 from sodai.volume.volume import Volume
-from support.sales_data import FIRST_CUSTOMER, FIRST_PRODUCT, disguised, made_customers, write_transactions
+from support.sales_data import (
+    FIRST_CUSTOMER,
+    FIRST_PRODUCT,
+    disguise_units,
+    synthetic_customers,
+    write_transactions,
+)
 from support.week import run_stage
 
 AS_OF = date(2024, 9, 16)
@@ -43,9 +49,9 @@ def _write_raw(folder: Path) -> None:
     folder.mkdir()
     lines = pd.DataFrame(PURCHASES, columns=["customer_id", "product_id", "age", "order_id", "units"])
     lines["purchase_date"] = pd.Timestamp(AS_OF) - pd.to_timedelta(lines["age"], unit="D")
-    write_transactions(folder / "transacciones.parquet", lines.assign(items=disguised(lines["units"])))
+    write_transactions(folder / "transacciones.parquet", lines.assign(items=disguise_units(lines["units"])))
     kinds = ["ABARROTES", "ABARROTES", "KIOSCO"]
-    customers = made_customers(3).assign(
+    customers = synthetic_customers(3).assign(
         customer_type=kinds, Y=[-46.5, -46.25, -46.0], X=[-108.0, None, -107.5]
     )
     customers.to_parquet(folder / "clientes.parquet", index=False)

@@ -9,8 +9,8 @@ import pytest
 
 from sodai.volume.volume import Volume
 from support.sales_data import (
-    made_customers,
-    made_products,
+    synthetic_customers,
+    synthetic_products,
 )
 
 from .volumes import (
@@ -39,7 +39,7 @@ class TestFiles:
         assert not (tmp_path / "nowhere").exists()
 
     def test_a_table_under_both_names_is_refused(self, volume: Volume) -> None:
-        made_customers(3).to_parquet(volume.root / "raw" / "customers.parquet")
+        synthetic_customers(3).to_parquet(volume.root / "raw" / "customers.parquet")
         assert_refused(volume, "found both of clientes.parquet and customers.parquet")
 
     @pytest.mark.parametrize("name", ["transacciones_2.parquet", "clientes.parquet", "productos.parquet"])
@@ -63,7 +63,7 @@ class TestFiles:
     @pytest.mark.parametrize("name", ["transacciones_2.parquet", "clientes.parquet"])
     def test_a_file_damaged_in_the_middle_is_refused(self, volume: Volume, name: str) -> None:
         path = volume.root / "raw" / name
-        rewrite(path, DROP if name.startswith("trans") else made_customers(3))
+        rewrite(path, DROP if name.startswith("trans") else synthetic_customers(3))
         content = bytearray(path.read_bytes())
         content[4:40] = b"\xff" * 36
         path.write_bytes(content)
@@ -89,10 +89,11 @@ class TestFiles:
 class TestColumns:
     def test_every_broken_column_of_every_file_is_told_at_once(self, volume: Volume) -> None:
         add_drop(volume, "transacciones_2.parquet", DROP.drop(columns="items").assign(order_id="A-7"))
-        customers = made_customers(3).drop(columns="customer_type").assign(Y="south")
+        customers = synthetic_customers(3).drop(columns="customer_type").assign(Y="south")
         rewrite(volume.root / "raw" / "clientes.parquet", customers)
         rewrite(
-            volume.root / "raw" / "productos.parquet", made_products(4).rename(columns={"size": "litres"})
+            volume.root / "raw" / "productos.parquet",
+            synthetic_products(4).rename(columns={"size": "litres"}),
         )
         assert_refused(
             volume,
@@ -142,7 +143,7 @@ class TestColumns:
     def test_text_is_taken_in_every_form_that_arrow_has(self, volume: Volume) -> None:
         for name, rows in (
             ("transacciones_2", DROP.assign(purchase_date=["2024-03-06", "2024-03-07"])),
-            ("productos", made_products(5)),
+            ("productos", synthetic_products(5)),
         ):
             table = pa.Table.from_pandas(rows, preserve_index=False)
             views = {

@@ -12,8 +12,8 @@ from sodai.data.catalog import LEDGER
 from sodai.volume.volume import Volume
 from support.sales_data import (
     FIRST_CUSTOMER,
-    made_customers,
-    made_products,
+    synthetic_customers,
+    synthetic_products,
 )
 
 from .volumes import (
@@ -178,18 +178,18 @@ class TestRows:
             ("transacciones_2.parquet", 2, "unknown customer; unknown product"),
         ]
 
-        rewrite(volume.root / "raw" / "clientes.parquet", made_customers(5))
+        rewrite(volume.root / "raw" / "clientes.parquet", synthetic_customers(5))
         assert loaded(volume)["quarantined"] == 1
         assert quarantined(volume) == [("transacciones_2.parquet", 2, "unknown product")]
         assert (3, 0, 21, "2024-03-06", 2.0) in purchases(volume)
 
-        rewrite(volume.root / "raw" / "productos.parquet", made_products(10))
+        rewrite(volume.root / "raw" / "productos.parquet", synthetic_products(10))
         result = loaded(volume)
         assert (result["quarantined"], result["kept"], result["as_of"]) == (0, 7, "2024-03-08")
         assert volume.read_json(LEDGER)["partitions"]["quarantine"] == {}
 
     def test_a_new_product_is_loaded_with_its_first_sale(self, volume: Volume) -> None:
-        rewrite(volume.root / "raw" / "productos.parquet", made_products(5))
+        rewrite(volume.root / "raw" / "productos.parquet", synthetic_products(5))
         add_drop(volume, "transacciones_2.parquet", lines((0, 4, 20, "2024-03-06", 2)))
         result = loaded(volume)
         assert (result["quarantined"], result["products"]) == (0, 5)

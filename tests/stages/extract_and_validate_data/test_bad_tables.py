@@ -16,9 +16,9 @@ from sodai.volume.volume import Volume
 from support.sales_data import (
     FIRST_CUSTOMER,
     FIRST_PRODUCT,
-    disguised,
-    made_customers,
-    made_products,
+    disguise_units,
+    synthetic_customers,
+    synthetic_products,
     write_transactions,
 )
 
@@ -62,7 +62,7 @@ class TestTime:
         assert_refused(volume, "found no purchase dated before 2024-02-26", as_of="2024-02-26")
 
     def test_without_any_purchase_as_of_cannot_be_found(self, tmp_path: Path) -> None:
-        volume = raw_volume(tmp_path, HISTORY.assign(items=disguised(-2)))
+        volume = raw_volume(tmp_path, HISTORY.assign(items=disguise_units(-2)))
         assert_refused(volume, "found not one purchase")
 
     def test_a_drop_whose_dates_are_all_years_away_does_not_move_as_of(self, volume: Volume) -> None:
@@ -131,12 +131,12 @@ class TestTime:
 class TestTables:
     def test_one_customer_only_is_enough(self, tmp_path: Path) -> None:
         volume = raw_volume(tmp_path, HISTORY.head(2))
-        rewrite(volume.root / "raw" / "clientes.parquet", made_customers(1))
+        rewrite(volume.root / "raw" / "clientes.parquet", synthetic_customers(1))
         result = loaded(volume)
         assert (result["customers"], result["kept"]) == (1, 2)
 
     def test_rows_without_key_and_repeated_rows_are_left_out_and_counted(self, volume: Volume) -> None:
-        customers = made_customers(3).astype({"customer_id": "float64"})
+        customers = synthetic_customers(3).astype({"customer_id": "float64"})
         nameless = customers.head(1).assign(customer_id=np.nan)
         rewrite(volume.root / "raw" / "clientes.parquet", pd.concat([customers, nameless, customers.tail(1)]))
         assert loaded(volume, AS_OF)["customers"] == 3
@@ -144,14 +144,14 @@ class TestTables:
         assert (report["rows_without_key"], report["duplicate_rows"]) == (1, 1)
 
     def test_two_different_rows_of_one_customer_are_refused(self, volume: Volume) -> None:
-        customers = made_customers(3)
+        customers = synthetic_customers(3)
         twice = pd.concat([customers, customers.tail(1).assign(customer_type="OTRO")])
         rewrite(volume.root / "raw" / "clientes.parquet", twice)
         assert_refused(volume, "clientes.parquet: 1 rows repeat a customer_id with other values")
 
     def test_swapped_coordinates_are_exchanged_and_reported(self, tmp_path: Path) -> None:
         volume = raw_volume(tmp_path)
-        rewrite(volume.root / "raw" / "clientes.parquet", made_customers(30))
+        rewrite(volume.root / "raw" / "clientes.parquet", synthetic_customers(30))
         loaded(volume, AS_OF)
         customers = volume.read(CUSTOMERS, date.fromisoformat(AS_OF)).to_pandas()
         assert customers["y"].between(-47, -46).all()
@@ -159,14 +159,14 @@ class TestTables:
         assert quality(volume, AS_OF)["tables"]["customers"]["swapped_coordinates"] == [FIRST_CUSTOMER]
 
     def test_a_column_that_the_business_does_not_have_may_be_all_null(self, volume: Volume) -> None:
-        table = pa.Table.from_pandas(made_customers(3).drop(columns="Y"), preserve_index=False)
+        table = pa.Table.from_pandas(synthetic_customers(3).drop(columns="Y"), preserve_index=False)
         table = table.append_column("Y", pa.nulls(3))
         pq.write_table(table, volume.root / "raw" / "clientes.parquet")
         loaded(volume, AS_OF)
         assert volume.read(CUSTOMERS, date.fromisoformat(AS_OF))["y"].null_count == 3
 
     def test_a_product_without_a_value_keeps_its_null(self, volume: Volume) -> None:
-        products = made_products(4)
+        products = synthetic_products(4)
         products.loc[0, ["brand", "size"]] = None
         rewrite(volume.root / "raw" / "productos.parquet", products)
         loaded(volume, AS_OF)

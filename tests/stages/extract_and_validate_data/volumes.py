@@ -14,9 +14,9 @@ from sodai.volume.volume import Volume
 from support.sales_data import (
     FIRST_CUSTOMER,
     FIRST_PRODUCT,
-    disguised,
-    made_customers,
-    made_products,
+    disguise_units,
+    synthetic_customers,
+    synthetic_products,
     write_transactions,
 )
 from support.week import Outcome, files_of, run_stage
@@ -32,7 +32,7 @@ def lines(*rows: tuple[int, int, int, str, float], decode: bool = True) -> pd.Da
     table["customer_id"] += FIRST_CUSTOMER
     table["product_id"] += FIRST_PRODUCT
     table["purchase_date"] = pd.to_datetime(table["purchase_date"])
-    table["items"] = disguised(table["items"]) if decode else table["items"].astype("float64")
+    table["items"] = disguise_units(table["items"]) if decode else table["items"].astype("float64")
     return table
 
 
@@ -51,8 +51,8 @@ def raw_volume(root: Path, history: pd.DataFrame = HISTORY) -> Volume:
     """A volume with three customers, four products and a history that nobody has loaded yet."""
     raw = root / "raw"
     raw.mkdir(parents=True)
-    made_customers(3).to_parquet(raw / "clientes.parquet", index=False)
-    made_products(4).to_parquet(raw / "productos.parquet", index=False)
+    synthetic_customers(3).to_parquet(raw / "clientes.parquet", index=False)
+    synthetic_products(4).to_parquet(raw / "productos.parquet", index=False)
     write_transactions(raw / "transacciones.parquet", history)
     return Volume(root)
 
