@@ -1,4 +1,4 @@
-"""The default input: real beverage purchases in SodAI's columns, nothing lost and nothing else inside."""
+"""The example data: real beverage purchases in SodAI's columns, complete and nothing else."""
 
 import os
 import subprocess
@@ -27,8 +27,8 @@ TRANSACTION_TYPES = {
 
 
 @dataclass(frozen=True)
-class Written:
-    """The folder, and what it was made of."""
+class ExampleData:
+    """The written folder, and the package's tables that it was made from."""
 
     folder: Path
     transactions: pd.DataFrame
@@ -38,16 +38,16 @@ class Written:
         return pd.read_parquet(self.folder / f"{name}.parquet")
 
     def lines(self) -> pd.DataFrame:
-        """Every line of the year file and the drops."""
+        """Return every line of the year file and the weekly files."""
         return pd.concat([pd.read_parquet(file) for file in sorted(self.folder.glob("transacciones*"))])
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+def example(tmp_path_factory: pytest.TempPathFactory) -> ExampleData:
     folder = tmp_path_factory.mktemp("beverages") / "raw"
     write_raw(folder)
     tables = get_data(["transactions", "products"])
-    return Written(folder, tables["transactions"], tables["products"])
+    return ExampleData(folder, tables["transactions"], tables["products"])
 
 
 def types_of(file: Path) -> dict[str, pa.DataType]:
@@ -55,8 +55,8 @@ def types_of(file: Path) -> dict[str, pa.DataType]:
     return dict(zip(schema.names, schema.types, strict=True))
 
 
-def test_the_files_are_three_and_a_drop_a_week(written: Written) -> None:
-    assert sorted(file.name for file in written.folder.iterdir()) == [
+def test_there_are_three_files_and_one_for_each_of_the_newest_weeks(example: ExampleData) -> None:
+    assert sorted(file.name for file in example.folder.iterdir()) == [
         "clientes.parquet",
         "productos.parquet",
         "transacciones_example.parquet",
@@ -64,12 +64,12 @@ def test_the_files_are_three_and_a_drop_a_week(written: Written) -> None:
     ]
 
 
-def test_columns_and_types_are_those_of_sodai(written: Written) -> None:
-    for file in written.folder.glob("transacciones*"):
+def test_columns_and_types_are_those_of_sodai(example: ExampleData) -> None:
+    for file in example.folder.glob("transacciones*"):
         assert types_of(file) == TRANSACTION_TYPES, file.name
-    found = types_of(written.folder / "clientes.parquet")
+    types = types_of(example.folder / "clientes.parquet")
     numbers = ("region_id", "zone_id", "Y", "X", "num_deliver_per_week", "num_visit_per_week")
-    assert list(found) == [
+    assert list(types) == [
         "customer_id",
         "region_id",
         "zone_id",
@@ -79,67 +79,67 @@ def test_columns_and_types_are_those_of_sodai(written: Written) -> None:
         "num_deliver_per_week",
         "num_visit_per_week",
     ]
-    assert (found["customer_id"], {found[name] for name in numbers}) == (pa.int64(), {pa.float64()})
-    found = types_of(written.folder / "productos.parquet")
+    assert (types["customer_id"], {types[name] for name in numbers}) == (pa.int64(), {pa.float64()})
+    types = types_of(example.folder / "productos.parquet")
     texts = ("brand", "category", "sub_category", "segment", "package")
-    assert list(found) == ["product_id", *texts, "size"]
-    assert (found["product_id"], found["size"]) == (pa.int64(), pa.float64())
-    assert {found[name] for name in texts} <= {pa.string(), pa.large_string()}
+    assert list(types) == ["product_id", *texts, "size"]
+    assert (types["product_id"], types["size"]) == (pa.int64(), pa.float64())
+    assert {types[name] for name in texts} <= {pa.string(), pa.large_string()}
 
 
-def test_no_line_is_lost_or_doubled_between_the_year_and_its_drops(written: Written) -> None:
-    beverages = written.products["product_category"].isin(CATEGORIES)
-    expected = written.transactions["product_id"].isin(written.products.loc[beverages, "product_id"])
-    lines = written.lines()
+def test_no_line_is_lost_or_duplicated_between_the_year_and_its_newest_weeks(example: ExampleData) -> None:
+    beverages = example.products["product_category"].isin(CATEGORIES)
+    expected = example.transactions["product_id"].isin(example.products.loc[beverages, "product_id"])
+    lines = example.lines()
 
-    # The figures of the package's own documentation of these categories.
+    # From the package's documentation of these categories.
     assert len(lines) == expected.sum() == 129_657
     assert lines["customer_id"].nunique() == 2_399
     assert lines["product_id"].nunique() == 3_419
     key = ["household_id", "product_id", "basket_id", "quantity"]
-    source = written.transactions.loc[expected, key].sort_values(key, ignore_index=True)
+    source = example.transactions.loc[expected, key].sort_values(key, ignore_index=True)
     found = lines[["customer_id", "product_id", "order_id", "items"]].set_axis(key, axis=1)
     found = found.astype("int64").sort_values(key, ignore_index=True)
     pd.testing.assert_frame_equal(found, source)
 
 
-def test_each_drop_holds_its_own_week_and_the_year_file_what_is_older(written: Written) -> None:
+def test_each_weekly_file_has_its_own_week_and_the_year_file_the_older_ones(example: ExampleData) -> None:
     for monday in DROPS:
-        days = written.read(f"transacciones_example_{monday}")["purchase_date"]
-        # Nobody bought anything on Christmas Day.
+        days = example.read(f"transacciones_example_{monday}")["purchase_date"]
+        # There is no purchase on Christmas Day.
         open_days = pd.date_range(monday, periods=7).drop("2017-12-25", errors="ignore")
         assert set(days) == set(open_days)
-    days = written.read("transacciones_example")["purchase_date"]
+    days = example.read("transacciones_example")["purchase_date"]
     assert days.min().date() == date(2017, 1, 1)
     assert days.max().date() == date(2017, 12, 3)
 
 
-def test_only_beverages_are_sold_and_every_beverage_is_listed(written: Written) -> None:
-    products = written.read("productos")
-    categories = written.products.set_index("product_id")["product_category"]
+def test_only_beverages_are_sold_and_every_beverage_is_listed(example: ExampleData) -> None:
+    products = example.read("productos")
+    categories = example.products.set_index("product_id")["product_category"]
     assert set(categories[products["product_id"]]) == set(CATEGORIES) == set(products["category"])
     assert products["product_id"].is_unique
     assert set(categories[categories.isin(CATEGORIES)].index) == set(products["product_id"])
-    assert set(written.lines()["product_id"]) <= set(products["product_id"])
+    assert set(example.lines()["product_id"]) <= set(products["product_id"])
 
 
-def test_every_household_is_a_customer_once_and_what_is_not_known_is_null(written: Written) -> None:
-    customers = written.read("clientes")
+def test_every_household_is_one_customer_and_unknown_columns_are_null(example: ExampleData) -> None:
+    customers = example.read("clientes")
     assert customers["customer_id"].is_unique
-    assert set(customers["customer_id"]) == set(written.transactions["household_id"])
+    assert set(customers["customer_id"]) == set(example.transactions["household_id"])
     assert customers["customer_type"].notna().sum() == 801
     unknown = ["region_id", "zone_id", "Y", "X", "num_deliver_per_week", "num_visit_per_week"]
     assert customers[unknown].isna().all(axis=None)
 
 
-def test_an_order_is_of_one_customer_and_one_day(written: Written) -> None:
-    by_order = written.lines().groupby("order_id")
+def test_an_order_has_one_customer_and_one_day(example: ExampleData) -> None:
+    by_order = example.lines().groupby("order_id")
     assert by_order["customer_id"].nunique().max() == 1
     assert by_order["purchase_date"].nunique().max() == 1
 
 
-def test_written_again_every_file_has_the_same_bytes_and_old_ones_are_replaced(
-    written: Written, tmp_path: Path
+def test_a_second_call_writes_the_same_bytes_and_replaces_old_files(
+    example: ExampleData, tmp_path: Path
 ) -> None:
     (tmp_path / "clientes.parquet").write_text("from an earlier call")
     shared = Path(__file__).parents[3] / "shared"
@@ -151,14 +151,14 @@ def test_written_again_every_file_has_the_same_bytes_and_old_ones_are_replaced(
         check=True,
     )
 
-    files = sorted(written.folder.iterdir())
+    files = sorted(example.folder.iterdir())
     assert sorted(done.stdout.splitlines()) == [str(tmp_path / file.name) for file in files]
     assert sorted(file.name for file in tmp_path.iterdir()) == [file.name for file in files]
     for file in files:
         assert (tmp_path / file.name).read_bytes() == file.read_bytes(), file.name
 
 
-def test_a_purchase_belongs_to_the_day_on_the_clock_of_the_shop() -> None:
+def test_a_purchase_date_is_in_the_time_zone_of_the_shop() -> None:
     # The package's times are UTC: 23:30 in New York is 04:30 in winter and 03:30 in summer.
     sold = pd.DataFrame(
         {
@@ -210,14 +210,14 @@ def test_a_household_without_a_beverage_or_a_description_is_a_customer_too() -> 
         ("", None, None),
     ],
 )
-def test_a_package_size_says_content_and_pieces(
+def test_content_and_pieces_are_parsed_from_a_package_size(
     package_size: str, content: float | None, kind: str | None
 ) -> None:
     assert litres(package_size) == content
     assert package(package_size) == kind
 
 
-def test_most_beverages_have_a_size_between_a_sip_and_a_crate(written: Written) -> None:
-    sizes = written.read("productos")["size"]
+def test_most_beverages_have_a_size_between_a_sip_and_a_crate(example: ExampleData) -> None:
+    sizes = example.read("productos")["size"]
     assert sizes.notna().mean() > 0.8
     assert sizes.dropna().between(0.04, 40).all()

@@ -1,4 +1,4 @@
-"""Contracts: what a table may not be, and how the message says it."""
+"""Contracts: which tables break one, and the message."""
 
 import pyarrow as pa
 import pytest
@@ -11,46 +11,46 @@ CONTRACT = Contract(
     (
         Column("week", "string", "Monday"),
         Column("customer_id", "int64", "customer"),
-        Column("share", "float64", "part of the whole", nullable=True, minimum=0, maximum=1),
+        Column("share", "float64", "share of the whole", nullable=True, minimum=0, maximum=1),
     ),
     key=("week", "customer_id"),
 )
 
 
 def table(**columns: object) -> pa.Table:
-    """Three rows that keep the contract, some columns replaced."""
+    """Return three rows that conform to the contract, with some columns replaced."""
     return pa.table({"week": ["a", "a", "b"], "customer_id": [1, 2, 1], "share": [0.0, 1.0, None], **columns})
 
 
 def fault_of(broken: pa.Table) -> str:
-    with pytest.raises(ContractError, match=r"^made/shares\.parquet: .*; correct what writes") as error:
-        CONTRACT.check(broken, "made/shares.parquet")
+    with pytest.raises(ContractError, match=r"^example/shares\.parquet: .*; correct what writes") as error:
+        CONTRACT.check(broken, "example/shares.parquet")
     message = str(error.value)
     assert "\n" not in message
-    return message.removeprefix("made/shares.parquet: ").split("; correct what writes")[0]
+    return message.removeprefix("example/shares.parquet: ").split("; correct what writes")[0]
 
 
-def test_a_table_at_its_bounds_with_nulls_where_they_may_be_is_accepted() -> None:
-    CONTRACT.check(table(), "made/shares.parquet")
+def test_a_table_at_its_bounds_with_allowed_nulls_is_accepted() -> None:
+    CONTRACT.check(table(), "example/shares.parquet")
 
 
 def test_an_empty_table_is_accepted() -> None:
-    CONTRACT.check(table().slice(0, 0), "made/shares.parquet")
+    CONTRACT.check(table().slice(0, 0), "example/shares.parquet")
 
 
-def test_a_column_that_is_all_null_is_accepted_where_nulls_may_be() -> None:
-    CONTRACT.check(table(share=pa.nulls(3, pa.float64())), "made/shares.parquet")
+def test_a_nullable_column_without_any_value_is_accepted() -> None:
+    CONTRACT.check(table(share=pa.nulls(3, pa.float64())), "example/shares.parquet")
 
 
 def test_a_missing_column_is_named() -> None:
     assert fault_of(table().drop_columns("share")) == "column share is missing"
 
 
-def test_a_column_too_many_is_named() -> None:
+def test_an_unexpected_column_is_named() -> None:
     assert fault_of(table(index=[0, 1, 2])) == "column index is not expected"
 
 
-def test_a_wrong_type_says_what_was_found_and_expected() -> None:
+def test_a_wrong_type_is_named_with_the_expected_one() -> None:
     narrow = table(customer_id=pa.array([1, 2, 1], pa.int32()))
     assert fault_of(narrow) == "column customer_id has type int32, expected int64"
 
@@ -75,7 +75,7 @@ def test_a_value_out_of_bounds_is_named(share: float, fault: str) -> None:
     assert fault_of(table(share=[0.5, share, None])) == fault
 
 
-def test_every_broken_column_is_told_at_once() -> None:
+def test_every_broken_column_is_reported_in_one_message() -> None:
     broken = pa.table({"customer_id": ["1"], "share": [0.5], "index": [0]})
     assert fault_of(broken) == (
         "column week is missing; column index is not expected; "
@@ -89,12 +89,12 @@ def test_every_broken_column_is_told_at_once() -> None:
 
 
 def test_a_schema_is_checked_without_rows() -> None:
-    CONTRACT.check_schema(table().schema, "made/shares.parquet")
-    with pytest.raises(ContractError, match=r"made/shares\.parquet: column week is missing"):
-        CONTRACT.check_schema(table().schema.remove(0), "made/shares.parquet")
+    CONTRACT.check_schema(table().schema, "example/shares.parquet")
+    with pytest.raises(ContractError, match=r"example/shares\.parquet: column week is missing"):
+        CONTRACT.check_schema(table().schema.remove(0), "example/shares.parquet")
 
 
-def test_columns_of_an_older_version_get_the_names_of_today() -> None:
+def test_columns_of_an_older_version_get_their_new_names() -> None:
     contract = Contract(CONTRACT.columns, CONTRACT.key, former_names=(("part", "share"),))
     older = table().rename_columns(["week", "customer_id", "part"])
     assert contract.rename_former(older) == table()
@@ -106,7 +106,7 @@ def test_the_schema_keeps_order_and_types() -> None:
     assert CONTRACT.names == ["week", "customer_id", "share"]
 
 
-def test_the_catalogue_of_the_volume_is_consistent() -> None:
+def test_the_catalog_is_consistent() -> None:
     assert len({dataset.name for dataset in ALL_DATASETS}) == len(ALL_DATASETS)
     assert len({dataset.path_template for dataset in ALL_DATASETS}) == len(ALL_DATASETS)
     for dataset in ALL_DATASETS:

@@ -1,4 +1,4 @@
-"""Which weeks count where the history begins, and where the first day to predict is looked for."""
+"""Stray weeks and implausible years at either end of the purchases."""
 
 from datetime import date, timedelta
 
@@ -11,7 +11,7 @@ USUAL = [100, 120, 80, 100]
 
 
 def weeks(*n_purchases: int | None) -> list[tuple[date, int]]:
-    """One week after the other, None for one without a purchase."""
+    """Return consecutive weeks, None for one without a purchase."""
     return [(MONDAY + timedelta(weeks=week), n) for week, n in enumerate(n_purchases) if n]
 
 
@@ -41,7 +41,7 @@ def test_a_few_purchases_after_a_long_gap_are_strays(strays: list[int | None]) -
         [*gap(30), *[2] * 5],
     ],
 )
-def test_after_a_pause_or_with_enough_of_a_usual_week_the_newest_count(newest: list[int | None]) -> None:
+def test_the_newest_weeks_stay_after_a_short_gap_or_with_enough_purchases(newest: list[int | None]) -> None:
     assert drop_stray_weeks(weeks(*USUAL, *newest)) == weeks(*USUAL, *newest)
 
 
@@ -69,21 +69,23 @@ def test_a_few_purchases_before_a_long_gap_are_strays(strays: list[int | None]) 
         [*[2] * 5, *gap(30)],
     ],
 )
-def test_before_a_pause_or_with_enough_of_a_usual_week_the_oldest_count(oldest: list[int | None]) -> None:
+def test_the_oldest_weeks_stay_before_a_short_gap_or_with_enough_purchases(
+    oldest: list[int | None],
+) -> None:
     assert drop_stray_weeks(weeks(*oldest, *USUAL)) == weeks(*oldest, *USUAL)
 
 
-def test_strays_at_both_ends_are_told_from_what_lies_between() -> None:
+def test_strays_at_both_ends_are_dropped() -> None:
     both = weeks(1, *gap(50), *USUAL, *gap(50), 2)
     assert drop_stray_weeks(both) == both[1:-1]
 
 
-@pytest.mark.parametrize("known", [[], [(MONDAY, 1)], weeks(1, *gap(7), 100)])
-def test_with_little_around_them_none_is_a_stray(known: list[tuple[date, int]]) -> None:
-    assert drop_stray_weeks(known) == known
+@pytest.mark.parametrize("few", [[], [(MONDAY, 1)], weeks(1, *gap(7), 100)])
+def test_with_few_weeks_none_is_a_stray(few: list[tuple[date, int]]) -> None:
+    assert drop_stray_weeks(few) == few
 
 
-def test_what_lies_years_away_is_not_believed_however_much_it_is() -> None:
+def test_weeks_years_from_the_others_are_implausible_however_many_their_purchases() -> None:
     long_ago = [(MONDAY - timedelta(weeks=52 * 19), 90)]
     assert plausible_weeks([*long_ago, *weeks(*USUAL)]) == weeks(*USUAL)
     assert drop_stray_weeks([*long_ago, *weeks(*USUAL)]) == [*long_ago, *weeks(*USUAL)]

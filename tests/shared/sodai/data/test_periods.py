@@ -1,4 +1,4 @@
-"""Periods: the days one run predicts, and the earlier ones it learns from."""
+"""Periods: the days that one run predicts, and the closed ones before them."""
 
 from datetime import date
 
@@ -13,14 +13,14 @@ MONDAY = date(2025, 1, 6)
 DAYS = st.dates(date(2001, 1, 1), date(2099, 12, 31))
 
 
-def test_a_week_ends_on_the_day_the_next_one_begins() -> None:
+def test_a_period_ends_on_the_day_the_next_one_begins() -> None:
     assert Period(MONDAY, 7).end == date(2025, 1, 13)
 
 
-def test_the_newest_closed_period_ends_where_the_predicted_one_begins() -> None:
-    newest = Period(MONDAY, 7).evaluation_period
-    assert newest == Period(MONDAY, 7).back(1) == Period(date(2024, 12, 30), 7)
-    assert newest.end == MONDAY
+def test_the_evaluation_period_ends_on_the_day_the_predicted_one_begins() -> None:
+    held_out = Period(MONDAY, 7).evaluation_period
+    assert held_out == Period(MONDAY, 7).back(1) == Period(date(2024, 12, 30), 7)
+    assert held_out.end == MONDAY
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_step_is_whole_weeks(horizon_days: int, step_days: int) -> None:
 
 
 @given(DAYS, st.integers(1, 28), st.integers(1, 30))
-def test_periods_keep_their_week_day_and_never_overlap(day: date, horizon_days: int, periods: int) -> None:
+def test_periods_keep_their_weekday_and_never_overlap(day: date, horizon_days: int, periods: int) -> None:
     period = Period(day, horizon_days)
     earlier = period.back(periods)
     assert earlier.as_of.weekday() == day.weekday()
@@ -41,7 +41,7 @@ def test_periods_keep_their_week_day_and_never_overlap(day: date, horizon_days: 
 
 
 @given(DAYS)
-def test_a_week_is_named_by_the_monday_on_or_before_the_day(day: date) -> None:
+def test_the_monday_of_a_week_is_on_or_before_the_day(day: date) -> None:
     monday = week_of(day)
     assert monday.isoweekday() == 1
     assert 0 <= (day - monday).days < 7
@@ -57,7 +57,7 @@ def test_a_date_is_read_as_written() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "06/01/2025", "2025-02-30", "2025-01", "tomorrow", "2025-01-06T00:00"])
-def test_what_is_no_date_is_named_with_its_place(text: str) -> None:
+def test_a_text_that_is_no_date_is_quoted_with_its_source(text: str) -> None:
     with pytest.raises(InputError, match=r"^--as-of: found '.*', expected a date as YYYY-MM-DD") as error:
         parse_date(text)
     assert repr(text) in str(error.value)
@@ -66,6 +66,6 @@ def test_what_is_no_date_is_named_with_its_place(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["20250106", "2025-W02-1"])
-def test_other_forms_of_iso_8601_are_not_taken_for_the_asked_one(text: str) -> None:
+def test_other_forms_of_iso_8601_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="expected a date as YYYY-MM-DD"):
         parse_date(text)

@@ -29,7 +29,7 @@ LINES = [
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Volume:
-    """A warehouse of LINES, one partition a week."""
+    """Return a volume with a warehouse of LINES, one partition per week."""
     volume = Volume(tmp_path)
     volume.path(TRANSACTIONS).mkdir(parents=True)
     for week in {week_of(day) for _, _, day in LINES}:
@@ -55,7 +55,7 @@ def before(closed: ClosedPeriod) -> list[tuple[int, int, date]]:
     return list(zip(lines["customer_id"], lines["product_id"], lines["purchase_date"].dt.date, strict=True))
 
 
-def test_the_truth_is_each_pair_once_and_earlier_purchases_are_apart(volume: Volume) -> None:
+def test_the_truth_has_each_pair_once_and_no_earlier_purchases(volume: Volume) -> None:
     closed = ClosedPeriod.read(volume, PERIOD, since=date(2024, 1, 1))
     assert closed.period == PERIOD
     assert list(closed.truth) == PAIR
@@ -63,14 +63,14 @@ def test_the_truth_is_each_pair_once_and_earlier_purchases_are_apart(volume: Vol
     assert before(closed) == LINES[:3]
 
 
-def test_purchases_before_begin_on_a_day_or_are_not_read(volume: Volume) -> None:
+def test_purchases_before_start_on_a_day_or_are_not_read(volume: Volume) -> None:
     assert before(ClosedPeriod.read(volume, PERIOD, since=date(2024, 1, 9))) == LINES[1:3]
-    without = ClosedPeriod.read(volume, PERIOD)
-    assert before(without) == []
-    assert without.truth.to_numpy().tolist() == [[2, 501], [1, 501]]
+    alone = ClosedPeriod.read(volume, PERIOD)
+    assert before(alone) == []
+    assert alone.truth.to_numpy().tolist() == [[2, 501], [1, 501]]
 
 
-def test_purchases_of_some_customers_alone_can_be_read(volume: Volume) -> None:
+def test_purchases_of_some_customers_only_can_be_read(volume: Volume) -> None:
     closed = ClosedPeriod.read(volume, PERIOD, pa.array([2]), date(2024, 1, 1))
     assert closed.truth.to_numpy().tolist() == [[2, 501]]
     assert before(closed) == [LINES[1]]
@@ -79,8 +79,8 @@ def test_purchases_of_some_customers_alone_can_be_read(volume: Volume) -> None:
 def test_the_truth_has_as_many_pairs_as_the_realised_demand(volume: Volume) -> None:
     for horizon_days in (1, 3, 7, 8):
         period = Period(PERIOD.as_of, horizon_days)
-        everything = ClosedPeriod.read(volume, Period(date(2024, 2, 1), 1), since=date.min).purchases_before
-        demand = realised_demand(everything, [period.as_of], horizon_days)
+        purchases = ClosedPeriod.read(volume, Period(date(2024, 2, 1), 1), since=date.min).purchases_before
+        demand = realised_demand(purchases, [period.as_of], horizon_days)
         assert len(ClosedPeriod.read(volume, period).truth) == demand[period.as_of]
 
 

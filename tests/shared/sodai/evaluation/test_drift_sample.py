@@ -1,4 +1,4 @@
-"""One row a customer and one row a product, whatever the number of their pairs."""
+"""One row per customer and one per product, whatever the number of their pairs."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ CANDIDATES = pd.DataFrame(
 )
 
 
-def test_every_customer_and_every_product_stands_once_customers_first() -> None:
+def test_every_customer_and_every_product_has_one_row_customers_first() -> None:
     sample = sample_one_per_entity(CANDIDATES, seed=0)
 
     assert sample["grain"].tolist() == [CUSTOMER] * 3 + [PRODUCT] * 3
@@ -25,8 +25,8 @@ def test_every_customer_and_every_product_stands_once_customers_first() -> None:
 def test_every_row_is_a_candidate_unchanged() -> None:
     sample = sample_one_per_entity(CANDIDATES, seed=0)
     assert list(sample) == [*CANDIDATES, "grain"]
-    found = sample.drop(columns="grain").merge(CANDIDATES, on=list(CANDIDATES))
-    assert len(found) == len(sample) == 6
+    matches = sample.drop(columns="grain").merge(CANDIDATES, on=list(CANDIDATES))
+    assert len(matches) == len(sample) == 6
 
 
 def test_the_order_of_the_candidates_changes_nothing() -> None:

@@ -1,4 +1,4 @@
-"""The expected volume of a period: what it adds up to, and what stands in its table."""
+"""The expected demand of a period: its sum over the candidates, and faults of its table."""
 
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,7 @@ CLOSED = date(2024, 4, 15)
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Volume:
-    """A volume with the forecasts of a closed period and of the one to predict."""
+    """Return a volume with the forecasts of a closed period and of the one to predict."""
     volume = Volume(tmp_path)
     with volume.attempt("create_features", AS_OF) as attempt:
         attempt.write(FORECASTS, forecasts([CLOSED, AS_OF], [120.0, 90.0], [110, None]))
@@ -41,10 +41,10 @@ def forecasts(cutoffs: list[date], expected: list[float], realised: list[int | N
 
 
 def test_pairs_that_are_no_candidates_are_a_share_of_all() -> None:
-    volume = ExpectedDemand(100.0, 0.07)
-    assert volume.missing_pairs == pytest.approx(7.0)
+    demand = ExpectedDemand(100.0, 0.07)
+    assert demand.missing_pairs == pytest.approx(7.0)
     # The other 93 are spread over the candidates.
-    assert volume.probabilities(np.linspace(-3, 3, 200)).sum() == pytest.approx(93.0, abs=1e-6)
+    assert demand.probabilities(np.linspace(-3, 3, 200)).sum() == pytest.approx(93.0, abs=1e-6)
 
 
 @given(
@@ -52,15 +52,15 @@ def test_pairs_that_are_no_candidates_are_a_share_of_all() -> None:
     st.floats(0.01, 0.99),
     st.floats(0, 0.9),
 )
-def test_candidates_and_what_is_none_add_up_to_the_forecast(
+def test_candidates_and_missing_pairs_add_up_to_the_forecast(
     log_odds: np.ndarray, share: float, missing_share: float
 ) -> None:
-    volume = ExpectedDemand(share * len(log_odds), missing_share)
-    total = volume.probabilities(log_odds).sum() + volume.missing_pairs
-    assert total == pytest.approx(volume.pairs, abs=1e-6)
+    demand = ExpectedDemand(share * len(log_odds), missing_share)
+    total = demand.probabilities(log_odds).sum() + demand.missing_pairs
+    assert total == pytest.approx(demand.pairs, abs=1e-6)
 
 
-def test_no_candidates_have_no_probabilities() -> None:
+def test_without_candidates_there_are_no_probabilities() -> None:
     assert ExpectedDemand(100.0, 0.07).probabilities(np.array([])).tolist() == []
 
 
@@ -79,7 +79,7 @@ def test_a_week_without_forecasts_names_the_stage_to_run(volume: Volume) -> None
         read_expected_demand(volume, date(2024, 4, 29), date(2024, 4, 29), 0.05)
 
 
-def test_a_damaged_table_is_one_line(volume: Volume) -> None:
+def test_a_damaged_table_is_an_error_of_one_line(volume: Volume) -> None:
     file = volume.path(FORECASTS, AS_OF)
     file.write_bytes(file.read_bytes()[:200])
     with pytest.raises(VolumeError, match="not readable as parquet") as error:
@@ -87,7 +87,7 @@ def test_a_damaged_table_is_one_line(volume: Volume) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_a_table_without_the_volume_is_refused(volume: Volume) -> None:
+def test_a_table_without_the_demand_is_refused(volume: Volume) -> None:
     table = forecasts([AS_OF], [90.0], [None]).drop_columns(["expected_pairs"])
     pq.write_table(table, volume.path(FORECASTS, AS_OF))
     with pytest.raises(ContractError, match="column expected_pairs is missing"):
@@ -100,9 +100,9 @@ def test_a_table_without_the_volume_is_refused(volume: Volume) -> None:
         (forecasts([AS_OF, AS_OF], [90.0, 80.0], [None, None]), r"1 rows repeat the key \(cutoff\)"),
         (forecasts([AS_OF], [-1.0], [None]), "column expected_pairs has the value -1.0, expected 0 or more"),
     ],
-    ids=["doubled", "negative"],
+    ids=["duplicate", "negative"],
 )
-def test_a_doubled_or_negative_forecast_is_never_written(
+def test_a_duplicate_or_negative_forecast_is_never_written(
     volume: Volume, table: pa.Table, message: str
 ) -> None:
     before = volume.path(FORECASTS, AS_OF).read_bytes()
@@ -121,7 +121,7 @@ def test_a_doubled_or_negative_forecast_is_never_written(
         ([-1.0], "column expected_pairs has the value -1.0, expected 0 or more"),
         ([None], "column expected_pairs has 1 nulls, expected none"),
     ],
-    ids=["doubled", "negative", "null"],
+    ids=["duplicate", "negative", "null"],
 )
 def test_a_table_that_breaks_its_contract_is_refused(
     volume: Volume, expected: list[float], message: str

@@ -24,7 +24,7 @@ PAIR = ["customer_id", "product_id"]
 
 
 def pairs(**bought: list[int]) -> pd.DataFrame:
-    """`c1=[7, 8]`: customer 1 with the products 7 and 8, ranked in that order."""
+    """Return pairs from `c1=[7, 8]`: customer 1 with the products 7 and 8, ranked in that order."""
     rows = [
         (int(customer[1:]), product, rank)
         for customer, products in bought.items()
@@ -72,7 +72,7 @@ def test_a_buying_customer_without_predictions_counts_as_zero() -> None:
     )
 
 
-def test_a_customer_who_bought_nothing_counts_for_nothing() -> None:
+def test_a_customer_who_bought_nothing_is_ignored() -> None:
     truth = pairs(c1=[7])
     assert ranking_metrics(pairs(c1=[7], c2=[7, 8]), truth) == ranking_metrics(pairs(c1=[7]), truth)
 
@@ -122,18 +122,18 @@ LISTS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1)), min_size=2, ma
 @given(LISTS, st.integers(0, 1000))
 def test_ndcg_is_that_of_scikit_learn(rows: list[tuple[int, int]], seed: int) -> None:
     table = pd.DataFrame(sorted(rows, key=lambda row: row[0]), columns=["group", "y"])
-    # No two scores are equal: scikit-learn takes the mean over ties.
+    # All scores differ, because scikit-learn averages over ties.
     table["score"] = np.random.default_rng(seed).permutation(len(rows)) / 7 - 3
     expected = []
     for _, own in table.groupby("group"):
         if own["y"].any():
-            # scikit-learn refuses a list of one; a product that is never bought changes no figure.
+            # scikit-learn refuses a list of one; a last product that was not bought changes no value.
             y, score = np.append(own["y"], 0), np.append(own["score"], -100.0)
             expected.append(ndcg_score([y], [score], k=10))
-    found = mean_ndcg_of_lists(
+    ndcg = mean_ndcg_of_lists(
         table["y"].to_numpy(np.int8), table["score"].to_numpy(), table["group"].to_numpy()
     )
-    assert found == pytest.approx(np.mean(expected))
+    assert ndcg == pytest.approx(np.mean(expected))
 
 
 @given(LISTS, st.integers(0, 3))
@@ -156,15 +156,15 @@ def test_a_predicted_set_by_hand() -> None:
 
 
 def test_the_empty_cases_of_a_set_are_zero() -> None:
-    nothing, something = pairs(), pairs(c1=[7])
+    empty, one = pairs(), pairs(c1=[7])
     zeros = {"set_precision": 0.0, "set_recall": 0.0, "set_f1": 0.0}
-    assert set_metrics(nothing, something) == {**zeros, "n_predicted": 0.0, "n_bought": 1.0}
-    assert set_metrics(something, nothing) == {**zeros, "n_predicted": 1.0, "n_bought": 0.0}
-    assert set_metrics(nothing, nothing) == {**zeros, "n_predicted": 0.0, "n_bought": 0.0}
+    assert set_metrics(empty, one) == {**zeros, "n_predicted": 0.0, "n_bought": 1.0}
+    assert set_metrics(one, empty) == {**zeros, "n_predicted": 1.0, "n_bought": 0.0}
+    assert set_metrics(empty, empty) == {**zeros, "n_predicted": 0.0, "n_bought": 0.0}
 
 
 def test_calibration_by_hand() -> None:
-    # Two halves: 0.2 said and 1 of 4 came true; 0.6 said and 4 of 4 did.
+    # Two halves: 0.2 predicted and 1 of 4 bought; 0.6 predicted and 4 of 4 bought.
     y_score = np.array([0.2] * 4 + [0.6] * 4)
     y_true = np.array([0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0])
 
@@ -175,13 +175,13 @@ def test_calibration_by_hand() -> None:
     assert calibration_error(y_true, y_score) == pytest.approx((0.05 + 0.4) / 2)
 
 
-def test_bins_of_calibration_are_weighed_by_their_rows() -> None:
-    # None came true: a gap of 0.1 in nine rows, of 0.9 in one.
+def test_bins_of_calibration_are_weighted_by_their_rows() -> None:
+    # Nothing was bought: a gap of 0.1 in nine rows, of 0.9 in one.
     y_score, y_true = np.array([0.1] * 9 + [0.9]), np.zeros(10)
     assert calibration_error(y_true, y_score) == pytest.approx((9 * 0.1 + 1 * 0.9) / 10)
 
 
-def test_ten_bins_hold_a_tenth_each_in_rising_order() -> None:
+def test_ten_bins_have_a_tenth_of_the_rows_each_in_ascending_order() -> None:
     y_score = np.random.default_rng(0).permutation(np.linspace(0.01, 1, 100))
     table = calibration_table((y_score > 0.5).astype(float), y_score)
     assert table["n_rows"].tolist() == [10] * 10
@@ -189,7 +189,7 @@ def test_ten_bins_hold_a_tenth_each_in_rising_order() -> None:
     assert table["realised_share"].tolist() == [0.0] * 5 + [1.0] * 5
 
 
-def test_one_probability_for_all_rows_is_one_bin() -> None:
+def test_equal_probabilities_are_one_bin() -> None:
     table = calibration_table(np.array([1.0, 0.0, 0.0]), np.array([0.5, 0.5, 0.5]))
     assert table["n_rows"].tolist() == [3]
     assert calibration_error(np.array([1.0, 0.0, 0.0]), np.array([0.5, 0.5, 0.5])) == pytest.approx(1 / 6)

@@ -1,4 +1,4 @@
-"""What is read of a published period: the pairs that somebody was told, and no others."""
+"""Past predictions: the listed and selected pairs of a period, and no others."""
 
 from datetime import date
 
@@ -13,7 +13,7 @@ AS_OF = date(2024, 1, 8)
 
 
 def publish(volume: Volume) -> None:
-    """Twelve products for each of two customers; the first one's eleventh is selected, nothing else is."""
+    """Publish twelve products for each of two customers; only the eleventh of the first is selected."""
     rows = pd.DataFrame(
         [
             {
@@ -35,15 +35,15 @@ def publish(volume: Volume) -> None:
 
 def test_pairs_on_a_list_of_ten_and_selected_ones_are_read(volume: Volume) -> None:
     publish(volume)
-    told = read_past_predictions(volume, AS_OF)
-    assert list(told) == ["customer_id", "product_id", "rank", "selected"]
-    assert told.loc[told["customer_id"] == 1, "rank"].tolist() == list(range(1, 12))
-    assert told.loc[told["customer_id"] == 2, "rank"].tolist() == list(range(1, 11))
-    assert told["selected"].sum() == 1
+    predictions = read_past_predictions(volume, AS_OF)
+    assert list(predictions) == ["customer_id", "product_id", "rank", "selected"]
+    assert predictions.loc[predictions["customer_id"] == 1, "rank"].tolist() == list(range(1, 12))
+    assert predictions.loc[predictions["customer_id"] == 2, "rank"].tolist() == list(range(1, 11))
+    assert predictions["selected"].sum() == 1
 
 
-def test_pairs_of_some_customers_alone_can_be_read(volume: Volume) -> None:
+def test_pairs_of_some_customers_only_can_be_read(volume: Volume) -> None:
     publish(volume)
-    told = read_past_predictions(volume, AS_OF, pa.array([2]))
-    assert told["customer_id"].unique().tolist() == [2]
-    assert len(told) == 10
+    predictions = read_past_predictions(volume, AS_OF, pa.array([2]))
+    assert predictions["customer_id"].unique().tolist() == [2]
+    assert len(predictions) == 10

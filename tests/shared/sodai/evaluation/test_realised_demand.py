@@ -1,4 +1,4 @@
-"""The realised demand of past periods, counted by hand."""
+"""Realised demand, counted by hand."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""What runs in threads and processes beside this one: in which order, what comes back, what stays."""
+"""Threads and worker processes: the order of results, errors, and what is left at the end."""
 
 import importlib
 import os
@@ -16,7 +16,7 @@ import pytest
 from sodai.errors import ContractError, ModelError
 from sodai.runtime.concurrency import prefetch_map, run_in_process, warm_process_pool
 
-APART = """
+MODULE = """
 import os, time
 from sodai.errors import ModelError
 
@@ -37,38 +37,38 @@ def work(seconds):
 
 
 @pytest.fixture
-def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A module that this process has not imported; the name is its own, as modules stay."""
-    name = f"apart_{tmp_path.name}"
-    (tmp_path / f"{name}.py").write_text(APART)
+def worker_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the name of a module that this process has not imported, another one in each test."""
+    name = f"worker_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     return name
 
 
-def test_it_runs_in_another_process_which_alone_imports_the_module(apart: str) -> None:
-    with run_in_process(apart, "where") as where:
+def test_the_function_runs_in_a_worker_process_and_only_that_imports_the_module(worker_module: str) -> None:
+    with run_in_process(worker_module, "where") as where:
         first, second = where(), where()
     assert first == second != os.getpid()
-    assert apart not in sys.modules
+    assert worker_module not in sys.modules
 
 
-def test_arguments_go_there_and_errors_come_back(apart: str) -> None:
-    with run_in_process(apart, "add") as add:
+def test_arguments_and_errors_cross_between_the_processes(worker_module: str) -> None:
+    with run_in_process(worker_module, "add") as add:
         assert add([1], [2]) == [1, 2]
     with (
-        run_in_process(apart, "refuse") as refuse,
+        run_in_process(worker_module, "refuse") as refuse,
         pytest.raises(ModelError, match=r"^version 3: not readable"),
     ):
         refuse("version 3: not readable")
 
 
-def test_a_module_that_is_imported_already_runs_here(apart: str) -> None:
-    __import__(apart)
-    with run_in_process(apart, "where") as where:
+def test_a_function_of_an_imported_module_runs_here(worker_module: str) -> None:
+    __import__(worker_module)
+    with run_in_process(worker_module, "where") as where:
         assert where() == os.getpid()
 
 
-def test_a_module_that_cannot_be_imported_is_told_by_the_call() -> None:
+def test_a_module_that_cannot_be_imported_raises_in_the_call() -> None:
     with (
         run_in_process("no_such_module", "where") as where,
         pytest.raises(ModuleNotFoundError, match="no_such_module"),
@@ -76,28 +76,28 @@ def test_a_module_that_cannot_be_imported_is_told_by_the_call() -> None:
         where()
 
 
-def test_the_time_of_workers_is_that_of_children_afterwards(apart: str) -> None:
-    def of_children() -> float:
+def test_the_cpu_time_of_workers_counts_as_that_of_children(worker_module: str) -> None:
+    def children_seconds() -> float:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return usage.ru_utime + usage.ru_stime
 
-    before = of_children()
-    with warm_process_pool(apart, n_workers=2) as pool:
-        for job in [pool.submit(importlib.import_module(apart).work, 0.5) for _ in range(2)]:
+    before = children_seconds()
+    with warm_process_pool(worker_module, n_workers=2) as pool:
+        for job in [pool.submit(importlib.import_module(worker_module).work, 0.5) for _ in range(2)]:
             job.result()
-    assert of_children() - before >= 1.0
+    assert children_seconds() - before >= 1.0
 
 
-def test_nothing_outlives_a_process_that_was_killed(apart: str, tmp_path: Path) -> None:
+def test_no_worker_outlives_a_process_that_was_killed(worker_module: str, tmp_path: Path) -> None:
     code = f"""
 import os, signal
 from sodai.runtime.concurrency import run_in_process
-with run_in_process({apart!r}, "where") as where:
+with run_in_process({worker_module!r}, "where") as where:
     print(where(), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
     paths = os.pathsep.join([str(tmp_path), *sys.path])
-    # Their output ends when the last that holds it does, worker and watchers of shared memory among them.
+    # stdout closes when the last process that has it ends, which includes workers and resource trackers.
     ended = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": paths},
@@ -110,7 +110,7 @@ with run_in_process({apart!r}, "where") as where:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_what_is_made_ahead_comes_in_order_and_no_more_waits_than_there_are_threads(threads: int) -> None:
+def test_prefetched_results_come_in_order_and_few_items_are_taken_ahead(threads: int) -> None:
     taken: list[int] = []
 
     def items() -> Iterator[int]:
@@ -118,37 +118,37 @@ def test_what_is_made_ahead_comes_in_order_and_no_more_waits_than_there_are_thre
             taken.append(number)
             yield number
 
-    def made(number: int) -> int:
-        # The later, the faster.
+    def slow_first(number: int) -> int:
+        # Later items take less time.
         time.sleep(0.002 * (9 - number))
         return 10 * number
 
-    found = []
-    for number, each in enumerate(prefetch_map(made, items(), threads)):
-        found.append(each)
+    results = []
+    for number, each in enumerate(prefetch_map(slow_first, items(), threads)):
+        results.append(each)
         assert len(taken) <= number + 1 + threads
-    assert found == [0, 10, 20, 30, 40, 50, 60, 70, 80]
-    assert list(prefetch_map(made, [], threads)) == []
+    assert results == [0, 10, 20, 30, 40, 50, 60, 70, 80]
+    assert list(prefetch_map(slow_first, [], threads)) == []
 
 
-def test_as_many_are_made_at_once_as_there_are_threads() -> None:
-    together = threading.Barrier(3, timeout=30)
-    assert sorted(prefetch_map(lambda _: together.wait(), range(3), threads=3)) == [0, 1, 2]
+def test_as_many_calls_run_in_parallel_as_there_are_threads() -> None:
+    barrier = threading.Barrier(3, timeout=30)
+    assert sorted(prefetch_map(lambda _: barrier.wait(), range(3), threads=3)) == [0, 1, 2]
 
 
-def test_an_error_in_what_is_made_ahead_comes_after_the_items_before_it() -> None:
-    def made(number: int) -> int:
+def test_an_error_is_raised_after_the_results_before_it() -> None:
+    def fail_on_two(number: int) -> int:
         if number == 2:
             raise ContractError("not in order")
         return number
 
-    ahead = prefetch_map(made, range(9))
-    assert [next(ahead), next(ahead)] == [0, 1]
+    results = prefetch_map(fail_on_two, range(9))
+    assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ContractError, match="not in order"):
-        next(ahead)
+        next(results)
 
 
-def test_an_error_of_the_items_themselves_comes_too() -> None:
+def test_an_error_of_the_items_is_raised() -> None:
     def items() -> Iterator[int]:
         yield from range(4)
         raise ContractError("not in order")
