@@ -110,7 +110,7 @@ def test_a_model_of_another_horizon_is_one_line_and_leaves_no_output(volume: Vol
     before = files_of(volume.root)
     outcome = run_stage(STAGE, volume.root, str(as_of))
     assert outcome.code == 1
-    assert "trained for periods of 5 days, found --horizon-days 7; run evalua" in outcome.result["error"]
+    assert "trained for periods of 5 days, found --horizon-days 7; rerun evalua" in outcome.result["error"]
     assert files_of(volume.root) == before
 
 

@@ -150,7 +150,10 @@ def test_the_reference_and_the_model_card_are_stored_with_the_model(
 def test_no_file_that_the_registry_stores_is_a_pickle(week: SmallWeek) -> None:
     stored = [path for path in (week.root / "mlflow" / "artifacts").rglob("*") if path.is_file()]
     assert {path.suffix for path in stored} <= {
+        ".css",
+        ".jinja",
         ".json",
+        ".md",
         ".parquet",
         ".png",
         ".py",
