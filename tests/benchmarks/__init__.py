@@ -1,1 +1,1 @@
-"""What the pipeline is measured against, and the programs that measure it."""
+"""Programs that measure the pipeline, and the rules and recommenders that it is compared with."""

@@ -1,4 +1,4 @@
-"""`make bench`: the backtest on The Complete Journey, the last four full weeks of 2017."""
+"""`make bench`: run the backtest on The Complete Journey, for the last four full weeks of 2017."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""`make backtest`: the pipeline replayed period by period, beside every rule and peer, figure by figure."""
+"""`make backtest`: replay the pipeline period by period and compare it with every rule and peer."""
 
 import argparse
 import sys
@@ -25,7 +25,7 @@ COMPARED = ("recall_at_10", "ndcg_at_10", "recall_at_5", "ndcg_at_5")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Replay, measure, write and print; gives the exit code."""
+    """Replay, measure, write and print the figures; return the exit code."""
     options = _parse(arguments)
     folder = options.out.resolve() / "backtest"
     try:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class Figures:
-    """Everything measured: long tables, ready to be written."""
+    """Measured figures as long tables, ready to be written."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, object]] = []
@@ -59,23 +59,26 @@ class Figures:
         self.decisions = pd.DataFrame()
 
     def add(self, as_of: date, model: str, values: Mapping[str, float]) -> None:
-        """Keep figures of a model in a period."""
+        """Add the figures of a model in a period."""
         self.rows += [
             {"as_of": as_of, "model": model, "metric": name, "value": float(value)}
             for name, value in values.items()
         ]
 
     def metrics(self) -> pd.DataFrame:
-        """as_of, model, metric, value."""
+        """Return as_of, model, metric and value."""
         return pd.DataFrame(self.rows)
 
     def reliability(self) -> pd.DataFrame:
-        """Mean probability and realised share by decile of probability, all closed periods together."""
+        """Return mean probability and realised share by decile of probability, over all closed periods."""
         scored = pd.concat(self.outcomes)
         return calibration_table(scored["bought"].to_numpy(), scored["probability"].to_numpy())
 
     def differences(self) -> pd.DataFrame:
-        """model, metric, difference, low, high, relative (percent) of the pipeline minus each other model."""
+        """Return the pipeline minus each other model.
+
+        Columns: model, metric, difference, low, high, relative (percent).
+        """
         means = self.metrics().groupby(["model", "metric"])["value"].mean()
         others = sorted(set.intersection(*(set(period) for period in self.by_customer)) - {OURS})
         rows = []
@@ -89,7 +92,7 @@ class Figures:
 
 
 def measure(volume: Volume, periods: list[Period]) -> Figures:
-    """Hold what was published for each closed period against what came true, beside rules and peers."""
+    """Compare the published predictions of each closed period with its purchases, like rules and peers."""
     last = date.fromisoformat(volume.read_json(LEDGER)["last_date"])
     closed = [period for period in periods if period.end <= last + timedelta(days=1)]
     if not closed:
@@ -117,13 +120,13 @@ def _measure_period(
 ) -> dict[str, pd.DataFrame]:
     truth, dropped = contenders.truth_of(transactions, period), _dropped(volume, period)
     predictions = figures.predictions[-1]
-    # Whoever the pipeline lists gets a list of every rule and peer.
+    # Every customer with a list from the pipeline gets one from each rule and peer.
     history = History.of(transactions, period.as_of, predictions["customer_id"].unique())
-    seen = history.purchases[["customer", "product"]].drop_duplicates()
+    bought = history.purchases[["customer", "product"]].drop_duplicates()
     seen = pd.DataFrame(
         {
-            "customer_id": history.customers[seen["customer"]],
-            "product_id": history.products[seen["product"]],
+            "customer_id": history.customers[bought["customer"]],
+            "product_id": history.products[bought["product"]],
         }
     )
     lists = {OURS: predictions[[*PAIR, "rank"]], **contenders.rankings(history, tuned)}
@@ -157,15 +160,15 @@ def _measure_period(
 
 
 def _dropped(volume: Volume, period: Period) -> pd.DataFrame:
-    """Distinct pairs with any line in the period, cancelled ones included."""
-    named = volume.read_json(LEDGER)["partitions"]["lines"].values()
-    lines = ds.dataset([str(volume.path(LINES) / name) for name in named])
+    """Return the distinct pairs with any line in the period, cancelled lines included."""
+    partitions = volume.read_json(LEDGER)["partitions"]["lines"].values()
+    lines = ds.dataset([str(volume.path(LINES) / name) for name in partitions])
     inside = (ds.field("purchase_date") >= period.as_of) & (ds.field("purchase_date") < period.end)
     return lines.to_table(columns=PAIR, filter=inside).to_pandas().drop_duplicates(ignore_index=True)
 
 
 def write(folder: Path, figures: Figures, command: str) -> None:
-    """Write the tables and the page, and print what the page's tables say."""
+    """Write the tables and the page, and print the tables of the page."""
     metrics, differences = figures.metrics(), figures.differences()
     predictions = pd.concat(figures.predictions, ignore_index=True)
     predictions.to_parquet(folder / "predictions.parquet", index=False)

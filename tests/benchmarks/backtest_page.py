@@ -1,4 +1,4 @@
-"""The backtest as tables: on the terminal and as one self-contained page with plots."""
+"""Tables and plots of the backtest, for the terminal and for one self-contained page."""
 
 import pandas as pd
 
@@ -12,11 +12,11 @@ SET = ["set_f1", "set_precision", "set_recall", "set_f1_as_dropped", "n_predicte
 
 
 def mean_table(metrics: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Mean over periods of some metrics, one row a model, best first by the first metric.
+    """Return the mean over periods of some metrics, one row per model, best first by the first metric.
 
     Args:
         metrics: as_of, model, metric, value.
-        names: metrics wanted; those that no model has are left out.
+        names: metrics to return; those that no model has are left out.
     """
     means = metrics.pivot_table(index="model", columns="metric", values="value", aggfunc="mean")
     shown = means[[name for name in names if name in means]].dropna(how="all")
@@ -26,23 +26,23 @@ def mean_table(metrics: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 def tables(
     metrics: pd.DataFrame, differences: pd.DataFrame, decisions: pd.DataFrame, reliability: pd.DataFrame
 ) -> list[tuple[str, str, pd.DataFrame]]:
-    """Title, note and table of everything the backtest says, ready to print.
+    """Return title, note and table of every section of the page, ready to print.
 
     Args:
         metrics: as_of, model, metric, value.
         differences: model, metric, difference, low, high, relative of the pipeline against each other
             model.
-        decisions: a row a period, see `replay.decisions`.
+        decisions: one row per period, see `replay.decisions`.
         reliability: mean_probability, realised_share, n_rows by decile of probability over all periods.
     """
     ours = metrics[metrics["model"] == "pipeline"].pivot(index="as_of", columns="metric", values="value")
-    ours["volume_ratio"] = ours["expected_pairs_in_all"] / ours["n_bought"]
+    ours["demand_ratio"] = ours["expected_pairs_in_all"] / ours["n_bought"]
     by_period = [
         "branch_retrained",
         "set_f1",
         "set_f1_expected",
         "expected_pairs_in_all",
-        "volume_ratio",
+        "demand_ratio",
         *QUALITY[2:4],
     ]
     rest = ["roc_auc", "average_precision", "grid_roc_auc", "grid_average_precision", "calibration_error"]
@@ -50,22 +50,22 @@ def tables(
     return [
         ("Lists", "Mean over periods, per customer who bought.", mean_table(metrics, QUALITY).round(4)),
         ("Predicted set", "Mean over periods, over all pairs.", mean_table(metrics, SET).round(4)),
-        ("What the lists are like", "Mean over periods.", mean_table(metrics, lists).round(4)),
+        ("Properties of the lists", "Mean over periods.", mean_table(metrics, lists).round(4)),
         (
             "Pipeline minus the others",
-            "95 % interval by paired bootstrap over customers; relative in percent of the other.",
+            "95 % interval by paired bootstrap over customers; relative is in percent of the other model.",
             _by_model_and_metric(differences),
         ),
-        ("By period", "The pipeline alone; expected pairs beside those that came true.", ours[[
+        ("By period", "The pipeline only: expected and realised pairs.", ours[[
             *by_period, *SET[4:]]].round(4)),
-        ("Volume", "Expected pairs against those that came true.", volume_table(ours["volume_ratio"])),
+        ("Demand", "Expected pairs compared with realised pairs.", demand_table(ours["demand_ratio"])),
         (
             "Reliability",
-            "By decile of probability, all periods together; error is probability minus share.",
+            "By decile of probability, over all periods; error is probability minus share.",
             _with_error(reliability),
         ),
-        ("Decisions", "What the gate and the promotion said, with every signal.", _decisions(decisions)),
-        ("Probabilities", "The pipeline alone.", ours[[name for name in rest if name in ours]].round(4)),
+        ("Decisions", "Retraining and promotion in each period, with every signal.", _decisions(decisions)),
+        ("Probabilities", "The pipeline only.", ours[[name for name in rest if name in ours]].round(4)),
     ]  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def render(
     reliability: pd.DataFrame,
     subtitle: str,
 ) -> str:
-    """The whole page.
+    """Return the page as HTML.
 
     Args:
         metrics, differences, decisions: as in `tables`.
@@ -99,21 +99,21 @@ def _by_model_and_metric(differences: pd.DataFrame) -> pd.DataFrame:
     return shown.set_axis(labels.to_list())
 
 
-def volume_table(ratio: pd.Series) -> pd.DataFrame:
-    """How far the expected volume was from the one that came true.
+def demand_table(ratio: pd.Series) -> pd.DataFrame:
+    """Return how far the expected demand of periods was from their realised demand.
 
     Args:
-        ratio: expected over realised pairs, by period in order.
+        ratio: expected over realised pairs of each period, oldest first.
 
     Returns:
-        a row for all periods and one for the last sixteen: periods, median_miss (percent), within_7
-        and within_15 (periods that miss by at most so many percent).
+        One row for all periods and one for the last sixteen: periods, median_miss (percent), within_7
+        and within_15 (number of periods that miss by at most 7 and 15 percent).
     """
     rows = {}
-    for label, part in (("all periods", ratio), (f"last {_NEWEST}", ratio.tail(_NEWEST))):
-        miss = 100 * (part - 1).abs()
+    for label, ratios in (("all periods", ratio), (f"last {_NEWEST}", ratio.tail(_NEWEST))):
+        miss = 100 * (ratios - 1).abs()
         rows[label] = {
-            "periods": len(part),
+            "periods": len(ratios),
             "median_miss": round(float(miss.median()), 1),
             "within_7": int((miss <= 7).sum()),
             "within_15": int((miss <= 15).sum()),

@@ -14,17 +14,17 @@ from scipy import sparse
 DAYS_PER_WEEK = 7
 _BLOCK = 256
 
-# Positions of customers -> their scores of every product, as a matrix of either kind.
+# Maps positions of customers to their scores of every product, a dense or sparse matrix.
 Scores = Callable[[slice], Any]
 
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """Everything bought before `as_of`, one row a customer, product and week with a purchase.
+    """Purchases before `as_of`, one row per customer, product and week with a purchase.
 
     `purchases` has customer and product (positions in `customers` and `products`) and `age`, whole
-    weeks before `as_of`: 0 is the last seven days. `newcomers` are customers who have bought nothing yet
-    and get a list all the same. A history equals itself alone.
+    weeks before `as_of`: 0 is the last seven days. `newcomers` are customers without a purchase who get a
+    list too. Histories compare by identity.
     """
 
     as_of: date
@@ -35,12 +35,12 @@ class History:
 
     @classmethod
     def of(cls, transactions: pd.DataFrame, as_of: date, listed: Collection[int] = ()) -> "History":
-        """The history that a recommender of the period starting on `as_of` may see.
+        """Return the history that a recommender of the period starting on `as_of` may use.
 
         Args:
             transactions: customer_id, product_id, purchase_date; later rows are ignored.
             as_of: exclusive cutoff.
-            listed: customers who get a list, those with purchases among them or not.
+            listed: customers who get a list, with or without purchases.
         """
         day = pd.to_datetime(transactions["purchase_date"])
         seen = transactions[day < pd.Timestamp(as_of)]
@@ -53,35 +53,35 @@ class History:
         return cls(as_of, customers.to_numpy(), products.to_numpy(), purchases, newcomers)
 
     def matrix(self, weight: npt.NDArray[np.float64] | pd.Series) -> sparse.csr_array:
-        """Sum of one weight a purchase, by customer and product: (n customers, n products)."""
+        """Return the sum of the weights of purchases by customer and product: (n customers, n products)."""
         position = (self.purchases["customer"].to_numpy(), self.purchases["product"].to_numpy())
         return sparse.csr_array(
             sparse.coo_array((np.asarray(weight, float), position), (len(self.customers), len(self.products)))
         )
 
     def basket_positions(self) -> npt.NDArray[np.int64]:
-        """How many of the customer's own weekly baskets are newer, for each purchase; 0 is the newest."""
+        """Return for each purchase how many weekly baskets of its customer are newer; 0 is the newest."""
         baskets = self.purchases[["customer", "age"]].drop_duplicates()
         position = baskets.groupby("customer").cumcount()
         joined = self.purchases.merge(baskets.assign(position=position), on=["customer", "age"], how="left")
         return joined["position"].to_numpy()
 
     def top(self, scores: Scores, fill: npt.NDArray[np.float64], k: int) -> pd.DataFrame:
-        """The k best products of each customer, filled with the globally best where the scores end.
+        """Return the k best products of each customer, filled with the globally best where scores end.
 
-        Newcomers, who have no scores, get the globally best alone.
+        Newcomers have no scores and get the globally best products.
 
         Args:
-            scores: of some customers by their positions: (n of them, n products), zero where there is
-                no score; asked for block by block, because all of them may not fit into memory.
-            fill: (n products,) order of the products that a customer has no score for.
+            scores: called with positions of n customers, returns (n, n products), zero where there is no
+                score; called block by block, because the scores of all customers may not fit into memory.
+            fill: (n products,), orders the products without a score.
             k: list length.
 
         Returns:
             customer_id, product_id, rank (1 = best).
         """
         k = min(k, len(self.products))
-        # Of twice as many, k are left for a customer who has less than k scores.
+        # Of 2k products, at least k are left for a customer with fewer than k scores.
         fallback = np.argsort(-fill, kind="stable")[: 2 * k]
         lists = []
         for start in range(0, len(self.customers), _BLOCK):
@@ -98,7 +98,7 @@ class History:
 
 
 def _rows(block: Any) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
-    """Columns and values of each row; of a sparse matrix those that it holds, which are few of many."""
+    """Yield columns and values of each row, for a sparse matrix only its stored entries."""
     if sparse.issparse(block):
         by_row = block.tocsr()
         for start, end in pairwise(by_row.indptr):
@@ -114,7 +114,7 @@ def _best(
     fallback: npt.NDArray[np.int64],
     k: int,
 ) -> npt.NDArray[np.int64]:
-    """Columns of the k largest positive values, ties in the order of the columns, then of the fallback."""
+    """Return the columns of the k largest positive values, ties by column, then columns of the fallback."""
     candidates = values > 0
     if np.count_nonzero(candidates) > k:
         candidates &= values >= np.partition(values, -k)[-k]

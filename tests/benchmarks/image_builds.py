@@ -1,7 +1,7 @@
-"""`make bench IMAGES=1`: how large the images are, and how long they take cold and after a changed line.
+"""`make bench IMAGES=1`: measure the size of the images and their build times, cold and after a changed line.
 
-A copy of the project builds under a tag of its own. The cold build repeats every step but that of the base
-image; packages that the engine's cache has fetched already are not fetched again.
+A copy of the project is built under a tag of its own. The cold build repeats every step except the base
+image; packages in the cache of the engine are not downloaded again.
 """
 
 import argparse
@@ -22,7 +22,7 @@ CHANGED = "create_features"
 
 
 def build_seconds(root: Path, *options: str) -> float:
-    """Seconds that `images/build.sh` takes in a copy of the project."""
+    """Return the seconds that `images/build.sh` takes in a copy of the project."""
     started = time.perf_counter()
     environment = {**os.environ, "SODAI_IMAGE_TAG": TAG}
     subprocess.run([root / "images/build.sh", *options], check=True, env=environment)
@@ -30,12 +30,12 @@ def build_seconds(root: Path, *options: str) -> float:
 
 
 def change_a_line(file: Path) -> None:
-    """Add a line to a program, as whoever works on it does."""
-    file.write_text(file.read_text() + "# A line more.\n")
+    """Add a line to a program, like a developer who changes it."""
+    file.write_text(file.read_text() + "# A new line.\n")
 
 
 def sizes() -> dict[str, float]:
-    """Name of each image of the tag -> MB."""
+    """Return the MB of each image of the tag by name."""
     listed = _docker("image", "ls", "--filter", f"reference=sodai/*:{TAG}", "--format", "{{.Repository}}")
     names = sorted(listed.split())
     return {
@@ -48,7 +48,7 @@ def measure(root: Path) -> pd.DataFrame:
     """Build a copy of the project below `root` cold, then after a changed line.
 
     Returns:
-        what, value, unit: both times in seconds, then the size of each image in MB.
+        what, value, unit: build times in seconds, then the size of each image in MB.
     """
     _copy(root)
     cold = build_seconds(root, "--no-cache")
@@ -67,7 +67,7 @@ def measure(root: Path) -> pd.DataFrame:
 
 
 def _copy(root: Path) -> None:
-    """The files that git knows, which is what an image may hold."""
+    """Copy the files that git tracks; an image contains no others."""
     files = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], check=True, capture_output=True, text=True)
     for name in filter(None, files.stdout.split("\0")):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def _docker(*arguments: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
+    """Run the command."""
     argparse.ArgumentParser(prog="bench", description=__doc__).parse_args(arguments)
     with TemporaryDirectory() as folder:
         table = measure(Path(folder))

@@ -1,4 +1,4 @@
-"""All of The Complete Journey, not its beverages alone, as input of the pipeline at two levels of product."""
+"""All products of The Complete Journey as input of the pipeline, at two levels of product."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from example_data.beverages import clientes, transacciones, write_files, write_r
 
 BEVERAGES, TYPES, PRODUCTS = "beverages", "product_type", "product_id"
 LEVELS = (BEVERAGES, TYPES, PRODUCTS)
-# What SodAI knows of a product and these data do not.
-_NOT_KNOWN = {"package": None, "size": np.nan}
+# Columns of SodAI's products that these data lack.
+_MISSING_COLUMNS = {"package": None, "size": np.nan}
 
 
 def write_level(folder: Path, level: str) -> list[Path]:
@@ -19,7 +19,7 @@ def write_level(folder: Path, level: str) -> list[Path]:
 
     Args:
         folder: see `example_data.beverages.write_files`.
-        level: of LEVELS; at `product_type` all products of a type are one.
+        level: one of LEVELS; `product_type` merges all products of a type.
     """
     if level == BEVERAGES:
         return write_raw(folder)
@@ -32,7 +32,7 @@ def write_level(folder: Path, level: str) -> list[Path]:
 def products_as_they_are(
     products: pd.DataFrame, transactions: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Every product with its maker, category, type and brand, and every line.
+    """Return every product with its manufacturer, category, type and brand, and every line.
 
     Args:
         products, transactions: the package's tables.
@@ -46,11 +46,11 @@ def products_as_they_are(
             "segment": products["brand"],
         }
     )
-    return table.assign(**_NOT_KNOWN), transacciones(transactions, products["product_id"])
+    return table.assign(**_MISSING_COLUMNS), transacciones(transactions, products["product_id"])
 
 
 def products_by_type(products: pd.DataFrame, transactions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Every product type as one product, numbered in alphabetical order, and its units by order.
+    """Return every product type as one product, numbered alphabetically, and its quantities by order.
 
     Args:
         products, transactions: the package's tables; products without a type are left out.
@@ -69,6 +69,6 @@ def products_by_type(products: pd.DataFrame, transactions: pd.DataFrame) -> tupl
     lines = lines.groupby(
         ["customer_id", "product_id", "order_id", "purchase_date"], as_index=False, sort=False
     )["items"].sum()
-    table = types.rename(columns={"product_type": "sub_category"}).assign(brand=None, **_NOT_KNOWN)
+    table = types.rename(columns={"product_type": "sub_category"}).assign(brand=None, **_MISSING_COLUMNS)
     names = ["product_id", "brand", "category", "sub_category", "segment", "package", "size"]
     return table[names], lines.sort_values(["purchase_date", "order_id", "product_id"], ignore_index=True)

@@ -1,4 +1,4 @@
-"""Published next-basket recommenders, as their papers describe them, over weekly baskets."""
+"""Published next-basket recommenders, implemented over weekly baskets as their papers describe them."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -33,15 +33,15 @@ GRIDS: dict[str, list[dict[str, Any]]] = {
 def tifu_knn(
     history: History, k: int, group_size: int, within: float, between: float, alpha: float, neighbours: int
 ) -> pd.DataFrame:
-    """TIFU-KNN (Hu et al., SIGIR 2020): decayed baskets in decayed groups, blended with neighbours.
+    """Rank with TIFU-KNN (Hu et al., SIGIR 2020): decayed baskets in decayed groups, blended with neighbours.
 
     Args:
-        history: what was bought before the period.
+        history: purchases before the period.
         k: list length.
         group_size: baskets in a group, counted from the newest.
         within: decay of a basket inside its group.
         between: decay of a group.
-        alpha: weight of the customer's own vector against the mean of the neighbours.
+        alpha: weight of the customer's own vector; the mean of the neighbours gets 1 - alpha.
         neighbours: nearest customers by Euclidean distance.
     """
     vectors, distance = _tifu_space(history, group_size, within, between)
@@ -53,12 +53,12 @@ def tifu_knn(
     )
 
 
-# Tuning asks for the same space of four periods with several weights of the neighbours.
+# Tuning needs the same space of four periods with several weights of the neighbours.
 @lru_cache(maxsize=4)
 def _tifu_space(
     history: History, group_size: int, within: float, between: float
 ) -> tuple[sparse.csr_array, np.ndarray]:
-    """The vectors of the customers, and their squared distances with nobody near himself."""
+    """Return the vectors of the customers and their squared distances, infinite on the diagonal."""
     position = history.basket_positions()
     baskets = pd.Series(position).groupby(history.purchases["customer"].to_numpy()).transform("max") + 1
     groups = np.ceil(baskets / group_size).to_numpy()
@@ -73,32 +73,32 @@ def _tifu_space(
 
 
 def up_cf(history: History, k: int, recency: int, alpha: float, locality: float) -> pd.DataFrame:
-    """UP-CF (Faggioli et al., UMAP 2020): user-wise popularity of recent baskets, asymmetric cosine.
+    """Rank with UP-CF (Faggioli et al., UMAP 2020): user-wise recent popularity, asymmetric cosine.
 
     Args:
-        history: what was bought before the period.
+        history: purchases before the period.
         k: list length.
-        recency: newest baskets of a customer that count.
+        recency: number of newest baskets of a customer that count.
         alpha: asymmetry of the similarity; 0.5 is the cosine.
-        locality: power of the similarity, large for few close neighbours.
+        locality: power of the similarity; a large power favours few close neighbours.
     """
     position = history.basket_positions()
     baskets = pd.Series(position).groupby(history.purchases["customer"].to_numpy()).transform("max") + 1
     weight = (position < recency) / np.minimum(recency, baskets.to_numpy())
-    wise = history.matrix(weight)
-    wise.eliminate_zeros()
-    norms = np.asarray(wise.multiply(wise).sum(axis=1)).ravel()
-    overlap = (wise @ wise.T).toarray()
+    popular = history.matrix(weight)
+    popular.eliminate_zeros()
+    norms = np.asarray(popular.multiply(popular).sum(axis=1)).ravel()
+    overlap = (popular @ popular.T).toarray()
     scale = norms[:, None] ** alpha * norms[None, :] ** (1 - alpha)
     similarity = np.divide(overlap, scale, out=np.zeros_like(overlap), where=scale > 0) ** locality
-    return history.top(lambda rows: similarity[rows] @ wise, popularity(history), k)
+    return history.top(lambda rows: similarity[rows] @ popular, popularity(history), k)
 
 
 def bm25_item_item(history: History, k: int, k1: float, b: float) -> pd.DataFrame:
-    """Item-item neighbours on BM25-weighted purchases, no own history beside them.
+    """Rank by item-item neighbours on BM25-weighted purchases, without the customer's own counts.
 
     Args:
-        history: what was bought before the period.
+        history: purchases before the period.
         k: list length.
         k1: saturation of repeated purchases.
         b: normalisation by the length of a customer's history.
@@ -122,7 +122,7 @@ PEERS: dict[str, Callable[..., pd.DataFrame]] = {
 
 
 def _nearest(closeness: np.ndarray, n: int) -> sparse.csr_array:
-    """Row-stochastic matrix that averages the n closest rows of each row."""
+    """Return a row-stochastic matrix that averages the n closest rows of each row."""
     rows = len(closeness)
     if n < 1:
         return sparse.csr_array((rows, rows))

@@ -1,4 +1,4 @@
-"""Replays periods through the pipeline's own stages, each with what came before it, as the DAG would."""
+"""Replay periods through the stages of the pipeline, like the DAG, each with only the data before it."""
 
 import json
 import os
@@ -34,12 +34,12 @@ SIGNALS = (
 
 
 class ReplayError(Exception):
-    """A replay that cannot go on; the message is one line for whoever runs it."""
+    """A replay cannot continue; the message is one line for the user."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the results of a replay; a replay with other settings is another one."""
+    """Everything that the results of a replay depend on; only a replay with equal settings is resumed."""
 
     data_sha256: str
     code_sha256: str
@@ -47,10 +47,10 @@ class Settings:
 
     @classmethod
     def of(cls, data: Path, trials: int) -> "Settings":
-        """The settings of a replay of the files in a folder.
+        """Return the settings of a replay of the files in a folder.
 
         Raises:
-            ReplayError: there is no parquet file.
+            ReplayError: the folder has no parquet file.
         """
         files = sorted(data.glob("*.parquet"))
         if not files:
@@ -60,28 +60,28 @@ class Settings:
 
 
 def periods_of(text: str) -> list[Period]:
-    """The periods of `WEEKS`: first days in order, each with `:days` where it is no week.
+    """Return the periods of `WEEKS`: first days in order, with `:days` for a period that is not a week.
 
-    `first..last` stands for every seventh day from the first to the last, both counted in.
+    `first..last` means every seventh day from the first to the last, both included.
 
     Raises:
-        ReplayError: a word is no date, or the periods overlap or stand in no order.
+        ReplayError: a word is not a date, or the periods overlap or are not in order.
     """
     periods = []
     for word in text.split():
-        found = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(?::(\d{1,2})|\.\.(\d{4}-\d{2}-\d{2}))?", word)
-        if not found:
+        match = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(?::(\d{1,2})|\.\.(\d{4}-\d{2}-\d{2}))?", word)
+        if not match:
             raise ReplayError(
                 f"WEEKS: found {word!r}, expected first days such as 2025-01-01:5 or 2025-01-06, or "
-                "2024-09-02..2024-12-30 for every week from one to the other"
+                "2024-09-02..2024-12-30 for every week in this range"
             )
-        first = parse_date(found[1], "WEEKS")
-        last = parse_date(found[3], "WEEKS") if found[3] else first
+        first = parse_date(match[1], "WEEKS")
+        last = parse_date(match[3], "WEEKS") if match[3] else first
         if (last - first).days % DAYS_PER_WEEK or last < first:
             raise ReplayError(f"WEEKS: found {word!r}, expected whole weeks from the first day to the last")
         for step in range((last - first).days // DAYS_PER_WEEK + 1):
             first_day = first + timedelta(weeks=step)
-            periods.append(Period(first_day, int(found[2] or DAYS_PER_WEEK)))
+            periods.append(Period(first_day, int(match[2] or DAYS_PER_WEEK)))
     for earlier, later in pairwise(periods):
         if later.as_of < earlier.end:
             raise ReplayError(
@@ -93,21 +93,21 @@ def periods_of(text: str) -> list[Period]:
 
 
 def replay(volume: Volume, periods: list[Period], settings: Settings) -> None:
-    """Run the pipeline for each period that an earlier call has not finished.
+    """Run the pipeline for each period that an earlier call did not finish.
 
     Raises:
-        ReplayError: a stage failed, or the volume holds a replay with other settings.
+        ReplayError: a stage failed, or the volume contains a replay with other settings.
     """
     state = volume.root / "replay.json"
     record = json.loads(state.read_text()) if state.exists() else {"settings": asdict(settings), "done": []}
     if record["settings"] != asdict(settings):
         raise ReplayError(
-            f"{volume.root}: holds a replay of other data, code or trials; remove it or give another OUT"
+            f"{volume.root}: found a replay of other data, code or trials; remove it or give another OUT"
         )
-    wanted = [[str(period.as_of), period.horizon_days] for period in periods]
+    requested = [[str(period.as_of), period.horizon_days] for period in periods]
     done = record["done"]
-    if done != wanted[: len(done)]:
-        raise ReplayError(f"{volume.root}: holds a replay of other periods; remove it or give another OUT")
+    if done != requested[: len(done)]:
+        raise ReplayError(f"{volume.root}: found a replay of other periods; remove it or give another OUT")
     runner = settings_from({"SODAI_RUNNER": PROCESS, "SODAI_VOLUME": str(volume.root)})
     with stage_server(runner) as address:
         forking = replace(runner, stage_server=address)
@@ -126,11 +126,11 @@ def replay(volume: Volume, periods: list[Period], settings: Settings) -> None:
 
 
 def decisions(volume: Volume, periods: list[Period]) -> pd.DataFrame:
-    """What the gate and the promotion decided, a row a period, with every signal's figure.
+    """Return the retraining and promotion decisions, one row per period, with the value of every signal.
 
     Returns:
-        as_of, rule, retrained, promoted, reason, one column a signal, challenger_lead (NDCG@10 of the
-        challenger minus the champion's on this period), expected_f1, expected_pairs.
+        as_of, rule, retrained, promoted, reason, one column per signal, challenger_lead (NDCG@10 of the
+        challenger minus the champion's in this period), expected_f1, expected_pairs.
     """
     rows = []
     history = volume.read(HISTORY, columns=["as_of", "challenger_lead"]).to_pylist()

@@ -1,4 +1,4 @@
-"""Rules without a model: frequencies, momentum, and the two sets that a call centre would write down."""
+"""Rules without a model: frequencies, momentum, and two purchase sets that a call centre could count."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,32 +14,33 @@ MOMENTUM_SHARE = 5.0
 
 
 def popularity(history: History) -> npt.NDArray[np.float64]:
-    """Customer-weeks with a purchase, by product: (n products,)."""
+    """Return the number of customer-weeks with a purchase of each product: (n products,)."""
     return np.bincount(history.purchases["product"], minlength=len(history.products)).astype(float)
 
 
 def global_frequency(history: History, k: int) -> pd.DataFrame:
-    """The same list for everybody: the products bought in most customer-weeks."""
-    nothing = sparse.csr_array((len(history.customers), len(history.products)))
-    return history.top(lambda rows: nothing[rows], popularity(history), k)
+    """Return the same list for every customer: the products bought in most customer-weeks."""
+    no_scores = sparse.csr_array((len(history.customers), len(history.products)))
+    return history.top(lambda rows: no_scores[rows], popularity(history), k)
 
 
 def personal_frequency(history: History, k: int) -> pd.DataFrame:
-    """Weeks with a purchase, filled with the global order."""
+    """Rank by weeks with a purchase, filled with the global order."""
     weeks = history.matrix(np.ones(len(history.purchases)))
     return history.top(lambda rows: weeks[rows], popularity(history), k)
 
 
 def decayed_frequency(history: History, k: int) -> pd.DataFrame:
-    """Weeks with a purchase, each worth .9 of the week after it, filled with the global order."""
+    """Rank by weeks with a purchase, each weighted .9 of the week after it, filled with the global order."""
     decayed = history.matrix(DECAY ** history.purchases["age"])
     return history.top(lambda rows: decayed[rows], popularity(history), k)
 
 
 def decayed_frequency_with_momentum(history: History, k: int) -> pd.DataFrame:
-    """Decayed frequency times what a product sells now against its eight weeks, plus its share now.
+    """Rank by decayed frequency times the momentum of the product, plus its share of last week.
 
-    Filled with what sold most last week, which this rule knows.
+    Momentum compares the buyers of last week with the mean of eight weeks. Filled with the products that
+    sold most last week.
     """
     buyers = _buyers_by_week(history)
     last_week, mean = buyers[:, 0], buyers.mean(axis=1)
@@ -50,12 +51,12 @@ def decayed_frequency_with_momentum(history: History, k: int) -> pd.DataFrame:
 
 
 def bought_last_week(history: History) -> pd.DataFrame:
-    """The pairs bought in the last seven days, as a predicted set."""
+    """Return the pairs bought in the last seven days, as a predicted set."""
     return bought_in_weeks(history, 1, 1)
 
 
 def bought_in_weeks(history: History, at_least: int, of_last: int) -> pd.DataFrame:
-    """The pairs bought in at least `at_least` of the last `of_last` weeks, as a predicted set."""
+    """Return the pairs bought in at least `at_least` of the last `of_last` weeks, as a predicted set."""
     recent = history.purchases[history.purchases["age"] < of_last]
     weeks = recent.groupby(["customer", "product"]).size()
     pairs = weeks[weeks >= at_least].index.to_frame(index=False)

@@ -1,8 +1,7 @@
-"""`make bench SCALE="1_000_000 10_000_000"`: what stages cost on sales of any size, and how it grows.
+"""`make bench SCALE="1_000_000 10_000_000"`: measure the cost of stages by number of sales lines.
 
-Each size is loaded without its newest week, then that week is dropped on top, and its candidates are
-scored. Beside the stages stands what DuckDB alone needs to scan the same raw files and count each pair,
-and what LightGBM alone needs for the same candidates.
+Each size is loaded without its newest week, then that week is added, and its candidates are scored. For
+comparison, DuckDB scans the same raw files and counts each pair, and LightGBM scores the same candidates.
 """
 
 import argparse
@@ -36,39 +35,39 @@ _COLUMNS = ["seconds", "cpu_seconds", "peak_memory_mib", "mib_read"]
 
 
 def measure(root: Path, n_rows: int, memory_mib: int) -> pd.DataFrame:
-    """Make sales on the volume `root` and run the stages, from nothing and with a week on top.
+    """Write synthetic sales to the volume `root` and run the stages, from nothing and with a week added.
 
     Returns:
-        size (lines asked for), step, lines (made; candidates where they are scored), seconds,
+        size (lines requested), step, lines (lines written, or candidates of the scoring steps), seconds,
         cpu_seconds, peak_memory_mib, mib_read.
     """
     shutil.rmtree(root, ignore_errors=True)
     raw = Volume(root).path(RAW)
     n_lines = write_sales(raw, n_rows)
     newest = raw / f"transacciones_{_ALL}.parquet"
-    aside = newest.rename(root / newest.name)
+    held_back = newest.rename(root / newest.name)
     memory = ["--memory-limit", str(memory_mib)]
-    records = {}
+    measurements = {}
     for name, as_of in (("all", _ALL), ("drop", _DROP)):
         if as_of == _DROP:
-            aside.rename(newest)
+            held_back.rename(newest)
         for stage in (EXTRACT, FEATURES_STAGE):
-            records[f"{stage}, {name}"] = [n_lines, *_run(root, stage, as_of, memory)]
+            measurements[f"{stage}, {name}"] = [n_lines, *_run(root, stage, as_of, memory)]
     publish_model(Volume(root), _DROP)
     scored, *bare = bare_prediction(Volume(root), _DROP)
-    records[PREDICT] = [scored, *_run(root, PREDICT, _DROP, [])]
-    records[BARE] = [scored, *bare, math.nan, math.nan]
-    records[PLAIN] = [n_lines, *_plain(raw, memory_mib)]
-    rows = [[n_rows, step, *record] for step, record in records.items()]
+    measurements[PREDICT] = [scored, *_run(root, PREDICT, _DROP, [])]
+    measurements[BARE] = [scored, *bare, math.nan, math.nan]
+    measurements[PLAIN] = [n_lines, *_plain(raw, memory_mib)]
+    rows = [[n_rows, step, *values] for step, values in measurements.items()]
     return pd.DataFrame(rows, columns=["size", "step", "lines", *_COLUMNS])
 
 
 def with_growth(measured: pd.DataFrame) -> pd.DataFrame:
-    """Add lines_per_second, times_least, and exponent and cpu_exponent (of the lines, from the next
-    smaller size).
+    """Add lines_per_second, times_least and the growth from the next smaller size.
 
-    times_least are the CPU seconds over those of the least that the same size needs: the bare model for
-    what scores, the plain scan for the rest. The smallest size has no exponent.
+    exponent and cpu_exponent are powers of the lines; the smallest size has none. times_least divides the CPU
+    seconds by those of the reference at the same size: the bare model for scoring steps, the plain scan for
+    all others.
     """
     table = measured.sort_values(["step", "size"], ignore_index=True)
     least = table["step"].isin([PREDICT, BARE]).map({True: BARE, False: PLAIN})
@@ -85,10 +84,10 @@ def with_growth(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def growth_chart(table: pd.DataFrame) -> Markup:
-    """CPU seconds of each step against the lines, both on logarithmic axes, as SVG.
+    """Return an SVG chart of CPU seconds of each step by lines, both on logarithmic axes.
 
     Args:
-        table: of `with_growth`.
+        table: returned by `with_growth`.
     """
     with drawing(height=3.2) as (figure, axes):
         steps = [step for step in table["step"].unique() if step != BARE]
@@ -109,7 +108,7 @@ def _run(root: Path, stage: str, as_of: date, options: Sequence[str]) -> list[fl
         stdout=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": paths},
     )
-    # Ended but still there: the kernel keeps its counts until somebody waits for it.
+    # WNOWAIT leaves the ended process as a zombie, so that /proc still has its counts.
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     counts = dict(line.split(": ") for line in Path(f"/proc/{process.pid}/io").read_text().splitlines())
     if process.wait():
@@ -120,7 +119,7 @@ def _run(root: Path, stage: str, as_of: date, options: Sequence[str]) -> list[fl
 
 
 def _plain(raw: Path, memory_mib: int) -> list[float]:
-    """Count, first and last day and quantity of each pair: the least that pair features need."""
+    """Measure counting the lines, days and quantity of each pair, the minimum of pair features."""
     started, cpu = time.perf_counter(), time.process_time()
     with duckdb.connect(config={"threads": available_cpus(), "memory_limit": f"{memory_mib}MiB"}) as engine:
         engine.sql(
@@ -132,10 +131,12 @@ def _plain(raw: Path, memory_mib: int) -> list[float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", required=True, help="lines: 1_000_000 for example")
-    parser.add_argument("--memory-limit", type=int, default=2048, help="MiB that DuckDB may hold")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", required=True, help="numbers of lines, for example 1_000_000"
+    )
+    parser.add_argument("--memory-limit", type=int, default=2048, help="MiB that DuckDB may use")
     parser.add_argument(
         "--out", type=Path, default=FOLDER, help="folder of the volumes, scale.csv and growth.svg"
     )
@@ -144,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for size in sorted(options.sizes):
         print(f"bench: {size} lines", flush=True)
         measured.append(measure(options.out / str(size), size, options.memory_limit))
-        # After each size, the largest of which may take hours.
+        # Write the results after each size, because the largest may take hours.
         table = with_growth(pd.concat(measured))
         table.to_csv(options.out / "scale.csv", index=False)
         chart = f'<svg xmlns="http://www.w3.org/2000/svg"{growth_chart(table).removeprefix("<svg")}'

@@ -1,4 +1,4 @@
-"""A model of the usual size for the benchmark of sizes, and what it alone needs for a week's candidates."""
+"""A model of the usual size for the benchmark of sizes, and the time that LightGBM alone needs to score."""
 
 import time
 from datetime import date
@@ -19,13 +19,13 @@ from sodai.model.trained_model import (
 from sodai.runtime.limits import available_cpus
 from sodai.volume.volume import Volume
 
-# As many and as large trees as searches choose; what they have learnt does not change what they cost.
+# Number and size of trees as searches choose them; scoring costs the same whatever the trees learnt.
 PARAMS = {"n_estimators": 100, "num_leaves": 31, "learning_rate": 0.08, "subsample_freq": 1}
 _ROWS = 200_000
 
 
 def publish_model(volume: Volume, as_of: date) -> None:
-    """Put a model where evaluate_model puts the week's, learnt from some of its training rows."""
+    """Write a model trained on some training rows to the path of the model of evaluate_model."""
     first = min(volume.path(TRAINING, as_of).glob("*.parquet"))
     rows = pa.Table.from_batches([next(pq.ParquetFile(first).iter_batches(_ROWS))])
     X, y = features_frame(rows), rows["target"].to_numpy()
@@ -42,15 +42,15 @@ def publish_model(volume: Volume, as_of: date) -> None:
 
 
 def bare_prediction(volume: Volume, as_of: date) -> tuple[int, float, float]:
-    """How many candidates LightGBM scored, and the seconds and CPU seconds that it alone took.
+    """Return the number of candidates and the seconds and CPU seconds of scoring them with LightGBM alone.
 
-    The features are in memory already, as the numbers that it wants.
+    The features are already encoded in memory, which is not measured.
     """
     model = load_model(volume.path(PUBLISHED_MODEL, as_of))
     booster = model.blend.estimators_["classifier"].booster_
     n_rows, seconds, cpu_seconds = 0, 0.0, 0.0
-    for piece in pq.ParquetFile(volume.path(SCORING, as_of)).iter_batches(_ROWS):
-        encoded = model.encode(pa.Table.from_batches([piece])).to_numpy()
+    for batch in pq.ParquetFile(volume.path(SCORING, as_of)).iter_batches(_ROWS):
+        encoded = model.encode(pa.Table.from_batches([batch])).to_numpy()
         started, cpu = time.perf_counter(), time.process_time()
         booster.predict(encoded, raw_score=True, num_threads=available_cpus())
         seconds += time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""What one list of recommendations was worth in one period, and how two of them differ."""
+"""Quality of lists, sets and probabilities in one period, and differences between two models."""
 
 from collections.abc import Mapping
 
@@ -14,13 +14,13 @@ KS = (5, 10)
 
 
 def purchases_in(transactions: pd.DataFrame, first: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-    """The distinct pairs with a purchase from `first` (inclusive) to `end` (exclusive)."""
+    """Return the distinct pairs with a purchase from `first` (inclusive) to `end` (exclusive)."""
     day = pd.to_datetime(transactions["purchase_date"])
     return transactions.loc[(day >= first) & (day < end), PAIR].drop_duplicates(ignore_index=True)
 
 
 def list_figures(ranked: pd.DataFrame, truth: pd.DataFrame, seen: pd.DataFrame) -> dict[str, float]:
-    """Every figure that needs only ranks: quality per buying customer, coverage and personalisation.
+    """Return the figures that need only ranks: quality per buying customer, coverage and personalisation.
 
     Args:
         ranked: customer_id, product_id, rank.
@@ -28,16 +28,16 @@ def list_figures(ranked: pd.DataFrame, truth: pd.DataFrame, seen: pd.DataFrame) 
         seen: distinct pairs bought at any time before the period.
 
     Returns:
-        the figures of `ranking_metrics` at 5 and 10; `repeat_recall_at_10` and `new_recall_at_10`
+        The figures of `ranking_metrics` at 5 and 10; `repeat_recall_at_10` and `new_recall_at_10`
         (recall of the pairs bought before and of the others, over customers who bought such a
         pair); `coverage` (products on some list / products on sale in the truth or on a list) and
         `personalisation` (1 - mean overlap of two customers' lists).
     """
     best = ranked[ranked["rank"] <= LIST_LENGTH]
     figures = ranking_metrics(best, truth, KS)
-    known = truth.merge(seen, on=PAIR, how="left", indicator=True)["_merge"] == "both"
-    for name, part in (("repeat", truth[known.to_numpy()]), ("new", truth[~known.to_numpy()])):
-        figures[f"{name}_recall_at_10"] = ranking_metrics(best, part, (10,))["recall_at_10"]
+    repeated = (truth.merge(seen, on=PAIR, how="left", indicator=True)["_merge"] == "both").to_numpy()
+    for name, bought in (("repeat", truth[repeated]), ("new", truth[~repeated])):
+        figures[f"{name}_recall_at_10"] = ranking_metrics(best, bought, (10,))["recall_at_10"]
     on_lists = best["product_id"].nunique()
     on_sale = pd.concat([best["product_id"], truth["product_id"]]).nunique()
     figures["coverage"] = on_lists / on_sale if on_sale else 0.0
@@ -46,7 +46,7 @@ def list_figures(ranked: pd.DataFrame, truth: pd.DataFrame, seen: pd.DataFrame) 
 
 
 def personalisation(best: pd.DataFrame) -> float:
-    """1 minus the mean share of products that two customers' lists have in common; 0.0 below two lists."""
+    """Return 1 minus the mean share of products that two lists have in common; 0.0 below two lists."""
     n_customers = best["customer_id"].nunique()
     if n_customers < 2:
         return 0.0
@@ -57,7 +57,7 @@ def personalisation(best: pd.DataFrame) -> float:
 
 
 def change_of_lists(before: pd.DataFrame, now: pd.DataFrame) -> float:
-    """Mean share of a customer's list that was not on the list of the period before."""
+    """Return the mean share of a customer's list that was not on the list of the period before."""
     old, new = (ranked[ranked["rank"] <= LIST_LENGTH] for ranked in (before, now))
     lengths = new.groupby("customer_id").size()
     common = lengths.index.intersection(old["customer_id"].unique())
@@ -68,17 +68,17 @@ def change_of_lists(before: pd.DataFrame, now: pd.DataFrame) -> float:
 def probability_figures(
     predictions: pd.DataFrame, truth: pd.DataFrame, n_customers: int, n_products: int
 ) -> dict[str, float]:
-    """What the probabilities were worth: over the candidates, and over every customer and product.
+    """Return the quality of probabilities over the candidates and over all pairs of customer and product.
 
     Args:
         predictions: customer_id, product_id, probability.
         truth: distinct pairs bought in the period.
         n_customers: customers of the business.
-        n_products: products with any sale so far; pairs outside the candidates count as probability 0.
+        n_products: products with any earlier sale; pairs outside the candidates have probability 0.
 
     Returns:
-        `roc_auc`, `average_precision` (nan if nothing or everything was bought), the same with
-        `grid_` in front, `calibration_error`, `expected_pairs` among candidates.
+        `roc_auc`, `average_precision` (nan if no pair or every pair was bought), the same over all pairs
+        with the prefix `grid_`, `calibration_error`, `expected_pairs` among candidates.
     """
     bought = predictions.merge(truth.assign(bought=1.0), on=PAIR, how="left")["bought"].fillna(0.0).to_numpy()
     score = predictions["probability"].to_numpy(float)
@@ -110,13 +110,13 @@ def _discrimination(
 
 
 def set_figures(selected: pd.DataFrame, truth: pd.DataFrame, dropped: pd.DataFrame) -> dict[str, float]:
-    """Figures of a predicted set, against net purchases and against every pair of the drop.
+    """Return the figures of a predicted set, compared with net purchases and with every pair of the drop.
 
     Args:
         selected: distinct pairs predicted.
         truth: distinct pairs with a net purchase in the period.
-        dropped: distinct pairs with any line in the period, cancelled ones included; published
-            figures of the same task count these.
+        dropped: distinct pairs with any line in the period, cancelled lines included, as in the
+            published figures of this task.
     """
     return {**set_metrics(selected, truth), "set_f1_as_dropped": set_metrics(selected, dropped)["set_f1"]}
 
@@ -129,19 +129,19 @@ def paired_bootstrap(
     seed: int = 0,
     draws: int = 2_000,
 ) -> tuple[float, float, float]:
-    """Mean difference of a per-customer metric, with its 95 % interval by resampling customers.
+    """Return the mean difference of a per-customer metric with its 95 % interval by resampling customers.
 
-    A customer is drawn with all its periods, so that its periods are not taken as independent; the
-    mean is over periods of the mean over customers who bought in the period.
+    A customer is drawn with all its periods, because its periods are not independent. The mean is over
+    periods, of the mean over customers who bought in the period.
 
     Args:
         by_period: for each period, by model, the frame of `sodai.evaluation.metrics.customer_metrics`.
         ours, theirs: models to compare.
         metric: column of those frames.
-        seed, draws: of the resampling.
+        seed, draws: settings of the resampling.
 
     Returns:
-        difference, lower and upper bound.
+        Difference, lower and upper bound.
     """
     gaps = pd.DataFrame(
         {number: models[ours][metric] - models[theirs][metric] for number, models in enumerate(by_period)}
@@ -158,5 +158,5 @@ def paired_bootstrap(
 
 
 def per_customer(ranked: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """The per-customer metrics that `paired_bootstrap` resamples."""
+    """Return the per-customer metrics that `paired_bootstrap` resamples."""
     return customer_metrics(ranked[ranked["rank"] <= LIST_LENGTH], truth, KS)

@@ -1,9 +1,9 @@
-"""`make bench-data`: a year of sales of any size with the shape of SodAI's, as the business drops them.
+"""`make bench-data`: write a year of synthetic sales of any size, distributed like SodAI's sales.
 
-Customers grow with the rows and products with their square root. Customers have a weekday, few
-products of a long tail and a rhythm for each; products come and go; weeks have a season. Some lines
-are cancelled, some stand there twice, quantities are disguised. A file a month and one for the newest
-week; a block of customers at a time is in memory.
+The number of customers grows with the rows, the number of products with their square root. Each customer has
+a weekday and a rhythm for each of a few products from a long tail; products come and go; weeks have a season.
+Some lines are cancelled, some are duplicated, quantities are disguised. There is one file per month and one
+for the newest week. Only one block of customers is in memory.
 """
 
 import argparse
@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 FIRST_DAY = date(2024, 1, 1)  # a Monday
 N_WEEKS = 52
 AS_OF = FIRST_DAY + timedelta(weeks=N_WEEKS)
-# Of SodAI's 2024: lines a customer (their mean, and sigma of their logarithm), products at its size.
+# From SodAI's sales of 2024: lines per customer (mean, and sigma of the logarithm) and number of products.
 _LINES, _LINES_SIGMA = 171, 1.1
 _SODAI_LINES, _SODAI_PRODUCTS = 254_936, 114
-_CANCELLED, _DOUBLED = 0.033, 0.0035
+_CANCELLED, _DUPLICATED = 0.033, 0.0035
 _BLOCK_LINES = 1_000_000
 _SCATTER, _PRIME = 48_271, 2_147_483_647
 _SCHEMA = pa.schema(
@@ -38,13 +38,11 @@ _SCHEMA = pa.schema(
 
 
 def write_sales(folder: Path, n_rows: int, seed: int = 0) -> int:
-    """Write clientes, productos and transacciones.
+    """Write clientes, productos and transacciones, and return the number of lines.
 
     Args:
-        folder: made if missing.
-        n_rows: lines, about.
-
-    Returns the number of lines.
+        folder: created if missing.
+        n_rows: approximate number of lines.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("transacciones*.parquet"):
@@ -78,7 +76,7 @@ def _blocks(n_customers: int) -> Iterator[tuple[int, int]]:
 
 
 def _files() -> tuple[list[int], list[str]]:
-    """First day (0 = FIRST_DAY) and name of each file: the months, then the newest week."""
+    """Return first day (0 = FIRST_DAY) and name of each file: the months, then the newest week."""
     newest = AS_OF - timedelta(weeks=1)
     days = [date(FIRST_DAY.year, month, 1) for month in range(1, 13)]
     names = [f"transacciones_{day:%Y-%m}.parquet" for day in days]
@@ -89,11 +87,11 @@ def _files() -> tuple[list[int], list[str]]:
 def _lines(
     rng: np.random.Generator, first: int, n_customers: int, windows: np.ndarray
 ) -> tuple[np.ndarray, pa.Table]:
-    """The lines of some customers in order of the day, and the day of each (0 = FIRST_DAY)."""
+    """Return the day of each line (0 = FIRST_DAY) and the lines of some customers, ordered by day."""
     customer, product, n_lines = _habits(rng, n_customers, len(windows))
     habit = np.repeat(np.arange(len(n_lines)), n_lines)
     turn = np.arange(len(habit)) - np.repeat(np.cumsum(n_lines) - n_lines, n_lines)
-    # A purchase every so many weeks, a little early or late, while the product is on sale.
+    # Regular purchases while the product is on sale, each a little early or late.
     start, length = windows[product[habit]].T
     place = (turn + rng.random(len(n_lines))[habit] + rng.normal(0, 0.15, len(habit))) / n_lines[habit]
     week = np.clip(start + place * length, 0, N_WEEKS - 1).astype(np.int64)
@@ -105,7 +103,7 @@ def _lines(
     day = week * 7 + weekday[customer[habit]]
     units = rng.geometric(0.45, len(habit))
     back = rng.random(len(habit)) < _CANCELLED
-    twice = rng.random(len(habit)) < _DOUBLED
+    twice = rng.random(len(habit)) < _DUPLICATED
     rows = np.concatenate([np.arange(len(habit)), np.flatnonzero(back), np.flatnonzero(twice)])
     sign = np.ones(len(rows), np.int64)
     sign[len(habit) : len(habit) + back.sum()] = -1
@@ -125,12 +123,12 @@ def _lines(
 def _habits(
     rng: np.random.Generator, n_customers: int, n_products: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Customer, product and lines a year of each pair that has any."""
+    """Return customer, product and yearly number of lines of each pair that has any line."""
     season = _season()
-    # More than are wanted, for what the season and purchases of the same week take away.
+    # Start with more lines, because the season and repeated purchases in a week remove some.
     mean = _LINES * 1.33 * season.max() / season.mean()
-    wanted = rng.lognormal(math.log(mean) - _LINES_SIGMA**2 / 2, _LINES_SIGMA, n_customers)
-    n_own = np.ceil(2.2 * np.sqrt(wanted)).astype(np.int64)
+    target_lines = rng.lognormal(math.log(mean) - _LINES_SIGMA**2 / 2, _LINES_SIGMA, n_customers)
+    n_own = np.ceil(2.2 * np.sqrt(target_lines)).astype(np.int64)
     customer = np.repeat(np.arange(n_customers), n_own)
     chance = np.arange(1, n_products + 1) ** -1.0
     chance = np.cumsum(chance / chance.sum())
@@ -138,13 +136,13 @@ def _habits(
     customer, product = np.divmod(np.unique(customer * n_products + product), n_products)
     liking = (product + 1.0) ** -0.6 * rng.lognormal(0, 1.2, len(product))
     share = liking / np.bincount(customer, liking, n_customers)[customer]
-    n_lines = np.floor(share * wanted[customer] + rng.random(len(product))).astype(np.int64)
-    some = n_lines > 0
-    return customer[some], product[some], n_lines[some]
+    n_lines = np.floor(share * target_lines[customer] + rng.random(len(product))).astype(np.int64)
+    bought = n_lines > 0
+    return customer[bought], product[bought], n_lines[bought]
 
 
 def _season() -> np.ndarray:
-    """What each week sells, 1 = the usual: calm, a weak early summer, a surge before Christmas."""
+    """Return the sales factor of each week: near 1, weak in three weeks of May, high before Christmas."""
     week = np.arange(N_WEEKS)
     season = 1 + 0.08 * np.sin(week / N_WEEKS * 2 * np.pi)
     season[19:22] *= 0.6
@@ -153,7 +151,7 @@ def _season() -> np.ndarray:
 
 
 def _windows(rng: np.random.Generator, n_products: int) -> np.ndarray:
-    """First week and number of weeks in which each product is on sale; the best are on sale all year."""
+    """Return the first week and number of weeks of each product on sale; the most popular sell all year."""
     windows = np.tile([0.0, N_WEEKS], (n_products, 1))
     tail = np.arange(n_products) > n_products // 10
     comes, goes = (tail & (rng.random(n_products) < share) for share in (0.35, 0.25))
@@ -195,18 +193,22 @@ def _products(rng: np.random.Generator, n_products: int) -> pa.Table:
 
 
 def _scattered(numbers: np.ndarray) -> np.ndarray:
-    """Distinct ids without order, as a business has them."""
+    """Return distinct ids without order, like those of a business."""
     return (numbers + 1) * _SCATTER % _PRIME
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(
-        prog="bench-data", description="Sales of any size, as dropped into raw/."
+        prog="bench-data", description="Write synthetic sales of any size into raw/."
     )
-    parser.add_argument("--rows", type=int, required=True, help="lines, about: 10_000_000 for example")
-    parser.add_argument("--out", type=Path, required=True, help="root of a volume; files go into raw/ below")
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything random")
+    parser.add_argument(
+        "--rows", type=int, required=True, help="approximate number of lines, for example 10_000_000"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="root of a volume; files are written to its folder raw/"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
     options = parser.parse_args()
     n_rows = write_sales(options.out / "raw", options.rows, options.seed)
     print(f"bench-data: {n_rows} lines in {options.out / 'raw'}, to predict from {AS_OF}")

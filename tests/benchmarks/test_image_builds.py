@@ -1,4 +1,4 @@
-"""What the benchmark of images asks of the engine."""
+"""The benchmark of images: changed line, tag and sizes."""
 
 import subprocess
 from pathlib import Path
@@ -9,18 +9,18 @@ from benchmarks import image_builds
 from support.path_commands import put_command
 
 
-def test_a_changed_line_leaves_the_program_as_it_was(tmp_path: Path) -> None:
+def test_a_changed_line_keeps_the_code_of_the_program(tmp_path: Path) -> None:
     program = tmp_path / "cli.py"
     program.write_text("answer = 42\n")
     image_builds.change_a_line(program)
-    assert program.read_text() == "answer = 42\n# A line more.\n"
+    assert program.read_text() == "answer = 42\n# A new line.\n"
 
 
 def test_images_are_built_under_a_tag_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
-    put_command(tmp_path / "images", "build.sh", 'echo "$SODAI_IMAGE_TAG $*" >"$(dirname "$0")/told"')
+    put_command(tmp_path / "images", "build.sh", 'echo "$SODAI_IMAGE_TAG $*" >"$(dirname "$0")/call"')
     assert image_builds.build_seconds(tmp_path, "--no-cache") > 0
-    assert (tmp_path / "images/told").read_text() == "bench --no-cache\n"
+    assert (tmp_path / "images/call").read_text() == "bench --no-cache\n"
 
 
 @pytest.mark.docker
@@ -30,8 +30,8 @@ def test_sizes_are_those_of_the_images_of_the_tag(monkeypatch: pytest.MonkeyPatc
     image = "sodai/create_features"
     subprocess.run(["docker", "tag", f"{image}:latest", f"{image}:bench-test"], check=True)
     try:
-        found = image_builds.sizes()
+        sizes = image_builds.sizes()
     finally:
         subprocess.run(["docker", "image", "rm", f"{image}:bench-test"], check=True, capture_output=True)
-    assert list(found) == [image]
-    assert 100 < found[image] < 2000
+    assert list(sizes) == [image]
+    assert 100 < sizes[image] < 2000

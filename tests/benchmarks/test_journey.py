@@ -1,4 +1,4 @@
-"""All of The Complete Journey as input: nothing is lost, and a type is one product."""
+"""The Complete Journey as input: no line is lost, and a product type is one product."""
 
 import pandas as pd
 import pytest
@@ -11,11 +11,11 @@ TABLES = dict[str, pd.DataFrame]
 
 @pytest.fixture(scope="module")
 def tables() -> TABLES:
-    found: TABLES = get_data(["transactions", "products"])
-    return found
+    package_tables: TABLES = get_data(["transactions", "products"])
+    return package_tables
 
 
-def test_at_product_id_every_line_is_there(tables: TABLES) -> None:
+def test_at_product_id_no_line_is_lost(tables: TABLES) -> None:
     products, lines = products_as_they_are(tables["products"], tables["transactions"])
     known = tables["transactions"]["product_id"].isin(products["product_id"])
     assert len(lines) == known.sum() > 1_400_000
@@ -23,7 +23,7 @@ def test_at_product_id_every_line_is_there(tables: TABLES) -> None:
     assert products["product_id"].is_unique
 
 
-def test_at_product_type_an_order_holds_a_type_once_with_all_its_units(tables: TABLES) -> None:
+def test_at_product_type_an_order_has_each_type_once_with_its_total_quantity(tables: TABLES) -> None:
     products, lines = products_by_type(tables["products"], tables["transactions"])
     assert products["product_id"].tolist() == list(range(1, len(products) + 1))
     assert products["sub_category"].is_unique

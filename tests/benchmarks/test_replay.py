@@ -1,4 +1,4 @@
-"""The replay of periods: what it takes, that it resumes, and that its figures are those of the periods."""
+"""The replay of periods: its arguments, resuming, and the figures of the periods."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,14 +12,14 @@ from sodai.data.periods import Period
 from support.sales_data import make_raw
 
 
-def test_periods_are_weeks_unless_told() -> None:
+def test_periods_are_weeks_unless_days_are_given() -> None:
     assert periods_of("2025-01-01:5 2025-01-06") == [
         Period(date(2025, 1, 1), 5),
         Period(date(2025, 1, 6), 7),
     ]
 
 
-def test_two_days_with_dots_between_stand_for_every_week_from_one_to_the_other() -> None:
+def test_two_days_with_dots_between_mean_every_week_of_the_range() -> None:
     assert periods_of("2024-12-16..2024-12-30 2025-01-06") == [
         Period(date(2024, 12, 16) + timedelta(weeks=step), 7) for step in range(4)
     ]
@@ -39,7 +39,7 @@ def test_two_days_with_dots_between_stand_for_every_week_from_one_to_the_other()
         ("2024-12-30..2025-01-06 2025-01-06", "put them in order"),
     ],
 )
-def test_other_words_are_refused(text: str, reason: str) -> None:
+def test_invalid_periods_are_refused(text: str, reason: str) -> None:
     with pytest.raises(Exception, match=reason):
         periods_of(text)
 
@@ -78,7 +78,7 @@ def test_a_backtest_resumes_and_gives_the_same_figures(
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "metrics.parquet"), metrics)
 
 
-def test_figures_can_start_later_than_the_replay_but_not_after_it(
+def test_figures_may_start_during_the_replay_but_not_after_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "transacciones.parquet").write_bytes(b"1")
@@ -87,7 +87,7 @@ def test_figures_can_start_later_than_the_replay_but_not_after_it(
     assert capsys.readouterr().err == ("backtest: SINCE: found 2025-01-07, expected a day up to 2025-01-06\n")
 
 
-def test_a_backtest_says_in_one_line_what_it_cannot_do(
+def test_a_backtest_without_input_fails_with_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = ["--data", str(tmp_path), "--weeks", "2025-01-06", "--out", str(tmp_path / "out")]

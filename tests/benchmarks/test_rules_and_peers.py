@@ -1,4 +1,4 @@
-"""The rules and peers give what their definitions say, worked out by hand."""
+"""Rules and peers follow their definitions, expected values worked out by hand."""
 
 from datetime import date
 
@@ -15,7 +15,7 @@ AS_OF = date(2024, 3, 4)
 
 
 def purchases(*rows: tuple[int, int, int]) -> pd.DataFrame:
-    """Transactions from (customer, product, days before AS_OF)."""
+    """Return transactions from (customer, product, days before AS_OF)."""
     return pd.DataFrame(
         {
             "customer_id": [row[0] for row in rows],
@@ -36,7 +36,7 @@ def test_a_history_ends_before_the_cutoff_and_counts_weeks_from_it() -> None:
     assert history.purchases["age"].tolist() == [0, 1]
 
 
-def test_decay_prefers_what_was_bought_lately_and_frequency_what_was_bought_often() -> None:
+def test_decay_prefers_recent_purchases_and_frequency_prefers_frequent_ones() -> None:
     often_but_old = [(1, 10, 7 * week + 1) for week in range(30, 33)]
     history = History.of(purchases((1, 20, 1), (1, 20, 8), *often_but_old), AS_OF)
 
@@ -44,18 +44,18 @@ def test_decay_prefers_what_was_bought_lately_and_frequency_what_was_bought_ofte
     assert first_choice(rules.decayed_frequency(history, 2), 1) == [20, 10]
 
 
-def test_lists_are_filled_with_what_sells_everywhere() -> None:
+def test_lists_are_filled_with_the_products_that_sell_most() -> None:
     history = History.of(purchases((1, 10, 1), (2, 20, 1), (3, 20, 1), (3, 30, 1)), AS_OF)
 
     assert first_choice(rules.personal_frequency(history, 3), 1) == [10, 20, 30]
 
 
-def test_who_has_bought_nothing_yet_gets_what_sells_most_and_changes_no_other_list() -> None:
+def test_newcomers_get_the_products_that_sell_most_and_change_no_other_list() -> None:
     bought = purchases((1, 10, 30), (2, 10, 30), (3, 10, 30), (1, 20, 1), (2, 20, 1), (3, 30, 1))
     listed = History.of(bought, AS_OF, [1, 9])
 
-    for make in (rules.personal_frequency, rules.decayed_frequency):
-        assert first_choice(make(listed, 3), 9) == [10, 20, 30]
+    for rule in (rules.personal_frequency, rules.decayed_frequency):
+        assert first_choice(rule(listed, 3), 9) == [10, 20, 30]
     assert first_choice(rules.decayed_frequency_with_momentum(listed, 3), 9) == [20, 30, 10]
     for name, peer in peers.PEERS.items():
         setting = peers.GRIDS[name][0]
@@ -84,9 +84,9 @@ def test_the_set_of_three_in_eight_weeks_counts_weeks_not_orders() -> None:
     assert chosen.to_numpy().tolist() == [[1, 10]]
 
 
-def test_tifu_knn_alone_is_the_decayed_mean_of_decayed_groups() -> None:
+def test_tifu_knn_without_neighbours_is_the_decayed_mean_of_decayed_groups() -> None:
     # Customer 1: newest basket {20}, then {10}; groups of one basket, decay .5 between groups:
-    # u(20) = 1 / 2, u(10) = .5 / 2. Nothing is taken from the only neighbour, who buys 30.
+    # u(20) = 1 / 2, u(10) = .5 / 2. With alpha 1 the only neighbour, who buys 30, has no weight.
     history = History.of(purchases((1, 20, 1), (1, 10, 8), (2, 30, 1)), AS_OF)
 
     ranked = peers.tifu_knn(history, 3, group_size=1, within=1.0, between=0.5, alpha=1.0, neighbours=1)
@@ -94,7 +94,7 @@ def test_tifu_knn_alone_is_the_decayed_mean_of_decayed_groups() -> None:
     assert first_choice(ranked, 1)[:2] == [20, 10]
 
 
-def test_tifu_knn_takes_from_the_nearest_customer_what_the_customer_never_bought() -> None:
+def test_tifu_knn_recommends_products_of_the_nearest_customer() -> None:
     alike = [(1, 10, 1), (2, 10, 1), (2, 40, 1)]
     stranger = [(3, 50, 1), (3, 60, 1), (3, 70, 1)]
     history = History.of(purchases(*alike, *stranger), AS_OF)
@@ -112,7 +112,7 @@ def test_up_cf_ignores_baskets_beyond_its_recency() -> None:
     assert first_choice(ranked, 1)[0] == 20
 
 
-def test_bm25_recommends_what_goes_together() -> None:
+def test_bm25_recommends_products_that_are_bought_together() -> None:
     together = [(customer, product, 1) for customer in (1, 2) for product in (10, 20)]
     others = [(customer, 30, 1) for customer in (3, 4, 5, 6)]
     history = History.of(purchases(*together, (7, 10, 1), *others), AS_OF)
@@ -143,7 +143,7 @@ def test_every_peer_ranks_each_customer_once_and_never_sees_the_period(name: str
 
 @settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12))
-def test_the_best_of_a_list_are_those_of_a_stable_sort(seed: int, k: int) -> None:
+def test_a_list_has_the_order_of_a_stable_sort(seed: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     bought = purchases(*((customer, product, 1) for customer in range(7) for product in range(12)))
     history = History.of(bought, AS_OF)
@@ -155,7 +155,7 @@ def test_the_best_of_a_list_are_those_of_a_stable_sort(seed: int, k: int) -> Non
     assert ranked["product_id"].to_numpy().reshape(7, k).tolist() == expected.tolist()
 
 
-def test_a_large_history_is_ranked_block_by_block_like_a_small_one() -> None:
+def test_a_history_of_several_blocks_is_ranked_like_a_small_one() -> None:
     rows = [(customer, product, 1) for customer in range(600) for product in (customer % 5, 5)]
     history = History.of(purchases(*rows), AS_OF)
     ranked = rules.personal_frequency(history, 2)

@@ -1,4 +1,4 @@
-"""What the benchmark of sizes measures, and what it makes of it."""
+"""The benchmark of sizes: its measurements and the growth computed from them."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from benchmarks.scale import BARE, PLAIN, with_growth
 from sodai.data.catalog import PREDICT
 
 
-def test_growth_is_the_power_of_the_lines_and_is_told_beside_the_plain_scan() -> None:
+def test_growth_is_the_power_of_the_lines_and_cost_is_relative_to_the_plain_scan() -> None:
     columns = ["size", "step", "lines", "seconds", "cpu_seconds"]
     rows = [
         *[(100, PLAIN, 100, 2.0, 1.0), (100, "a", 100, 8.0, 4.0), (100, PREDICT, 50, 3.0, 3.0)],
@@ -23,12 +23,12 @@ def test_growth_is_the_power_of_the_lines_and_is_told_beside_the_plain_scan() ->
     assert table["cpu_exponent"].loc[("a", 400)] == pytest.approx(1.0)
     assert table["exponent"].loc[[(PLAIN, 100), ("a", 100)]].isna().all()
     assert table["times_least"].loc[[("a", 100), ("a", 400), (PLAIN, 400)]].tolist() == [4, 8, 1]
-    # What scores stands beside the model alone.
+    # Scoring is compared with the bare model.
     assert table["times_least"].loc[[(PREDICT, 100), (BARE, 100)]].tolist() == [1.5, 1]
     assert table["lines_per_second"].loc[("a", 400)] == 12.5
 
 
-def test_a_size_is_loaded_and_gets_a_week_on_top(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_size_is_loaded_and_a_week_is_added(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scale.main(["--sizes", "10_000", "--memory-limit", "500", "--out", str(tmp_path)])
     table = pd.read_csv(tmp_path / "scale.csv")
     stages = ("extract_and_validate_data", "create_features")

@@ -1,4 +1,4 @@
-"""The referee's own figures, worked out by hand."""
+"""Figures of lists, sets and probabilities, expected values worked out by hand."""
 
 import numpy as np
 import pandas as pd
@@ -53,7 +53,7 @@ def test_the_full_grid_counts_missed_and_empty_pairs() -> None:
     assert figures["expected_pairs"] == pytest.approx(1.2)
 
 
-def test_a_difference_that_every_customer_shares_has_an_interval_without_width() -> None:
+def test_a_difference_common_to_all_customers_has_an_interval_of_zero_width() -> None:
     ours = pd.DataFrame({"recall_at_10": [0.6, 0.8, 0.5]}, index=[1, 2, 3])
     period = {"ours": ours, "theirs": ours - 0.1}
 
@@ -62,7 +62,7 @@ def test_a_difference_that_every_customer_shares_has_an_interval_without_width()
     )
 
 
-def test_the_interval_of_noise_holds_zero_and_a_customer_may_miss_a_period() -> None:
+def test_the_interval_of_noise_contains_zero_and_a_customer_may_miss_a_period() -> None:
     rng = np.random.default_rng(0)
     base = pd.DataFrame({"recall_at_10": rng.random(200)}, index=range(200))
     noise = base + rng.normal(0, 0.1, (200, 1))

@@ -1,4 +1,4 @@
-"""Made sales: the shape of SodAI's 2024 at its size, the same every time, read by the stages as they are."""
+"""Synthetic sales: distributed like SodAI's sales of 2024, reproducible, readable by the stages."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -29,7 +29,7 @@ def lines(folder: Path) -> pd.DataFrame:
     return pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
 
 
-def test_size_customers_and_products_are_those_of_sodai(lines: pd.DataFrame) -> None:
+def test_numbers_of_lines_customers_and_products_are_those_of_sodai(lines: pd.DataFrame) -> None:
     assert len(lines) == pytest.approx(SODAI_LINES, rel=0.05)
     assert lines["customer_id"].nunique() == pytest.approx(1_490, rel=0.02)
     assert lines["product_id"].nunique() == 114
@@ -49,7 +49,7 @@ def test_most_customers_buy_little_and_some_much(lines: pd.DataFrame) -> None:
     assert n_products.median() == pytest.approx(17, rel=0.2)
 
 
-def test_a_third_of_what_a_week_buys_was_bought_the_week_before_too(lines: pd.DataFrame) -> None:
+def test_a_third_of_the_pairs_of_a_week_were_bought_in_the_week_before_too(lines: pd.DataFrame) -> None:
     week = (lines["purchase_date"] - pd.Timestamp(FIRST_DAY)).dt.days // 7
     bought = lines[PAIR].assign(week=week).drop_duplicates()
     again = bought.merge(bought.assign(week=bought["week"] + 1))
@@ -65,7 +65,7 @@ def test_products_come_and_go_and_weeks_have_a_season(lines: pd.DataFrame) -> No
     assert weekly[[19, 20, 21]].max() < 0.75 * weekly.median() < weekly.median() < 0.85 * weekly[51]
 
 
-def test_some_lines_are_cancelled_and_some_stand_there_twice(lines: pd.DataFrame) -> None:
+def test_some_lines_are_cancelled_and_some_are_duplicated(lines: pd.DataFrame) -> None:
     units = (3 * lines["items"] - 1) / 2
     assert np.allclose(units, units.round())
     assert (units < 0).mean() == pytest.approx(0.033, rel=0.2)
@@ -73,7 +73,7 @@ def test_some_lines_are_cancelled_and_some_stand_there_twice(lines: pd.DataFrame
     assert lines.duplicated().mean() == pytest.approx(0.0035, rel=0.3)
 
 
-def test_files_follow_each_other_in_time_and_the_newest_week_is_one(folder: Path) -> None:
+def test_files_do_not_overlap_in_time_and_the_newest_week_is_one_file(folder: Path) -> None:
     spans = []
     for file in sorted(folder.glob("transacciones_*.parquet")):
         day = pd.read_parquet(file)["purchase_date"]
@@ -86,19 +86,19 @@ def test_files_follow_each_other_in_time_and_the_newest_week_is_one(folder: Path
     assert newest.max() < pd.Timestamp(AS_OF)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_gives_others(tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         write_sales(tmp_path / name, 20_000, seed)
     assert files_of(tmp_path / "a") == files_of(tmp_path / "b") != files_of(tmp_path / "c")
 
 
-def test_customers_grow_with_the_lines_and_products_with_their_root(tmp_path: Path) -> None:
+def test_customers_grow_with_the_lines_and_products_with_their_square_root(tmp_path: Path) -> None:
     write_sales(tmp_path, 64_000)
     assert len(pd.read_parquet(tmp_path / "clientes.parquet")) == 374
     assert len(pd.read_parquet(tmp_path / "productos.parquet")) == 57
 
 
-def test_the_stage_that_reads_raw_files_takes_every_line(tmp_path: Path) -> None:
+def test_extraction_accepts_every_line(tmp_path: Path) -> None:
     n_rows = write_sales(tmp_path / "raw", 20_000)
     outcome = run_stage(EXTRACT, tmp_path, "auto")
     assert outcome.code == 0, outcome.log
