@@ -25,7 +25,7 @@ class VolumeBackend(Protocol):
         """Return the index of the files below `root`, to be asked after a run."""
 
     def fetch(self, paths: Iterable[Path], in_place: Collection[str]) -> None:
-        """Bring the published files and folders that a stage reads below `root`; skip missing ones.
+        """Fetch the published files and folders that a stage reads; skip missing ones.
 
         Args:
             paths: below `root`.

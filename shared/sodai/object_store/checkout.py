@@ -67,7 +67,7 @@ class Checkout:
         self.local = CheckoutIndex(root)
 
     def fetch(self, paths: Iterable[Path], in_place: Collection[str]) -> None:
-        """Bring files and folders below `root`, each file checked against its SHA-256.
+        """Download files and folders, each file checked against its SHA-256.
 
         Args:
             paths: below `root`; missing ones are skipped.
@@ -209,7 +209,7 @@ class Checkout:
         return stored
 
     def _fetch_file(self, name: str, stored: StoredObject) -> int:
-        """Bring a file, whole or not at all, and return the number of bytes that were downloaded."""
+        """Fetch a file, whole or not at all, and return the number of bytes that were downloaded."""
         file = self.root / name
         with _explain_cache_errors(self._cache.folder):
             file.parent.mkdir(parents=True, exist_ok=True)

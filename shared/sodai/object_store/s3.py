@@ -178,7 +178,7 @@ class ObjectStore:
     def _explain(self, error: Exception) -> str:
         """Return what was found, what was expected and what to do."""
         text, code = str(error), _code(error)
-        found = f"({_reason(error)})"
+        reason = f"({_reason(error)})"
         if code == "NoSuchBucket":
             return (
                 f"there is no bucket {self._bucket}, expected one; create it or correct --data, "
@@ -186,26 +186,26 @@ class ObjectStore:
             )
         if code == "NoSuchKey":
             return (
-                f"an object that the manifest names is missing {found}; run the stage that writes it again "
+                f"an object that the manifest names is missing {reason}; run the stage that writes it again "
                 "with --force"
             )
         denied = isinstance(error, PermissionDeniedError | UnauthenticatedError) or code in _DENIED
         if denied or any(sign in text for sign in _NO_CREDENTIALS):
             return (
-                f"access denied {found}, expected a key that may read, write and list there; check "
+                f"access denied {reason}, expected a key that may read, write and list there; check "
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, then run the stage again"
+            )
+        if "No CA certificates" in text or "InvalidCertificate" in text:
+            return (
+                "no CA certificate for the store, expected one on this machine; install ca-certificates or "
+                "name a file with it in SSL_CERT_FILE"
             )
         if _NO_ANSWER in text:
             return (
-                f"no answer {found}, expected an object store; check that it runs and that AWS_ENDPOINT_URL "
+                f"no answer {reason}, expected an object store; check that it runs and that AWS_ENDPOINT_URL "
                 "names it, then run the stage again"
             )
-        if "No CA certificates" in text:
-            return (
-                "this machine has no CA certificates, expected some; install ca-certificates or name a file "
-                "of them in SSL_CERT_FILE"
-            )
-        return f"the object store refused {found}; run the stage again"
+        return f"the object store refused {reason}; run the stage again"
 
 
 def _code(error: Exception) -> str:

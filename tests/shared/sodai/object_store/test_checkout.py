@@ -386,7 +386,7 @@ def test_an_address_that_is_no_url_and_a_machine_without_certificates_are_report
     monkeypatch.setenv("AWS_ENDPOINT_URL", "")
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.setenv(name, "/nowhere")
-    with pytest.raises(VolumeError, match=r"^s3://bucket: this machine has no CA certificates, .* SSL_"):
+    with pytest.raises(VolumeError, match=r"^s3://bucket: no CA certificate for the store, .* SSL_CERT_FILE"):
         ObjectStore("s3://bucket")
 
 
