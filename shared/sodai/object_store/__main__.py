@@ -16,7 +16,7 @@ import typer
 from sodai.data.catalog import RAW
 from sodai.errors import InputError, SodaiError
 from sodai.object_store.checkout import open_checkout
-from sodai.object_store.local_cache import ENV_CACHE
+from sodai.runtime.environment import ENV_CACHE
 from sodai.volume.atomic_files import atomic_write, explain_write_errors
 
 log = logging.getLogger("sodai")

@@ -12,9 +12,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from sodai.errors import SodaiError, VolumeError
-from sodai.object_store.local_cache import ENV_CACHE, BlobCache
+from sodai.object_store.local_cache import BlobCache
 from sodai.object_store.manifest import Manifest, StoredObject
 from sodai.object_store.s3 import ObjectStore
+from sodai.runtime.environment import ENV_CACHE
 from sodai.volume.atomic_files import atomic_write, explain_write_errors
 from sodai.volume.file_hashes import FileHashes, files_below
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sodai.errors import VolumeError
+from sodai.runtime.environment import ENV_CACHE
 from sodai.volume.atomic_files import atomic_write
 from sodai.volume.file_hashes import sha256_of
 from sodai.volume.locks import exclusive_lock
 
-ENV_CACHE = "SODAI_CACHE"
 _KEPT_SECONDS = 14 * 86_400
 
 

@@ -20,6 +20,7 @@ from obstore.exceptions import (
 from obstore.store import S3Store
 
 from sodai.errors import VolumeError
+from sodai.runtime.environment import ENV_S3_DEFAULT_REGION, ENV_S3_ENDPOINT, ENV_S3_REGION
 
 POINTER = "manifest.json"
 _CHUNK_BYTES = 8 << 20
@@ -49,9 +50,9 @@ class ObjectStore:
         self._bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
         if not self.url.startswith("s3://") or not self._bucket:
             raise VolumeError(f"--data {url}: expected a folder or s3://bucket/prefix")
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+        region = os.environ.get(ENV_S3_REGION) or os.environ.get(ENV_S3_DEFAULT_REGION) or "us-east-1"
         # Named in any case: obstore takes an empty variable, which Compose sets, for an address.
-        endpoint = os.environ.get("AWS_ENDPOINT_URL") or f"https://s3.{region}.amazonaws.com"
+        endpoint = os.environ.get(ENV_S3_ENDPOINT) or f"https://s3.{region}.amazonaws.com"
         if not endpoint.startswith(("http://", "https://")):
             raise VolumeError(
                 f"AWS_ENDPOINT_URL: found {endpoint}, expected http://host:port or https://host"

@@ -72,10 +72,10 @@ def difference_of_files(kind: str, then: Mapping[str, str], now: Mapping[str, st
 
 
 def code_digest(*folders: Path) -> str:
-    """Hash all files of code folders with their paths below them."""
+    """Hash all files of code folders with their paths below them; documentation (.md) is left out."""
     digest = hashlib.sha256()
     for folder in folders:
-        for file in filter(Path.is_file, files_below(folder)):
+        for file in (each for each in files_below(folder) if each.is_file() and each.suffix != ".md"):
             content = file.read_bytes()
             digest.update(f"{folder.name}/{file.relative_to(folder)} {len(content)}\n".encode())
             digest.update(content)

@@ -225,6 +225,11 @@ def test_a_file_rewritten_with_the_same_content_is_unchanged(example: Example, n
     assert example.run()[0]["skipped"]
 
 
+def test_documentation_next_to_the_code_is_ignored(example: Example) -> None:
+    (example.folder / "shared/sodai/README.md").write_text("# More words\n")
+    assert example.run()[0]["skipped"]
+
+
 def test_a_file_still_being_copied_into_raw_is_ignored(example: Example) -> None:
     (example.root / "raw/.next.parquet.part").write_text("half a file")
     assert example.run()[0]["skipped"]
