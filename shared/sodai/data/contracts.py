@@ -143,4 +143,6 @@ def _key_faults(key: tuple[str, ...], table: "pa.Table") -> list[str]:
 
 def _raise_any(faults: list[str], where: str) -> None:
     if faults:
-        raise ContractError(f"{where}: {'; '.join(faults)}; correct what writes this table and run again")
+        raise ContractError(
+            f"{where}: {'; '.join(faults)}; correct the stage that writes this table and rerun it"
+        )

@@ -23,11 +23,11 @@ def table(**columns: object) -> pa.Table:
 
 
 def fault_of(broken: pa.Table) -> str:
-    with pytest.raises(ContractError, match=r"^example/shares\.parquet: .*; correct what writes") as error:
+    with pytest.raises(ContractError, match=r"^example/shares\.parquet: .*; correct the stage") as error:
         CONTRACT.check(broken, "example/shares.parquet")
     message = str(error.value)
     assert "\n" not in message
-    return message.removeprefix("example/shares.parquet: ").split("; correct what writes")[0]
+    return message.removeprefix("example/shares.parquet: ").split("; correct the stage")[0]
 
 
 def test_a_table_at_its_bounds_with_allowed_nulls_is_accepted() -> None:
