@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from sodai.errors import ContractError
 
-# Every command imports the catalog, even for --help or when the stage is up to date, so pyarrow is imported
-# only in functions that get a table.
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -36,9 +34,7 @@ class Column:
     @property
     def arrow_type(self) -> "pa.DataType":
         """Return the Arrow type."""
-        import pyarrow as pa
-
-        return pa.type_for_alias(self.type)
+        return _arrow_schema([self]).types[0]
 
 
 @dataclass(frozen=True)
@@ -58,9 +54,7 @@ class Contract:
     @property
     def schema(self) -> "pa.Schema":
         """Return the Arrow schema of a conforming table."""
-        import pyarrow as pa
-
-        return pa.schema([pa.field(column.name, column.arrow_type) for column in self.columns])
+        return _arrow_schema(self.columns)
 
     @property
     def names(self) -> list[str]:
@@ -119,19 +113,26 @@ class Contract:
         return faults
 
 
+def _arrow_schema(columns: Iterable[Column]) -> "pa.Schema":
+    # Every command imports the catalog, even for --help or if the stage is up to date, and the import of
+    # pyarrow takes longer than everything else.
+    import pyarrow as pa
+
+    return pa.schema([pa.field(column.name, pa.type_for_alias(column.type)) for column in columns])
+
+
 def _value_faults(column: Column, table: "pa.Table") -> Iterable[str]:
     values = table[column.name]
     if values.null_count and not column.nullable:
         yield f"column {column.name} has {values.null_count} nulls, expected none"
     if column.minimum is None and column.maximum is None:
         return
-    import pyarrow.compute as pc
-
-    bounds = pc.min_max(values).as_py()
-    if column.minimum is not None and bounds["min"] is not None and bounds["min"] < column.minimum:
-        yield f"column {column.name} has the value {bounds['min']}, expected {column.minimum:g} or more"
-    if column.maximum is not None and bounds["max"] is not None and bounds["max"] > column.maximum:
-        yield f"column {column.name} has the value {bounds['max']}, expected {column.maximum:g} or less"
+    bounds = table.group_by([]).aggregate([(column.name, "min"), (column.name, "max")])
+    least, most = bounds[0][0].as_py(), bounds[1][0].as_py()
+    if column.minimum is not None and least is not None and least < column.minimum:
+        yield f"column {column.name} has the value {least}, expected {column.minimum:g} or more"
+    if column.maximum is not None and most is not None and most > column.maximum:
+        yield f"column {column.name} has the value {most}, expected {column.maximum:g} or less"
 
 
 def _key_faults(key: tuple[str, ...], table: "pa.Table") -> list[str]:
