@@ -168,7 +168,7 @@ FEATURES: tuple[Feature, ...] = (
         "product",
         "ratio",
         "share of the buyers of the week before the last who bought it again in the last",
-        "nobody bought it in the week before the last",
+        "no customer bought it in the week before the last",
     ),
     Feature(
         "product_type_share_1w",
@@ -187,7 +187,7 @@ FEATURES: tuple[Feature, ...] = (
         "product",
         "ratio",
         "share of its buyers among such customers of the same type over that among all such, four weeks",
-        "nobody bought it in the last four weeks",
+        "no customer bought it in the last four weeks",
     ),
     Feature(
         "product_family_share_1w",
