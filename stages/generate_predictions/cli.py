@@ -1,18 +1,10 @@
-"""The edge of generate_predictions: scores in bounded batches, publishes one folder for the period."""
+"""The command of generate_predictions: model and candidates in, the predictions of the period out."""
 
 from typing import Annotated
 
 import typer
 
-from sodai.data.catalog import (
-    CUSTOMERS,
-    FORECASTS,
-    PREDICT,
-    PUBLISHED_MODEL,
-    REASONS,
-    SCORING,
-    TRANSACTIONS,
-)
+from sodai.data.catalog import CUSTOMERS, FORECASTS, PREDICT, PUBLISHED_MODEL, REASONS, SCORING, TRANSACTIONS
 from sodai.stage.command import stage_command
 from sodai.stage.inputs import Inputs
 from sodai.stage.options import (
@@ -28,14 +20,14 @@ from sodai.stage.options import (
 
 ListLength = Annotated[int, typer.Option("--k", min=1, max=100, help="Recommendations for each customer.")]
 NumberOfShards = Annotated[
-    int, typer.Option("--shards", min=1, max=1000, help="Parts that the customers are split into.")
+    int, typer.Option("--shards", min=1, max=1000, help="Shards that the customers are split into.")
 ]
 ShardNumber = Annotated[
     int | None,
     typer.Option(
         "--shard",
         min=0,
-        help="Score this part only, 0 is the first, and publish nothing; a run without it joins the parts.",
+        help="Score this shard only (0 is the first) and publish nothing; a run without it joins the shards.",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Rows of one ordered table that are taken along with those of another."""
+"""A cursor that reads one sorted table in step with another."""
 
 from collections.abc import Iterable
 
@@ -7,22 +7,26 @@ import pyarrow as pa
 
 
 class MergeCursor:
-    """Rows ordered by customer_id that are taken along with those of another table."""
+    """The rows of a table ordered by customer_id, read up to one customer after another.
 
-    def __init__(self, pieces: Iterable[pa.Table], schema: pa.Schema) -> None:
-        self._pieces = iter(pieces)
-        self._held = schema.empty_table()
+    Args:
+        batches: rows in order.
+        schema: of each of them.
+    """
+
+    def __init__(self, batches: Iterable[pa.Table], schema: pa.Schema) -> None:
+        self._batches = iter(batches)
+        self._rest = schema.empty_table()
 
     def up_to(self, customer_id: int) -> pa.Table:
-        """The rows of customers up to `customer_id` (inclusive) that were not taken before."""
-        taken = [self._held]
-        while not self._held.num_rows or self._held["customer_id"][-1].as_py() <= customer_id:
-            piece = next(self._pieces, None)
-            if piece is None:
+        """Return the rows of customers up to `customer_id` (inclusive) that were not returned before."""
+        tables = [self._rest]
+        while not tables[-1].num_rows or tables[-1]["customer_id"][-1].as_py() <= customer_id:
+            batch = next(self._batches, None)
+            if batch is None:
                 break
-            self._held = piece
-            taken.append(piece)
-        rows = pa.concat_tables(taken)
+            tables.append(batch)
+        rows = pa.concat_tables(tables)
         end = int(np.searchsorted(rows["customer_id"].to_numpy(), customer_id, side="right"))
-        self._held = rows.slice(end)
+        self._rest = rows.slice(end)
         return rows.slice(0, end)

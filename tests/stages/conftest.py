@@ -1,4 +1,4 @@
-"""Volumes that the tests of several stages start from."""
+"""Volumes on which the tests of several stages start."""
 
 import shutil
 from datetime import date
@@ -8,35 +8,35 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sodai.volume.volume import Volume
-from support.week import ScoredWeek, make_scored_week
+from support.week import WeekWithModel, build_week_with_model
 
-# MLflow comes with it, which most stages do without.
+# It imports MLflow, which the tests of most stages do without.
 if TYPE_CHECKING:
     from support.champion import SmallWeek
 
 
 @pytest.fixture(scope="session")
-def scored_week(tmp_path_factory: pytest.TempPathFactory) -> ScoredWeek:
-    """A small volume up to the published model; not to be written to."""
-    return make_scored_week(tmp_path_factory.mktemp("scored_week"))
+def week_with_model(tmp_path_factory: pytest.TempPathFactory) -> WeekWithModel:
+    """Return a small volume up to the published model, read-only."""
+    return build_week_with_model(tmp_path_factory.mktemp("week_with_model"))
 
 
 @pytest.fixture
-def volume(scored_week: ScoredWeek, tmp_path: Path) -> Volume:
-    """A copy of `scored_week` that a test may write to."""
-    shutil.copytree(scored_week.root, tmp_path / "volume")
+def volume(week_with_model: WeekWithModel, tmp_path: Path) -> Volume:
+    """Return a copy of `week_with_model` that a test may write to."""
+    shutil.copytree(week_with_model.root, tmp_path / "volume")
     return Volume(tmp_path / "volume")
 
 
 @pytest.fixture
-def as_of(scored_week: ScoredWeek) -> date:
-    """First day of the period of `scored_week`."""
-    return scored_week.as_of
+def as_of(week_with_model: WeekWithModel) -> date:
+    """Return the first day of the period of `week_with_model`."""
+    return week_with_model.as_of
 
 
 @pytest.fixture(scope="session")
 def featured(tmp_path_factory: pytest.TempPathFactory) -> "SmallWeek":
-    """A week up to the features; not to be written to."""
+    """Return a week up to the features, read-only."""
     from support.champion import week_with_features
 
     return week_with_features(tmp_path_factory.getbasetemp())
@@ -44,7 +44,7 @@ def featured(tmp_path_factory: pytest.TempPathFactory) -> "SmallWeek":
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> "SmallWeek":
-    """The same with a challenger; not to be written to."""
+    """Return the same week with a challenger, read-only."""
     from support.champion import week_with_challenger
 
     return week_with_challenger(tmp_path_factory.getbasetemp())
@@ -52,7 +52,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> "SmallWeek":
 
 @pytest.fixture(scope="session")
 def week(tmp_path_factory: pytest.TempPathFactory) -> "SmallWeek":
-    """The same with a champion; not to be written to."""
+    """Return the same week with a champion, read-only."""
     from support.champion import week_with_champion
 
     return week_with_champion(tmp_path_factory.getbasetemp())

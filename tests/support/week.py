@@ -1,4 +1,4 @@
-"""A small volume as evaluate_model leaves it: real stages on made data, then a small model."""
+"""A small volume with features from real stages on synthetic sales, and a published model."""
 
 import json
 import os
@@ -40,7 +40,7 @@ _PARAMS = {"n_estimators": 30, "learning_rate": 0.1, "num_leaves": 7, "min_child
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a stage ended: its exit code, its JSON result line and its log."""
+    """The end of a stage: exit code, JSON result line and log."""
 
     code: int
     result: dict[str, Any]
@@ -48,11 +48,11 @@ class Outcome:
 
 
 def run_stage(stage: str, root: Path, as_of: str, *options: str) -> Outcome:
-    """Run a stage's command in this process alone, which spares its imports, on the volume `root`.
+    """Run a stage's command on the volume `root`, in this process, which saves its imports.
 
-    It runs though nothing changed, unless an option says `--no-force`: what a test looks at is its work.
+    It runs even if nothing changed, unless an option says `--no-force`.
     """
-    # What is imported already runs in no process beside this one, see `sodai.runtime.concurrency`.
+    # Modules that are imported already run in no process of their own, see `sodai.runtime.concurrency`.
     for module in pkgutil.iter_modules(import_module(stage).__path__, f"{stage}."):
         if not module.name.endswith(".__main__"):
             import_module(module.name)
@@ -68,9 +68,9 @@ def run_stage(stage: str, root: Path, as_of: str, *options: str) -> Outcome:
 
 
 def start_stage(stage: str, root: Path, as_of: str, *options: str) -> subprocess.Popen[str]:
-    """Start a stage as its container does; like `run_stage`, it runs though nothing changed."""
-    here = Path(__file__).parents[2]
-    paths = os.pathsep.join(str(here / folder) for folder in ("shared", "stages"))
+    """Start a stage as its container does; like `run_stage`, it runs even if nothing changed."""
+    repository = Path(__file__).parents[2]
+    paths = os.pathsep.join(str(repository / folder) for folder in ("shared", "stages"))
     return subprocess.Popen(
         [sys.executable, "-m", stage, "--as-of", as_of, "--data", str(root), "--force", *options],
         stdout=subprocess.PIPE,
@@ -81,33 +81,33 @@ def start_stage(stage: str, root: Path, as_of: str, *options: str) -> subprocess
 
 
 def files_of(root: Path) -> dict[str, bytes]:
-    """Every file of the volume but MLflow's and its content; equal before and after means untouched."""
-    found = (path for path in sorted(root.rglob("*")) if path.is_file())
-    return {str(path.relative_to(root)): path.read_bytes() for path in found if "mlflow" not in path.parts}
+    """Return path -> content of every file of a volume except MLflow's."""
+    files = (path for path in sorted(root.rglob("*")) if path.is_file())
+    return {str(path.relative_to(root)): path.read_bytes() for path in files if "mlflow" not in path.parts}
 
 
 @dataclass(frozen=True)
-class ScoredWeek:
-    """The root of a volume that ends with a published model, and the first day to predict."""
+class WeekWithModel:
+    """The root of a volume up to the published model, and the first day to predict."""
 
     root: Path
     as_of: date
 
 
-def make_scored_week(root: Path) -> ScoredWeek:
-    """Fill `root` with made data, its features and a published model."""
-    made = make_raw(root / "raw", N_CUSTOMERS, N_PRODUCTS, N_WEEKS)
+def build_week_with_model(root: Path) -> WeekWithModel:
+    """Fill `root` with synthetic sales, their features and a published model."""
+    raw = make_raw(root / "raw", N_CUSTOMERS, N_PRODUCTS, N_WEEKS)
     for stage in ("extract_and_validate_data", "create_features"):
-        process = start_stage(stage, root, made.as_of.isoformat())
+        process = start_stage(stage, root, raw.as_of.isoformat())
         _, log = process.communicate()
         assert process.returncode == 0, log
     volume = Volume(root)
-    small_model(volume, made.as_of).save(volume.path(PUBLISHED_MODEL, made.as_of))
-    return ScoredWeek(root, made.as_of)
+    small_model(volume, raw.as_of).save(volume.path(PUBLISHED_MODEL, raw.as_of))
+    return WeekWithModel(root, raw.as_of)
 
 
 def small_model(volume: Volume, as_of: date) -> TrainedModel:
-    """A model of the training table of the week, good enough to rank habits."""
+    """Fit a model on the training table of the week, good enough to rank repeat purchases."""
     training = volume.read(TRAINING, as_of)
     X, y = features_frame(training), training["target"].to_numpy()
     pipeline = fit_pipeline(build_pipeline(_PARAMS, seed=0), X, y, np.ones(len(y)))
@@ -122,25 +122,25 @@ def small_model(volume: Volume, as_of: date) -> TrainedModel:
 
 
 def write_record(volume: Volume, dataset: Dataset, as_of: date, record: Mapping[str, Any]) -> None:
-    """Put a JSON record where a stage would."""
+    """Write a JSON record in the place of a stage's own."""
     path = volume.path(dataset, as_of)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record), encoding="utf-8")
 
 
 def write_training(volume: Volume, as_of: date, table: pa.Table) -> None:
-    """Put another training table in place of the stage's."""
+    """Replace the training table of a stage."""
     folder = volume.path(TRAINING, as_of)
     shutil.rmtree(folder)
     folder.mkdir()
-    pq.write_table(table, folder / "made.parquet")
+    pq.write_table(table, folder / "synthetic.parquet")
 
 
-def write_verdict(volume: Volume, as_of: date, first: bool = True) -> None:
-    """Decision, evaluation and run records by hand.
+def write_decision_and_evaluation(volume: Volume, as_of: date, first: bool = True) -> None:
+    """Write a decision, an evaluation and the run records of all stages.
 
     Args:
-        first: trained because there was no champion; otherwise the champion stays in use.
+        first: the week trains because there is no champion; otherwise the champion stays in use.
     """
     role, branch = ("challenger", "retrain_model") if first else ("champion", "load_existing_model")
     write_record(
@@ -172,13 +172,13 @@ def write_verdict(volume: Volume, as_of: date, first: bool = True) -> None:
         {
             "as_of": as_of.isoformat(),
             "evaluated_period": {"as_of": as_of.isoformat(), "horizon_days": 7},
-            "models": {role: metrics_at(0.6)},
+            "models": {role: equal_metrics(0.6)},
             "seen": {role: False},
             "n_customers": 24,
             "baselines": {
-                "bought_last_week": metrics_at(0.4),
-                "bought_3_of_8_weeks": metrics_at(0.5),
-                "decayed_frequency": metrics_at(0.55),
+                "bought_last_week": equal_metrics(0.4),
+                "bought_3_of_8_weeks": equal_metrics(0.5),
+                "decayed_frequency": equal_metrics(0.55),
             },
             "promoted": first,
             "reason": "first version: there was no champion" if first else "no challenger",
@@ -212,8 +212,8 @@ def write_verdict(volume: Volume, as_of: date, first: bool = True) -> None:
         write_record(volume, run_record(stage), as_of, {"stage": stage, "started": 0.0, "result": {}, **run})
 
 
-def metrics_at(level: float) -> dict[str, float]:
-    """The figures of a model or rule in an evaluation, all alike."""
+def equal_metrics(level: float) -> dict[str, float]:
+    """Return the metrics of a model or rule in an evaluation, all of the same value."""
     names = ("set_f1", "recall_at_10", "ndcg_at_10", "precision_at_10", "hit_rate_at_10")
     more = ("roc_auc", "average_precision", "calibration_error")
     return dict.fromkeys((*names, *more), level)

@@ -1,8 +1,10 @@
-"""The stage as a process on a real volume: a run, broken inputs, a kill in the middle."""
+"""The stage on a real volume: a run, broken inputs, a process that is killed while it writes."""
 
 import json
+import shutil
 import time
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,15 +22,30 @@ from sodai.data.catalog import (
 )
 from sodai.model.trained_model import load_model
 from sodai.volume.volume import Volume
-from support.week import N_CUSTOMERS, files_of, run_stage, start_stage
+from support.week import N_CUSTOMERS, WeekWithModel, files_of, run_stage, start_stage
 
 STAGE = "generate_predictions"
 
 
-def test_every_customer_gets_k_products_and_ranks_are_permutations(volume: Volume, as_of: date) -> None:
-    outcome = run_stage(STAGE, volume.root, str(as_of), "--k", "5")
-
+@pytest.fixture(scope="module")
+def published_week(week_with_model: WeekWithModel, tmp_path_factory: pytest.TempPathFactory) -> Volume:
+    """Return a volume after a run of the stage with `--k 5`, read-only."""
+    root = shutil.copytree(week_with_model.root, tmp_path_factory.mktemp("published") / "volume")
+    outcome = run_stage(STAGE, root, str(week_with_model.as_of), "--k", "5")
     assert outcome.code == 0, outcome.log
+    return Volume(root)
+
+
+@pytest.fixture
+def published(published_week: Volume, tmp_path: Path) -> Volume:
+    """Return a copy of `published_week` that a test may write to."""
+    return Volume(shutil.copytree(published_week.root, tmp_path / "volume"))
+
+
+def test_every_customer_gets_k_products_and_ranks_are_permutations(
+    published_week: Volume, as_of: date
+) -> None:
+    volume = published_week
     predictions = volume.read(PREDICTIONS, as_of).to_pandas()
     assert len(predictions) == volume.read(SCORING, as_of).num_rows
     for _, own in predictions.groupby("customer_id"):
@@ -46,12 +63,10 @@ def test_every_customer_gets_k_products_and_ranks_are_permutations(volume: Volum
     assert summary["n_customers_without_history_listed"] == summary["n_customers_without_history"] == 1
 
 
-def test_the_probabilities_and_what_is_no_candidate_add_up_to_the_forecast(
-    volume: Volume, as_of: date
+def test_the_probabilities_and_the_missing_pairs_add_up_to_the_forecast(
+    published_week: Volume, as_of: date
 ) -> None:
-    outcome = run_stage(STAGE, volume.root, str(as_of))
-
-    assert outcome.code == 0, outcome.log
+    volume = published_week
     forecasts = volume.read(FORECASTS, as_of).to_pylist()
     (forecast,) = [each["expected_pairs"] for each in forecasts if each["cutoff"] == as_of]
     missing_share = load_model(volume.path(PUBLISHED_MODEL, as_of)).card["missing_share"]
@@ -63,16 +78,16 @@ def test_the_probabilities_and_what_is_no_candidate_add_up_to_the_forecast(
     assert summary["expected_missing_pairs"] == pytest.approx(forecast * missing_share, abs=1e-3)
 
 
-def test_a_volume_twice_as_large_makes_every_pair_likelier_and_keeps_the_lists(
-    volume: Volume, as_of: date
+def test_twice_the_demand_makes_every_pair_likelier_and_keeps_the_lists(
+    published: Volume, as_of: date
 ) -> None:
-    run_stage(STAGE, volume.root, str(as_of))
+    volume = published
     before = volume.read(PREDICTIONS, as_of).to_pandas()
     file = volume.path(FORECASTS, as_of)
     table = pq.read_table(file)
-    place = table.column_names.index("expected_pairs")
+    position = table.column_names.index("expected_pairs")
     doubled = pc.multiply(table["expected_pairs"], 2.0)
-    pq.write_table(table.set_column(place, "expected_pairs", doubled), file)
+    pq.write_table(table.set_column(position, "expected_pairs", doubled), file)
 
     run_stage(STAGE, volume.root, str(as_of))
 
@@ -127,34 +142,34 @@ def test_candidates_out_of_order_are_one_line_and_leave_no_output(volume: Volume
     assert files_of(volume.root) == before
 
 
-def test_the_row_groups_of_the_candidates_change_nothing(volume: Volume, as_of: date) -> None:
-    run_stage(STAGE, volume.root, str(as_of))
+def test_the_row_groups_of_the_candidates_change_nothing(published: Volume, as_of: date) -> None:
+    volume = published
     folder = volume.path(PREDICTIONS, as_of).parent
     before = files_of(folder)
     pq.write_table(pq.read_table(volume.path(SCORING, as_of)), volume.path(SCORING, as_of), row_group_size=7)
 
-    run_stage(STAGE, volume.root, str(as_of))
+    run_stage(STAGE, volume.root, str(as_of), "--k", "5")
 
     assert files_of(folder) == before
 
 
-def test_a_customer_without_candidates_stands_in_the_index_and_is_reported(
+def test_a_customer_without_candidates_gets_an_empty_list_and_is_reported(
     volume: Volume, as_of: date
 ) -> None:
     rows = pq.read_table(volume.path(SCORING, as_of))
-    lonely = rows["customer_id"][0].as_py()
-    others = pa.array([customer != lonely for customer in rows["customer_id"].to_pylist()])
+    customer_id = rows["customer_id"][0].as_py()
+    others = pa.array([other != customer_id for other in rows["customer_id"].to_pylist()])
     pq.write_table(rows.filter(others), volume.path(SCORING, as_of))
 
     outcome = run_stage(STAGE, volume.root, str(as_of), "--k", "3")
 
     assert outcome.code == 0, outcome.log
     assert "1 customers have fewer than 3 candidates" in outcome.log
-    assert volume.read_json(PREDICTION_SUMMARY, as_of)["short_lists"] == {str(lonely): 0}
-    assert volume.read_json(RECOMMENDATIONS, as_of)["customers"][str(lonely)] == []
+    assert volume.read_json(PREDICTION_SUMMARY, as_of)["short_lists"] == {str(customer_id): 0}
+    assert volume.read_json(RECOMMENDATIONS, as_of)["customers"][str(customer_id)] == []
 
 
-def test_no_candidates_at_all_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
+def test_an_empty_table_of_candidates_is_one_line_and_leaves_no_output(volume: Volume, as_of: date) -> None:
     pq.write_table(pq.read_table(volume.path(SCORING, as_of)).slice(0, 0), volume.path(SCORING, as_of))
     before = files_of(volume.root)
 
@@ -184,16 +199,16 @@ def test_a_list_length_of_zero_is_a_usage_error(volume: Volume, as_of: date) -> 
     assert outcome.result == {}
 
 
-def test_a_date_that_is_none_is_one_line(volume: Volume) -> None:
+def test_a_malformed_date_is_one_line(volume: Volume) -> None:
     outcome = run_stage(STAGE, volume.root, "06/01/2025")
     assert outcome.code == 1
     assert "expected a date as YYYY-MM-DD" in outcome.result["error"]
 
 
 def test_a_kill_in_the_middle_of_writing_leaves_the_published_folder_whole(
-    volume: Volume, as_of: date
+    published: Volume, as_of: date
 ) -> None:
-    run_stage(STAGE, volume.root, str(as_of), "--k", "5")
+    volume = published
     folder = volume.path(PREDICTIONS, as_of).parent
     before = files_of(folder)
     process = start_stage(STAGE, volume.root, str(as_of), "--k", "3")
@@ -203,7 +218,7 @@ def test_a_kill_in_the_middle_of_writing_leaves_the_published_folder_whole(
     process.communicate()
 
     after = files_of(folder)
-    # The kill may come a moment after the exchange; what is there is one try's or the other's.
+    # The kill may come just after the exchange: the folder is that of one attempt or of the other.
     assert after == before or json.loads(after["recommendations.json"])["k"] == 3
     assert set(after) == {"predictions.parquet", "recommendations.json"}
 

@@ -1,4 +1,4 @@
-"""What a worker of a Spark cluster does for its task, and what is refused before a cluster is asked."""
+"""The task of a worker of a Spark cluster, and refusals before a cluster is asked."""
 
 from datetime import date
 from pathlib import Path
@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from generate_predictions.cluster import answer_of
+from generate_predictions.cluster import run_task
 from sodai.data.catalog import PUBLISHED_MODEL, shard_scores
 from sodai.data.shard import Shard
 from sodai.model.trained_model import MODEL_CARD_FILE
@@ -20,32 +20,32 @@ STAGE = "generate_predictions"
 def test_a_task_scores_its_shard_as_the_stage_does(volume: Volume, as_of: date, tmp_path: Path) -> None:
     (tmp_path / "scores").mkdir()
     for number in range(2):
-        answer = answer_of(volume.root, as_of, Shard(number, 2), tmp_path / "scores")
-        assert answer.to_pylist() == [{"shard": number, "error": None}]
+        result = run_task(volume.root, as_of, Shard(number, 2), tmp_path / "scores")
+        assert result.to_pylist() == [{"shard": number, "error": None}]
         assert run_stage(STAGE, volume.root, str(as_of), "--shard", str(number), "--shards", "2").code == 0
         name = f"{number}-of-2"
         task: pa.Table = pq.read_table(tmp_path / "scores" / f"{name}.parquet")
         assert task.equals(volume.read(shard_scores(name), as_of))
 
 
-def test_what_a_task_expects_to_fail_travels_back_as_one_line(
+def test_an_expected_failure_of_a_task_comes_back_as_one_line(
     volume: Volume, as_of: date, tmp_path: Path
 ) -> None:
     (volume.path(PUBLISHED_MODEL, as_of) / MODEL_CARD_FILE).unlink()
-    [answer] = answer_of(volume.root, as_of, Shard(1, 2), tmp_path).to_pylist()
-    assert answer["shard"] == 1
-    assert str(volume.path(PUBLISHED_MODEL, as_of)) in answer["error"]
-    assert "\n" not in answer["error"]
+    [result] = run_task(volume.root, as_of, Shard(1, 2), tmp_path).to_pylist()
+    assert result["shard"] == 1
+    assert str(volume.path(PUBLISHED_MODEL, as_of)) in result["error"]
+    assert "\n" not in result["error"]
 
 
-def test_a_cluster_makes_its_own_tasks(volume: Volume, as_of: date) -> None:
+def test_shards_and_a_cluster_exclude_each_other(volume: Volume, as_of: date) -> None:
     spark = ("--engine", "spark", "--spark-remote", "sc://127.0.0.1:1")
     outcome = run_stage(STAGE, volume.root, str(as_of), *spark, "--shards", "2")
     assert outcome.code == 2
     assert "--shards" in outcome.log
 
 
-def test_a_cluster_that_does_not_answer_is_one_line_and_leaves_what_was_there(
+def test_a_cluster_that_does_not_answer_is_one_line_and_changes_no_file(
     volume: Volume, as_of: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sodai.engines.session.ANSWER_SECONDS", 0.5)

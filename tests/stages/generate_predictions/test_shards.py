@@ -1,4 +1,4 @@
-"""Prediction in shards: together they publish what one run does, byte for byte."""
+"""Prediction in shards: joined, they publish the bytes of a single run."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ from sodai.data.catalog import (
     shard_scores,
 )
 from sodai.volume.volume import Volume
-from support.week import N_CUSTOMERS, ScoredWeek, files_of, run_stage, start_stage
+from support.week import N_CUSTOMERS, WeekWithModel, files_of, run_stage, start_stage
 
 STAGE = "generate_predictions"
 
@@ -38,7 +38,7 @@ def published(root: Path, as_of: date) -> tuple[dict[str, bytes], dict[str, Any]
     return files_of(volume.path(PREDICTIONS, as_of).parent), volume.read_json(PREDICTION_SUMMARY, as_of)
 
 
-def parts_of(root: Path, as_of: date, n_shards: int) -> list[pa.Table]:
+def scores_of(root: Path, as_of: date, n_shards: int) -> list[pa.Table]:
     names = [f"{number}-of-{n_shards}" for number in range(n_shards)]
     return [Volume(root).read(shard_scores(name), as_of) for name in names]
 
@@ -50,41 +50,41 @@ def parts_of(root: Path, as_of: date, n_shards: int) -> list[pa.Table]:
     row_group_size=st.integers(3, 200),
     k=st.integers(1, 6),
 )
-def test_shards_together_publish_what_one_run_does_byte_for_byte(
-    scored_week: ScoredWeek, n_shards: int, kept: list[int], row_group_size: int, k: int
+def test_joined_shards_publish_the_bytes_of_a_single_run(
+    week_with_model: WeekWithModel, n_shards: int, kept: list[int], row_group_size: int, k: int
 ) -> None:
-    as_of = scored_week.as_of
+    as_of = week_with_model.as_of
     with TemporaryDirectory() as folder:
         root = Path(folder) / "volume"
-        shutil.copytree(scored_week.root, root)
+        shutil.copytree(week_with_model.root, root)
         file = Volume(root).path(SCORING, as_of)
-        own = pq.read_table(file)
-        # The first so many candidates of each customer; none of some.
-        customers = own["customer_id"].to_pylist()
-        place = [number - customers.index(customer) for number, customer in enumerate(customers)]
+        candidates = pq.read_table(file)
+        # Keep the first candidates of each customer, of some customers none.
+        customers = candidates["customer_id"].to_pylist()
+        positions = [number - customers.index(customer) for number, customer in enumerate(customers)]
         limits = dict(zip(sorted(set(customers)), kept, strict=False))
-        wanted = [n < limits.get(c, 0) for n, c in zip(place, customers, strict=True)]
+        wanted = [n < limits.get(c, 0) for n, c in zip(positions, customers, strict=True)]
         if not any(wanted):
             wanted[0] = True
-        pq.write_table(own.filter(pa.array(wanted)), file, row_group_size=row_group_size)
+        pq.write_table(candidates.filter(pa.array(wanted)), file, row_group_size=row_group_size)
         assert run_stage(STAGE, root, str(as_of), "--k", str(k)).code == 0
-        together = published(root, as_of)
+        single = published(root, as_of)
         shutil.rmtree(Volume(root).path(PREDICTIONS, as_of).parent)
 
         score(root, as_of, n_shards)
         outcome = run_stage(STAGE, root, str(as_of), "--k", str(k), "--shards", str(n_shards))
 
         assert outcome.code == 0, outcome.log
-        assert published(root, as_of) == together
-        assert sum(part.num_rows for part in parts_of(root, as_of, n_shards)) == sum(wanted)
+        assert published(root, as_of) == single
+        assert sum(scores.num_rows for scores in scores_of(root, as_of, n_shards)) == sum(wanted)
 
 
-def test_shards_share_the_rows_and_split_no_customer(volume: Volume, as_of: date) -> None:
+def test_shards_have_about_equally_many_rows_and_split_no_customer(volume: Volume, as_of: date) -> None:
     score(volume.root, as_of, 3)
-    parts = parts_of(volume.root, as_of, 3)
+    shards = scores_of(volume.root, as_of, 3)
     n_rows = volume.read(SCORING, as_of).num_rows
-    assert all(abs(part.num_rows - n_rows / 3) <= 2 * n_rows / N_CUSTOMERS for part in parts)
-    owners = [set(part["customer_id"].to_pylist()) for part in parts]
+    assert all(abs(shard.num_rows - n_rows / 3) <= 2 * n_rows / N_CUSTOMERS for shard in shards)
+    owners = [set(shard["customer_id"].to_pylist()) for shard in shards]
     assert not owners[0] & owners[1] | owners[1] & owners[2] | owners[0] & owners[2]
 
 
@@ -94,7 +94,7 @@ def test_a_shard_publishes_nothing_and_touches_no_other(volume: Volume, as_of: d
 
     outcome = run_stage(STAGE, volume.root, str(as_of), "--shard", "1", "--shards", "2")
 
-    n_candidates = parts_of(volume.root, as_of, 2)[1].num_rows
+    n_candidates = scores_of(volume.root, as_of, 2)[1].num_rows
     assert (outcome.result["shard"], outcome.result["n_candidates"]) == ("1-of-2", n_candidates)
     record = str(run_record(STAGE, "1-of-2").relative_path(as_of))
     changed = {path for path, content in files_of(volume.root).items() if before[path] != content}
@@ -102,15 +102,15 @@ def test_a_shard_publishes_nothing_and_touches_no_other(volume: Volume, as_of: d
     assert not volume.exists(PREDICTIONS, as_of)
 
 
-def test_shards_run_at_once(volume: Volume, as_of: date) -> None:
+def test_shards_run_at_the_same_time(volume: Volume, as_of: date) -> None:
     processes = [
-        start_stage(STAGE, volume.root, str(as_of), "--shard", str(number), "--shards", "3")
-        for number in range(3)
+        start_stage(STAGE, volume.root, str(as_of), "--shard", str(number), "--shards", "2")
+        for number in range(2)
     ]
     for process in processes:
         _, log = process.communicate()
         assert process.returncode == 0, log
-    assert run_stage(STAGE, volume.root, str(as_of), "--shards", "3").code == 0
+    assert run_stage(STAGE, volume.root, str(as_of), "--shards", "2").code == 0
     assert not list((volume.root / ".attempts").iterdir())
 
 
@@ -134,7 +134,7 @@ def test_a_shard_of_another_model_version_is_one_line_and_leaves_no_output(
 
     error = refused(volume, as_of)
 
-    assert "1-of-2/scores.parquet: scored with model_version 1, expected 2; run generate_predictions" in error
+    assert "1-of-2/scores.parquet: scored with model_version 1, expected 2; rerun generate_" in error
 
 
 def test_a_shard_of_another_model_of_the_same_version_is_refused(volume: Volume, as_of: date) -> None:
@@ -148,9 +148,9 @@ def test_a_shard_of_another_model_of_the_same_version_is_refused(volume: Volume,
 def test_a_shard_of_other_candidates_is_refused(volume: Volume, as_of: date) -> None:
     score(volume.root, as_of, 2)
     rows = pq.read_table(volume.path(SCORING, as_of))
-    place = rows.column_names.index("customer_recency_days")
-    more = pa.array([0.5, *rows["customer_recency_days"].to_pylist()[1:]], pa.float32())
-    pq.write_table(rows.set_column(place, rows.field(place), more), volume.path(SCORING, as_of))
+    position = rows.column_names.index("customer_recency_days")
+    changed = pa.array([0.5, *rows["customer_recency_days"].to_pylist()[1:]], pa.float32())
+    pq.write_table(rows.set_column(position, rows.field(position), changed), volume.path(SCORING, as_of))
     assert "0-of-2/scores.parquet: scored with candidates_footer_sha256 " in refused(volume, as_of)
 
 
@@ -162,7 +162,7 @@ def test_a_shard_that_is_damaged_is_one_line_and_leaves_no_output(volume: Volume
 
 
 def refused(volume: Volume, as_of: date) -> str:
-    """What the joining step says of two shards, after leaving everything as it was."""
+    """Return the error of joining two shards, after a check that no file changed."""
     before = files_of(volume.root)
     outcome = run_stage(STAGE, volume.root, str(as_of), "--shards", "2")
     assert outcome.code == 1

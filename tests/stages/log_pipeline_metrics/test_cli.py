@@ -22,7 +22,7 @@ from sodai.data.catalog import (
 )
 from sodai.model.registry import Registry
 from sodai.volume.volume import Volume
-from support.week import files_of, run_stage, write_record, write_verdict
+from support.week import files_of, run_stage, write_decision_and_evaluation, write_record
 
 # SHAP's own, at its import.
 pytestmark = pytest.mark.filterwarnings("ignore:The set_(bad|over|under) function:PendingDeprecationWarning")
@@ -33,7 +33,7 @@ def volume(volume: Volume, as_of: date) -> Volume:
     """A volume after generate_predictions, in a week that trained the first version."""
     for stage in ("analyze_interpretability", "generate_predictions"):
         assert run_stage(stage, volume.root, str(as_of), "--k", "5").code == 0
-    write_verdict(volume, as_of)
+    write_decision_and_evaluation(volume, as_of)
     return volume
 
 
@@ -61,7 +61,7 @@ def test_a_week_that_loaded_shows_drift_and_no_training(volume: Volume, as_of: d
     table = pa.Table.from_pylist([{**tested, **found}], DRIFT_TABLE.contract.schema)
     with volume.attempt("detect_data_drift", as_of) as attempt:
         attempt.write(DRIFT_TABLE, table)
-    write_verdict(volume, as_of, first=False)
+    write_decision_and_evaluation(volume, as_of, first=False)
 
     outcome = run_stage(METRICS, volume.root, str(as_of))
 

@@ -1,4 +1,4 @@
-"""What is published about the scores of a week, worked out by hand."""
+"""Predictions and their summary from the scores of a week, worked out by hand."""
 
 from datetime import date
 
@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from generate_predictions.core import Outlook, Tally, recommend
+from generate_predictions.core_predictions import PeriodCalibration, PredictionSummary
+from generate_predictions.core_recommendations import recommend
 from sodai.data.catalog import PREDICTIONS, SCORES
 from sodai.data.customer_groups import rank_within_customer
 
@@ -14,7 +15,7 @@ WEEK = date(2025, 1, 6)
 
 
 def scores(*rows: tuple[int, int, float]) -> pa.Table:
-    """The columns of SCORES of pairs with these probabilities."""
+    """Return the columns of SCORES for (customer_id, product_id, probability)."""
     customer_id, product_id, probability = (np.array(column) for column in zip(*rows, strict=True))
     log_odds = np.log(probability / (1 - probability))
     rank = rank_within_customer(customer_id, product_id, log_odds)
@@ -24,23 +25,23 @@ def scores(*rows: tuple[int, int, float]) -> pa.Table:
 FOUR = scores((1, 10, 0.9), (1, 20, 0.1), (2, 10, 0.6), (2, 20, 0.05))
 
 
-def outlook(table: pa.Table, missing_pairs: float) -> Outlook:
-    """Of a period with as many purchases as the probabilities add up to, and some that are no candidates."""
+def calibrate(table: pa.Table, missing_pairs: float) -> PeriodCalibration:
+    """Calibrate to as many purchases as the probabilities add up to, and some outside the candidates."""
     log_odds = table["log_odds"].to_numpy()
-    return Outlook.of(lambda: [log_odds], (1 / (1 + np.exp(-log_odds))).sum(), missing_pairs)
+    return PeriodCalibration.fit(lambda: [log_odds], (1 / (1 + np.exp(-log_odds))).sum(), missing_pairs)
 
 
 def predictions(missing_pairs: float = 0.0) -> pa.Table:
-    return outlook(FOUR, missing_pairs).predictions(FOUR, WEEK, "3")
+    return calibrate(FOUR, missing_pairs).predict(FOUR, WEEK, "3")
 
 
 def summary(customers: list[int], with_history: list[int], missing_pairs: float) -> dict[str, object]:
-    tally = Tally(np.array(customers), np.array(with_history), k=2)
-    # Customer by customer, as they come from disk.
+    counts = PredictionSummary(np.array(customers), np.array(with_history), k=2)
+    # One customer at a time, as they come from disk.
     for start in (0, 2):
         some = predictions(missing_pairs).slice(start, 2)
-        tally.add(some, recommend(some, 2))
-    return tally.summary(missing_pairs)
+        counts.add(some, recommend(some, 2))
+    return counts.to_record(missing_pairs)
 
 
 def test_the_set_is_taken_over_all_customers_together() -> None:
@@ -53,12 +54,12 @@ def test_the_set_is_taken_over_all_customers_together() -> None:
     assert set(table["model_version"].to_pylist()) == {"3"}
 
 
-def test_a_larger_volume_moves_all_log_odds_by_the_same() -> None:
+def test_more_demand_shifts_all_log_odds_by_the_same() -> None:
     even = scores((1, 10, 0.5), (1, 20, 0.25))
     # Odds of 1 and 1/3, times three: 3/4 and 1/2.
-    found = Outlook.of(lambda: [even["log_odds"].to_numpy()], 1.25, 0.0)
-    assert found.shift == pytest.approx(np.log(3))
-    assert found.predictions(even, WEEK, "3")["probability"].to_pylist() == pytest.approx([0.75, 0.5])
+    calibration = PeriodCalibration.fit(lambda: [even["log_odds"].to_numpy()], 1.25, 0.0)
+    assert calibration.shift == pytest.approx(np.log(3))
+    assert calibration.predict(even, WEEK, "3")["probability"].to_pylist() == pytest.approx([0.75, 0.5])
 
 
 def test_purchases_outside_the_candidates_make_the_set_larger() -> None:
@@ -77,26 +78,27 @@ def test_lists_are_cut_at_k() -> None:
 
 
 def test_the_summary_counts_pairs_customers_and_short_lists() -> None:
-    found = summary([1, 2, 3], [1], missing_pairs=0.35)
-    assert found["n_candidates"] == 4
-    assert found["n_recommended"] == 4
-    assert found["n_products_recommended"] == 2
-    assert found["n_customers"] == 3
-    assert found["n_customers_with_full_list"] == 2
-    assert found["n_customers_without_history"] == 2
-    assert found["n_customers_without_history_listed"] == 1
-    assert found["short_lists"] == {"3": 0}
+    figures = summary([1, 2, 3], [1], missing_pairs=0.35)
+    assert figures["n_candidates"] == 4
+    assert figures["n_recommended"] == 4
+    assert figures["n_products_recommended"] == 2
+    assert figures["n_customers"] == 3
+    assert figures["n_customers_with_full_list"] == 2
+    assert figures["n_customers_without_history"] == 2
+    assert figures["n_customers_without_history_listed"] == 1
+    assert figures["short_lists"] == {"3": 0}
     # 1.65 are expected among the candidates.
-    assert found["expected_pairs"] == pytest.approx(2.0)
-    assert found["expected_missing_pairs"] == pytest.approx(0.35)
+    assert figures["expected_pairs"] == pytest.approx(2.0)
+    assert figures["expected_missing_pairs"] == pytest.approx(0.35)
 
 
-def test_a_customer_that_nobody_knows_counts_among_pairs_and_not_among_customers() -> None:
-    found = summary([2], [1, 2], missing_pairs=0.0)
-    assert (found["n_customers"], found["n_customers_with_full_list"], found["n_recommended"]) == (1, 1, 4)
+def test_a_customer_missing_from_the_table_counts_among_pairs_and_not_among_customers() -> None:
+    figures = summary([2], [1, 2], missing_pairs=0.0)
+    names = ("n_customers", "n_customers_with_full_list", "n_recommended")
+    assert [figures[name] for name in names] == [1, 1, 4]
 
 
 def test_the_expected_f1_of_the_summary_is_that_of_the_set() -> None:
-    found = summary([1, 2], [1, 2], missing_pairs=0.0)
-    assert found["n_selected"] == 2
-    assert found["expected_f1"] == pytest.approx(2 * 1.5 / (2 + 1.65), abs=1e-6)
+    figures = summary([1, 2], [1, 2], missing_pairs=0.0)
+    assert figures["n_selected"] == 2
+    assert figures["expected_f1"] == pytest.approx(2 * 1.5 / (2 + 1.65), abs=1e-6)

@@ -1,4 +1,4 @@
-"""From the scores of a period's candidates to what is published about them, some customers at a time."""
+"""The calibrated predictions of a period, and their summary."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -18,10 +18,10 @@ Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """What is known only of a whole period: how its log-odds become probabilities and a set.
+class PeriodCalibration:
+    """Shift of all log-odds, and probability above which a pair is in the predicted purchase set.
 
-    All log-odds move by `shift`; pairs with a probability above `threshold` are in the predicted set.
+    Both depend on all candidates of a period. `missing_pairs` are purchased pairs expected outside of them.
     """
 
     shift: float
@@ -29,22 +29,23 @@ class Outlook:
     missing_pairs: float
 
     @classmethod
-    def of(cls, log_odds: Blocks, candidate_pairs: float, missing_pairs: float) -> "Outlook":
-        """The outlook of a period.
+    def fit(cls, log_odds: Blocks, candidate_pairs: float, missing_pairs: float) -> "PeriodCalibration":
+        """Calibrate the log-odds of a period to its expected demand.
 
         Args:
-            log_odds: of all its candidates.
-            candidate_pairs, missing_pairs: expected purchased pairs that are candidates, and that are none.
+            log_odds: of all candidates of the period.
+            candidate_pairs, missing_pairs: purchased pairs expected among the candidates, and outside of
+                them.
         """
         shift = shift_to_demand(log_odds, candidate_pairs)
-        at_volume = partial(probabilities, shift=shift)
+        calibrate = partial(probabilities, shift=shift)
         threshold = expected_f1_threshold(
-            lambda: prefetch_map(at_volume, log_odds(), available_cpus()), missing_pairs
+            lambda: prefetch_map(calibrate, log_odds(), available_cpus()), missing_pairs
         )
         return cls(shift, threshold, missing_pairs)
 
-    def predictions(self, scores: pa.Table, week: date, model_version: str) -> pa.Table:
-        """The columns of PREDICTIONS, in the order of `scores`.
+    def predict(self, scores: pa.Table, week: date, model_version: str) -> pa.Table:
+        """Return the columns of PREDICTIONS, in the order of `scores`.
 
         Args:
             scores: the columns of SCORES.
@@ -64,18 +65,13 @@ class Outlook:
         return pa.table(columns, PREDICTIONS.contract.schema)
 
 
-def recommend(predictions: pa.Table, k: int) -> pa.Table:
-    """The `k` best products of every customer, in the order of `predictions`."""
-    return predictions.filter(pa.array(predictions["rank"].to_numpy() <= k))
-
-
-class Tally:
-    """Counts the predictions of a period while they pass.
+class PredictionSummary:
+    """Counts over the predictions of a period, which come some customers at a time.
 
     Args:
-        customers: every customer that is to get a list, in order.
-        with_history: the customers with a purchase before the period.
-        k: products that every list should hold.
+        customers: customer_id of every customer that gets a list, in order.
+        with_history: customer_id of the customers with a purchase before the period.
+        k: products that a full list holds.
     """
 
     def __init__(self, customers: Integers, with_history: Integers, k: int) -> None:
@@ -90,7 +86,7 @@ class Tally:
 
         Args:
             predictions: the columns of PREDICTIONS.
-            best: those of them that are recommended, as from `recommend`.
+            best: the recommended rows of them.
         """
         probability, selected = predictions["probability"].to_numpy(), predictions["selected"].to_numpy()
         self._n_candidates += len(probability)
@@ -103,17 +99,16 @@ class Tally:
         known = np.isin(listed, self._customers, assume_unique=True)
         self._lengths[np.searchsorted(self._customers, listed[known])] = lengths[known]
 
-    def summary(self, missing_pairs: float) -> dict[str, Any]:
-        """The figures of PREDICTION_SUMMARY.
+    def to_record(self, missing_pairs: float) -> dict[str, Any]:
+        """Return the figures of PREDICTION_SUMMARY.
 
         Args:
-            missing_pairs: expected number of purchased pairs that are no candidates.
+            missing_pairs: purchased pairs expected outside the candidates.
 
         Returns:
             Counts of candidates, selected pairs and customers; `expected_pairs` and `expected_f1` of
             the period, purchases outside the candidates included; `short_lists`, the customers with
-            fewer than `k` products (text id -> products), for each of which there is nothing more to
-            offer.
+            fewer than `k` candidates (customer_id as text -> candidates).
         """
         lengths = self._lengths
         new = ~np.isin(self._customers, self._with_history, assume_unique=True)
