@@ -82,7 +82,7 @@ def _configure_logging(stage: str) -> None:
         force=True,
         format=f"%(asctime)s {stage} %(levelname)s %(message)s",
     )
-    for noisy in ("alembic", "botocore", "mlflow", "matplotlib", "shap", "fontTools", "numexpr"):
+    for noisy in ("alembic", "mlflow", "matplotlib", "shap", "fontTools", "numexpr"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
