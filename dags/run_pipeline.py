@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -17,12 +16,10 @@ from typing import Any
 
 from run_volume import ROOT, RunVolume, bring, run_volume
 from sodai_arguments import BOUNDS
-from sodai_processes import stage_server
 from sodai_settings import DOCKER, PROCESS, settings_from
 
 # Several of Airflow's commands in one process, which imports it once, and with a garbage collector that
-# does not look again and again through all that the start makes and keeps, nor at the end. Airflow starts
-# on one core: meanwhile the stage server imports on another.
+# does not look again and again through all that the start makes and keeps, nor at the end.
 _AIRFLOW = """
 import atexit, gc, json, sys
 gc.set_threshold(50_000, 50, 1_000)
@@ -93,17 +90,17 @@ def _run(volume: RunVolume, runner: str, params: dict[str, Any]) -> int:
     commands = [*_migration(home, airflow), ["airflow", "dags", "test", DAG_ID, "--conf", json.dumps(params)]]
     environment = airflow_environment(home, volume.name, runner)
     try:
-        server = _stage_server(environment)
+        _check_settings(environment)
     except ValueError as refused:
         print(f"run: {refused}", file=sys.stderr)
         return 1
     log = volume.home / "logs" / f"run-{time.strftime('%Y%m%d-%H%M%S')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with log.open("w", encoding="utf-8", buffering=1) as written, server as address:
+    with log.open("w", encoding="utf-8", buffering=1) as written:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _AIRFLOW, json.dumps(commands)],
-            env={**environment, "SODAI_STAGE_SERVER": address},
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -129,8 +126,8 @@ def _migration(home: Path, airflow: str) -> list[list[str]]:
     return [["airflow", "db", "migrate"]]
 
 
-def _stage_server(environment: Mapping[str, str]) -> AbstractContextManager[str]:
-    """The stage server of this run, or the one that runs already; none for containers, or beside Linux.
+def _check_settings(environment: Mapping[str, str]) -> None:
+    """Refuse settings with which no stage can start.
 
     Raises:
         ValueError: the environment is refused, or names an interpreter that is none.
@@ -140,9 +137,6 @@ def _stage_server(environment: Mapping[str, str]) -> AbstractContextManager[str]
         raise ValueError(
             f"SODAI_PYTHON: found {settings.python}, expected the interpreter of stages; make env makes it"
         )
-    if settings.runner != PROCESS or settings.stage_server or sys.platform != "linux":
-        return nullcontext(settings.stage_server)
-    return stage_server(settings)
 
 
 def _copied(process: "subprocess.Popen[str]", written: Any) -> Iterator[str]:

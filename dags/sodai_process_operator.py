@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 
 from sodai_arguments import stage_arguments
-from sodai_processes import ForkedStage, start
+from sodai_processes import start
 from sodai_results import RESULT_LINE, StageLost, result_of
 from sodai_settings import Settings
 
@@ -26,24 +26,28 @@ class ProcessStageOperator(BaseOperator):
         super().__init__(**kwargs)
         self.stage, self.settings = stage, settings
         self.arguments = stage_arguments(stage, settings.shards, shard)
-        self._process: subprocess.Popen[str] | ForkedStage | None = None
+        self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Run the stage, its log line by line, and give its result."""
         try:
             process = self._process = start(self.settings, self.stage, self.arguments)
         except OSError as error:
-            server = self.settings.stage_server
-            why = f"no stage server at {server}" if server else f"SODAI_PYTHON is {self.settings.python}"
-            raise StageLost(f"{self.stage}: not started, {why}: {error}") from error
+            raise StageLost(
+                f"{self.stage}: not started, SODAI_PYTHON is {self.settings.python}: {error}"
+            ) from error
         if process.stderr is None or process.stdout is None:
             raise StageLost(f"{self.stage}: started without pipes")
-        with process.stderr as log, process.stdout as stdout:
-            # The result is one short line, so that it never fills its pipe while the log is read.
-            for line in log:
-                self.log.info("%s", line.rstrip())
-            written = stdout.read()
-        result = result_of(self.stage, process.wait(), written)
+        try:
+            with process.stderr as log, process.stdout as stdout:
+                # The result is one short line, so that it never fills its pipe while the log is read.
+                for line in log:
+                    self.log.info("%s", line.rstrip())
+                written = stdout.read()
+            result = result_of(self.stage, process.wait(), written)
+        finally:
+            # Airflow calls it for signals that end a task, not for Ctrl-C during `make run`.
+            self.on_kill()
         self.log.info(RESULT_LINE, result["as_of"], result)
         return result
 

@@ -42,8 +42,7 @@ class Settings:
     of parts in which the candidates of a period are scored; `engine` computes the tables, `spark` is the
     address of its cluster, none if empty. `docker_hosts` are the Docker engines of other hosts by task id; a
     task that is not named runs on the engine that DOCKER_HOST names. `certificates` is the folder with
-    ca.pem, cert.pem and key.pem for engines that are reached by TCP; none if empty. `stage_server` is the
-    socket of a server that forks stages (process runner), none if empty.
+    ca.pem, cert.pem and key.pem for engines that are reached by TCP; none if empty.
     """
 
     runner: str
@@ -56,7 +55,6 @@ class Settings:
     python: str
     code: Path
     shards: int
-    stage_server: str
     engine: str
     spark: str
     object_store: Mapping[str, str] = field(repr=False)
@@ -158,7 +156,6 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         python=environment.get("SODAI_PYTHON", str(root / ".venv/bin/python")),
         code=root,
         shards=int(shards),
-        stage_server=environment.get("SODAI_STAGE_SERVER", ""),
         engine=engine,
         spark=spark,
         object_store={name: value for name in OBJECT_STORE_NAMES if (value := environment.get(name))},

@@ -4,8 +4,9 @@ import json
 import os
 import re
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,10 +18,9 @@ from sodai.data.periods import DAYS_PER_WEEK, Period, parse_date
 from sodai.stage.fingerprint import code_digest
 from sodai.volume.file_hashes import sha256_of
 from sodai.volume.volume import Volume
-from sodai_processes import stage_server
 from sodai_settings import PROCESS, settings_from
 from sodai_settings import Settings as RunnerSettings
-from support.staged_run import run_stages
+from support.staged_run import run_one, run_stages
 
 SIGNALS = (
     "drift_share",
@@ -109,20 +109,18 @@ def replay(volume: Volume, periods: list[Period], settings: Settings) -> None:
     if done != requested[: len(done)]:
         raise ReplayError(f"{volume.root}: found a replay of other periods; remove it or give another OUT")
     runner = settings_from({"SODAI_RUNNER": PROCESS, "SODAI_VOLUME": str(volume.root)})
-    with stage_server(runner) as address:
-        forking = replace(runner, stage_server=address)
-        for number, period in enumerate(periods[len(done) :], start=len(done) + 1):
-            started = time.perf_counter()
-            _run(volume, period, settings, forking)
-            done.append([str(period.as_of), period.horizon_days])
-            part = state.with_suffix(".part")
-            part.write_text(json.dumps(record))
-            os.replace(part, state)
-            seconds = time.perf_counter() - started
-            decision = volume.read_json(DECISION, period.as_of)
-            done_now = f"{period.as_of}, {number} of {len(periods)}"
-            how = f"{decision['branch']} ({decision['rule']})"
-            print(f"backtest: {done_now}: {how}, {seconds:.0f} s", flush=True)
+    for number, period in enumerate(periods[len(done) :], start=len(done) + 1):
+        started = time.perf_counter()
+        _run(volume, period, settings, runner)
+        done.append([str(period.as_of), period.horizon_days])
+        part = state.with_suffix(".part")
+        part.write_text(json.dumps(record))
+        os.replace(part, state)
+        seconds = time.perf_counter() - started
+        decision = volume.read_json(DECISION, period.as_of)
+        done_now = f"{period.as_of}, {number} of {len(periods)}"
+        how = f"{decision['branch']} ({decision['rule']})"
+        print(f"backtest: {done_now}: {how}, {seconds:.0f} s", flush=True)
 
 
 def decisions(volume: Volume, periods: list[Period]) -> pd.DataFrame:
@@ -164,7 +162,7 @@ def _run(volume: Volume, period: Period, settings: Settings, runner: RunnerSetti
         "force_retrain": False,
         "force": False,
     }
-    for end in run_stages(runner, str(period.as_of), params):
+    for end in run_stages(partial(run_one, runner), str(period.as_of), params):
         log = volume.root / "logs" / f"{period.as_of}-{end.stage}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(end.log, encoding="utf-8")

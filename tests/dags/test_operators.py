@@ -10,7 +10,6 @@ import pytest
 
 from dags.conftest import PARAMS, Airflow, Week, running, wait_until
 from sodai_settings import settings_from
-from support.pipeline_runs import session_server
 from support.week import files_of
 
 STAGE = "create_features"
@@ -129,30 +128,6 @@ def test_the_end_of_a_task_ends_the_stage_and_leaves_nothing_half_written(
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
     assert_gone(stage)
     assert files_of(week.root / "weeks") == before
-
-
-def test_the_end_of_a_task_ends_a_stage_that_the_stage_server_forked(airflow: Airflow, week: Week) -> None:
-    before = files_of(week.root / "weeks")
-    forking = {**environment(week.root), "SODAI_STAGE_SERVER": session_server()}
-    airflow.begin("execute", forking, stage=STAGE, as_of=week.as_of, params=PARAMS)
-    wait_until(lambda: week.being_written)
-    airflow.process.terminate()
-
-    outcome = airflow.answer()
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
-    assert outcome["message"].startswith("create_features: ended with exit code -15 without a result")
-    assert files_of(week.root / "weeks") == before
-
-    again = airflow.ask("execute", forking, stage=STAGE, as_of=week.as_of, params=PARAMS, try_number=2)
-    assert again["result"]["status"] == "done"
-
-
-def test_a_stage_server_that_is_not_there_is_one_line(airflow: Airflow, week: Week, tmp_path: Path) -> None:
-    forking = {**environment(week.root), "SODAI_STAGE_SERVER": str(tmp_path / "none")}
-    outcome = airflow.ask("execute", forking, stage=STAGE, as_of=week.as_of, params=PARAMS)
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
-    told = f"create_features: not started, no stage server at {tmp_path / 'none'}: "
-    assert outcome["message"].startswith(told)
 
 
 def test_an_interpreter_that_is_not_there_is_one_line(airflow: Airflow, week: Week) -> None:

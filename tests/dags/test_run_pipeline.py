@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from run_pipeline import _engine_answers, _migration, _parse, _show, _stage_server
+from run_pipeline import _check_settings, _engine_answers, _migration, _parse, _show
 from sodai_arguments import BOUNDS
 from support.path_commands import put_command
 
@@ -73,7 +73,7 @@ def test_a_database_of_the_same_airflow_is_taken_as_it_is(tmp_path: Path) -> Non
 def test_an_interpreter_that_is_none_is_told_before_airflow_starts(tmp_path: Path) -> None:
     nowhere = str(tmp_path / "python")
     with pytest.raises(ValueError, match=f"SODAI_PYTHON: found {nowhere}, expected the interpreter"):
-        _stage_server({"SODAI_RUNNER": "process", "SODAI_PYTHON": nowhere})
+        _check_settings({"SODAI_RUNNER": "process", "SODAI_PYTHON": nowhere})
 
 
 @pytest.mark.parametrize(

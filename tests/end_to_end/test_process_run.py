@@ -38,7 +38,6 @@ from sodai.volume.volume import Volume
 from support.pipeline_runs import (
     N_CUSTOMERS,
     N_PRODUCTS,
-    OWN_SERVER,
     History,
     TwoWeeks,
     aliases,
@@ -261,7 +260,7 @@ def test_a_run_that_is_killed_while_it_trains_is_made_good_by_the_next(
 ) -> None:
     """Acceptance 6, without containers."""
     history, root = two_weeks.history, tmp_path / "volume"
-    killed = start_pipeline(history.before, root, env=OWN_SERVER)
+    killed = start_pipeline(history.before, root)
     try:
         wait_for(f"studies/{history.as_of}/*.journal", root, killed)
     finally:
@@ -272,7 +271,7 @@ def test_a_run_that_is_killed_while_it_trains_is_made_good_by_the_next(
         f"reports/{history.as_of}/{page}" for page in ("quality.html", "drift.html")
     }
 
-    run = run_pipeline(history.before, root, env=OWN_SERVER)
+    run = run_pipeline(history.before, root)
 
     assert run.code == 0, run.stderr
     assert set(task_states(root)) == {*AROUND, *STAGES}
@@ -286,7 +285,7 @@ def test_a_stage_that_is_killed_alone_is_tried_again_and_the_run_is_told_as_publ
     history: History, tmp_path: Path
 ) -> None:
     root = tmp_path / "volume"
-    running = start_pipeline(history.before, root, env=OWN_SERVER)
+    running = start_pipeline(history.before, root)
     try:
         wait_for(".attempts/create_features-*/*", root, running)
         kill_stage(running)

@@ -33,8 +33,8 @@ from sodai.data.catalog import (
 from sodai.model.registry import MODEL_NAME, Registry
 from sodai.runtime.environment import ENV_TRACKING_URI
 from sodai.volume.volume import Volume
-from support.pipeline_runs import N_TRIALS, StagedRun, TwoWeeks, aliases, forking_runner, run_without_airflow
-from support.staged_run import run_one
+from support.pipeline_runs import N_TRIALS, StagedRun, TwoWeeks, aliases, run_without_airflow
+from support.staged_run import run_here
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def test_a_stage_makes_the_same_of_nothing_but_what_it_declares(
         only_inputs(week.volume, stage, as_of, root)
 
         options = ["--trials", str(N_TRIALS)] if stage == RETRAIN else []
-        end = run_one(forking_runner(root), stage, ["--as-of", str(as_of), "--force", *options])
+        end = run_here(root, stage, ["--as-of", str(as_of), "--force", *options])
 
         assert end.code == 0, end.log
         made, expected = (outputs_of(volume, stage, as_of) for volume in (Volume(root), week.volume))

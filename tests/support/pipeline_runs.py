@@ -1,6 +1,5 @@
 """The whole pipeline on made data, run as `make run` does: Airflow, real stages, a volume of its own."""
 
-import atexit
 import os
 import re
 import shutil
@@ -9,26 +8,22 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from run_volume import ROOT, bring, run_volume
-from sodai_processes import stage_server
-from sodai_settings import Settings, settings_from
 from support.sales_data import make_raw
-from support.staged_run import StageEnd, run_stages
+from support.staged_run import StageEnd, run_here, run_stages
 from support.week import files_of
 
 # Every week beyond the twelfth is one more period to learn from, which each run makes features of.
 N_CUSTOMERS, N_PRODUCTS, N_WEEKS, N_TRIALS = 30, 16, 14, 3
 DROP = "transacciones_{monday}.parquet"
 PROCESS, DOCKER = "process", "docker"
-# The environment of a run that starts a stage server for itself, as `make run` does.
-OWN_SERVER = {"SODAI_STAGE_SERVER": ""}
 
 
 @dataclass(frozen=True)
@@ -136,16 +131,10 @@ class StagedRun:
 
 
 def run_without_airflow(data: Path, root: Path, as_of: str = "auto", **params: Any) -> StagedRun:
-    """The stages that `run_pipeline` would run, for tests of what they do: Airflow takes longer than they."""
+    """Run the stages of a run in this process: starting Airflow and nine processes takes longer than they."""
     bring(run_volume(str(root)), data)
     usual = {"horizon_days": 7, "trials": N_TRIALS, "k": 10, "force_retrain": False, "force": False}
-    return StagedRun(list(run_stages(forking_runner(root), as_of, {**usual, **params})))
-
-
-def forking_runner(root: Path) -> Settings:
-    """The settings of a runner on the volume `root` whose stages the server of the session forks."""
-    asked = {"SODAI_RUNNER": PROCESS, "SODAI_VOLUME": str(root), "SODAI_STAGE_SERVER": session_server()}
-    return settings_from(asked)
+    return StagedRun(list(run_stages(partial(run_here, root), as_of, {**usual, **params})))
 
 
 def start_pipeline(
@@ -155,29 +144,17 @@ def start_pipeline(
 
     Args:
         root: of the volume, a folder or a URL.
-        env: what differs from the environment of the tests. Without a stage server there, the one of the
-            session forks the stages, which spares each run their imports.
+        env: variables that differ from the environment of the tests.
     """
     command = [ROOT / ".venv-airflow/bin/python", ROOT / "dags/run_pipeline.py", "--runner", runner]
-    differs = dict(env or {})
-    if runner == PROCESS and "SODAI_STAGE_SERVER" not in differs:
-        differs["SODAI_STAGE_SERVER"] = session_server()
     return subprocess.Popen(
         [*command, "--data", data, "--out", root, "--trials", str(N_TRIALS), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **differs},
+        env={**os.environ, **(env or {})},
         start_new_session=True,
     )
-
-
-@cache
-def session_server() -> str:
-    """The address of a stage server that ends with the tests."""
-    server = ExitStack()
-    atexit.register(server.close)
-    return server.enter_context(stage_server(settings_from({"SODAI_RUNNER": PROCESS})))
 
 
 def kill_hard(process: "subprocess.Popen[str]") -> None:

@@ -1,14 +1,16 @@
 """The stages of a run in the order of the DAG, one after the other and without Airflow."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sodai.data.catalog import DRIFT, LOAD, RETRAIN, STAGES
 from sodai_arguments import branch_of, rendered_arguments
 from sodai_processes import start
 from sodai_settings import Settings
+from support.week import run_stage
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,14 @@ class StageEnd:
     log: str
 
 
-def run_stages(runner: Settings, as_of: str, params: Mapping[str, Any]) -> Iterator[StageEnd]:
-    """Run the stages that a run takes, each as the runner's process; none after one that fails.
+RunStage = Callable[[str, Sequence[str]], StageEnd]
+
+
+def run_stages(run: RunStage, as_of: str, params: Mapping[str, Any]) -> Iterator[StageEnd]:
+    """Run the stages of one run in order; none after one that fails.
 
     Args:
-        runner: with the volume and, if there is one, the stage server.
+        run: runs one stage with its arguments, `run_here` or `run_one`.
         as_of: first day to predict, or `auto`.
         params: of a run, as `rendered_arguments` takes them.
     """
@@ -33,7 +38,7 @@ def run_stages(runner: Settings, as_of: str, params: Mapping[str, Any]) -> Itera
     for stage in STAGES:
         if stage == not_taken:
             continue
-        end = run_one(runner, stage, rendered_arguments(stage, as_of, params))
+        end = run(stage, rendered_arguments(stage, as_of, params))
         yield end
         if end.code:
             return
@@ -42,11 +47,22 @@ def run_stages(runner: Settings, as_of: str, params: Mapping[str, Any]) -> Itera
             not_taken = {RETRAIN: LOAD, LOAD: RETRAIN}[branch_of(end.result)]
 
 
-def run_one(runner: Settings, stage: str, arguments: Sequence[str]) -> StageEnd:
-    """Run a stage as the runner's process."""
-    process = start(runner, stage, arguments)
+def run_one(settings: Settings, stage: str, arguments: Sequence[str]) -> StageEnd:
+    """Run a stage as the process that the runner `process` starts."""
+    process = start(settings, stage, arguments)
     assert process.stderr is not None
     assert process.stdout is not None
     with process.stderr as stderr, process.stdout as stdout:
         log, lines = stderr.read(), stdout.read().splitlines()
     return StageEnd(stage, process.wait(), json.loads(lines[-1]) if lines else {}, log)
+
+
+def run_here(root: Path, stage: str, arguments: Sequence[str]) -> StageEnd:
+    """Run a stage's command in this process on the volume `root`.
+
+    Args:
+        arguments: of the stage, `--as-of` and the day first.
+    """
+    _, as_of, *options = arguments
+    outcome = run_stage(stage, root, as_of, *options)
+    return StageEnd(stage, outcome.code, outcome.result, outcome.log)
