@@ -4,37 +4,20 @@
 .SUFFIXES:
 SHELL := /bin/sh
 
-# What a user may set: the data to read (what raw/ holds if none, the example data if that is nothing), the
-# first day to predict, the days to predict, how tasks run, where results go, how many trials training gets,
-# how many products a customer gets, whether the model is trained again in any case, whether stages run that
-# nothing changed for.
-DATA ?=
-AS_OF ?=
-HORIZON ?= 7
-RUNNER ?=
+# `make help` lists the variables of each command; those of a run have the defaults of
+# dags/sodai_dag/parameters.py where they are empty.
 OUT ?= data
-TRIALS ?= 50
-K ?= 10
-RETRAIN ?=
-FORCE ?=
-WEEKS ?=
-ROWS ?=
-SINCE ?=
-SCALE ?=
-IMAGES ?=
-SPARK ?=
-
 PYTHON ?= python3
 UV_VERSION := 0.13.9
-# Named after its version, so that another one is installed.
+# Named after its version, so that another version is installed next to it.
 UV_HOME := .cache/uv-$(UV_VERSION)
 UV := $(UV_HOME)/bin/uv
 STAGES := $(notdir $(patsubst %/,%,$(dir $(wildcard stages/*/pyproject.toml))))
 ENGINE_ANSWERS = { docker version && docker buildx version; } >/dev/null 2>&1
-# One name each: dash looks at the first alone.
+# One name per call: dash checks only the first.
 HAS_BROWSER = command -v chromium >/dev/null && command -v chromedriver >/dev/null
 
-# uv takes the Python it is given and fetches none; Airflow, Evidently and MLflow stay silent.
+# uv uses the given Python and downloads none; Airflow, Evidently and MLflow send no telemetry.
 export UV_PYTHON_DOWNLOADS := never
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -45,43 +28,45 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: env ## Run the pipeline once: [DATA=folder] [AS_OF=date] [HORIZON=7] [RUNNER=docker|process] [OUT=data] [TRIALS=50] [K=10] [RETRAIN=1] [FORCE=1]
+run: env ## Run the pipeline once: [DATA=folder] [OUT=data] [RUNNER=docker|process] [AS_OF=date] [HORIZON=7] [TRIALS=50] [RETRAIN=1] [FORCE=1] [K=10]
 	@runner=$(RUNNER); \
 	if [ -z "$$runner" ]; then if $(ENGINE_ANSWERS); then runner=docker; else runner=process; fi; fi; \
 	if [ "$$runner" = docker ]; then $(MAKE) --no-print-directory images; fi && \
-	exec .venv-airflow/bin/python dags/run_pipeline.py --runner "$$runner" --horizon $(HORIZON) --out "$(OUT)" \
-	    --trials $(TRIALS) --k $(K) $(if $(DATA),--data "$(DATA)") $(if $(AS_OF),--as-of $(AS_OF)) \
-	    $(if $(RETRAIN),--force-retrain) $(if $(FORCE),--force)
+	PYTHONPATH=dags exec .venv-airflow/bin/python -P -m make_commands.run \
+	    --runner "$$runner" --out "$(OUT)" $(if $(DATA),--data "$(DATA)") \
+	    $(if $(AS_OF),--as-of $(AS_OF)) $(if $(HORIZON),--horizon $(HORIZON)) $(if $(TRIALS),--trials $(TRIALS)) \
+	    $(if $(RETRAIN),--retrain) $(if $(FORCE),--force) $(if $(K),--k $(K))
 
 .PHONY: backtest
 backtest: env ## Replay periods: DATA=folder WEEKS="2025-01-01:5 2025-01-06" [SINCE=date] [OUT=data] [TRIALS=50]
 	@: $(or $(DATA),$(error backtest: DATA is not set; expected a folder with parquet files)) \
 	    $(or $(WEEKS),$(error backtest: WEEKS is not set; expected first days such as "2025-01-01:5 2025-01-06"))
 	@PYTHONPATH=shared:dags:tests .venv/bin/python -m benchmarks.backtest --data "$(DATA)" --weeks "$(WEEKS)" \
-	    --out "$(OUT)" --trials $(TRIALS) $(if $(SINCE),--since $(SINCE))
+	    --out "$(OUT)" $(if $(TRIALS),--trials $(TRIALS)) $(if $(SINCE),--since $(SINCE))
 
 .PHONY: bench
 bench: env ## The backtest on Complete Journey: [ONLY="beverages product_id"] [TRIALS=50]; or stages by size: SCALE="1_000_000"; or images: IMAGES=1
 	@PYTHONPATH=shared:dags:tests .venv/bin/python -m \
-	    $(if $(IMAGES),benchmarks.image_builds,$(if $(SCALE),benchmarks.scale --sizes $(SCALE),benchmarks --trials $(TRIALS) $(if $(ONLY),--only $(ONLY))))
+	    $(if $(IMAGES),benchmarks.image_builds,$(if $(SCALE),benchmarks.scale --sizes $(SCALE),benchmarks $(if $(TRIALS),--trials $(TRIALS)) $(if $(ONLY),--only $(ONLY))))
 
 .PHONY: bench-data
-bench-data: env ## Make sales of any size as input: ROWS=10_000_000 [OUT=data]
+bench-data: env ## Write synthetic sales of any size as input: ROWS=10_000_000 [OUT=data]
 	@: $(or $(ROWS),$(error bench-data: ROWS is not set; expected a number of lines such as 10_000_000))
 	@PYTHONPATH=shared:tests .venv/bin/python -m benchmarks.synthetic_sales --rows $(ROWS) --out "$(OUT)"
 
-# The images that are built are those that Compose starts, which reads .env.
+# Builds the images that Compose starts, with the tag that it reads from .env.
 up: export SODAI_IMAGE_TAG := $(or $(SODAI_IMAGE_TAG),$(shell sed -n 's/^SODAI_IMAGE_TAG="*\([A-Za-z0-9_.-]*\).*/\1/p' .env 2>/dev/null))
 .PHONY: up
 up: env compose images ## Start the full stack and load [DATA=folder]; SPARK=1 with a Spark cluster: Airflow on port 8080, MLflow on 5000
 	@$(if $(SPARK),images/build.sh spark)
-	@$(if $(SPARK),COMPOSE_PROFILES=spark) .venv/bin/python dags/run_stack.py $(if $(DATA),--data "$(DATA)")
+	@$(if $(SPARK),COMPOSE_PROFILES=spark) PYTHONPATH=dags \
+	    .venv/bin/python -P -m make_commands.up $(if $(DATA),--data "$(DATA)")
 
 .PHONY: down
 down: compose ## Stop the full stack; VOLUMES=1 removes its data too
-	@$(or $(wildcard .venv/bin/python),$(PYTHON)) dags/stop_stack.py $(if $(VOLUMES),--volumes)
+	@PYTHONPATH=dags $(or $(wildcard .venv/bin/python),$(PYTHON)) -P -m make_commands.down $(if $(VOLUMES),--volumes)
 
-# Before images are built; that no engine answers is told by whoever asks one.
+# Checked before images are built; the commands that need an engine report a missing one themselves.
 .PHONY: compose
 compose:
 	@! docker version >/dev/null 2>&1 || docker compose version >/dev/null 2>&1 || \
@@ -93,23 +78,23 @@ check: env ## Lint, format, types, layers and the lock files
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/mypy --python-executable .venv-airflow/bin/python dags
-	@PYTHONPATH=shared:stages:. .venv/bin/lint-imports --cache-dir .cache/import-linter
+	@PYTHONPATH=shared:stages:dags:. .venv/bin/lint-imports --cache-dir .cache/import-linter
 	@.venv/bin/shellcheck --external-sources images/*.sh .ci/run
 	@$(MAKE) --no-print-directory lock-check
 
-# Without an engine or a browser the tests that need one are left out, unless SODAI_REQUIRE_DOCKER=1.
+# Without an engine or a browser the tests that need one are skipped, unless SODAI_REQUIRE_DOCKER=1.
 .PHONY: test
-test: env ## Run the tests: [TESTS=folder]; those in containers only if a Docker engine answers
+test: env ## Run the tests: [TESTS=folder]; tests with containers only if a Docker engine answers
 	@left_out=; \
 	if $(ENGINE_ANSWERS) || [ -n "$$SODAI_REQUIRE_DOCKER" ]; then \
 	    $(MAKE) --no-print-directory images || exit 1; \
 	else \
-	    echo "test: no Docker engine with Buildx answers, tests that need one are left out; make engine starts one"; \
+	    echo "test: no Docker engine with Buildx answers, tests that need one are skipped; make engine starts one"; \
 	    left_out=docker,compose; \
 	fi; \
 	$(MAKE) --no-print-directory browser 2>/dev/null || :; \
 	if ! { $(HAS_BROWSER); }; then \
-	    echo "test: no chromium or no chromedriver, tests that need them are left out; apt-get install chromium chromium-driver"; \
+	    echo "test: no chromium or no chromedriver, tests that need them are skipped; apt-get install chromium chromium-driver"; \
 	    left_out="$$left_out,browser"; \
 	fi; \
 	.venv/bin/python tests/run_tests.py --without "$$left_out" --durations 15 $(TESTS)
@@ -121,7 +106,7 @@ browser: ## Install the browser that tests drive, on Debian and as root
 	        chromium chromium-driver fonts-dejavu-core; } >/dev/null
 
 .PHONY: env
-env: .venv/.made .venv-airflow/.made ## Make the two Python environments (stages and tools; Airflow)
+env: .venv/.made .venv-airflow/.made ## Create the two Python environments (stages and tools; Airflow)
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || \
@@ -129,10 +114,10 @@ $(UV):
 	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || \
 	    { echo "env: libgomp.so.1 is missing, LightGBM needs it; on Debian: apt-get install libgomp1" >&2; exit 1; }
 	@$(PYTHON) -m venv $(UV_HOME) || \
-	    { echo "env: $(PYTHON) cannot make an environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	    { echo "env: $(PYTHON) cannot create an environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(UV_HOME)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-# The stamp comes last: an environment without it is incomplete and is made again.
+# The stamp is written last: an environment without it is incomplete and is created again.
 .venv/.made: images/requirements/dev.txt | $(UV)
 .venv-airflow/.made: images/requirements/airflow.txt | $(UV)
 .venv/.made .venv-airflow/.made:
@@ -142,15 +127,15 @@ $(UV):
 	@echo "env: $(@D) is ready"
 
 .PHONY: lock
-lock: | $(UV) ## Resolve all Python needs anew into images/requirements/
+lock: | $(UV) ## Resolve all Python packages again into images/requirements/
 	@UV=$(UV) images/lock.sh
 
 .PHONY: lock-check
-lock-check: | $(UV) ## Fail if images/requirements/ is not what `make lock` gives
+lock-check: | $(UV) ## Fail if images/requirements/ is not what `make lock` writes
 	@rm -rf .cache/lock && mkdir -p .cache && cp -r images/requirements .cache/lock
 	@UV=$(UV) images/lock.sh .cache/lock
 	@diff -rq images/requirements .cache/lock || \
-	    { echo "lock-check: images/requirements/ is not what the pyproject files ask for; run make lock" >&2; exit 1; }
+	    { echo "lock-check: images/requirements/ does not match the pyproject files; run make lock" >&2; exit 1; }
 
 .PHONY: engine
 engine: ## Install and start a Docker engine on a Debian machine that has none

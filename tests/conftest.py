@@ -1,4 +1,4 @@
-"""Runs of the whole pipeline that several folders of tests look at, made once a session."""
+"""Runs of the whole pipeline that several folders of tests read, made once a session."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,13 @@ from hypothesis import settings
 from support.object_store_server import ObjectStoreServer, object_store_server
 from support.pipeline_runs import History, TwoWeeks, make_history, make_two_weeks
 
-# How long an example takes says what else the machine does: numbers are measured by benchmarks.
+# The time of an example depends on the load of the machine; benchmarks measure times.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what looks at `two_weeks`, so that one of the processes that share the tests makes them."""
+    """Mark the tests that read `two_weeks`, so that only one of the two test processes makes it."""
     for item in items:
         if "two_weeks" in getattr(item, "fixturenames", ()):
             item.add_marker("two_weeks")
@@ -34,6 +34,6 @@ def two_weeks(history: History, tmp_path_factory: pytest.TempPathFactory) -> Two
 
 @pytest.fixture(scope="session")
 def object_store() -> Iterator[ObjectStoreServer]:
-    """An object store on loopback; each test makes a volume of its own there."""
+    """An object store on loopback; each test creates a volume of its own there."""
     with object_store_server() as server:
         yield server

@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 from benchmarks import backtest_page, contenders, scoring
 from benchmarks.histories import History
 from benchmarks.replay import ReplayError, Settings, decisions, periods_of, replay
-from run_volume import FolderVolume, bring
+from make_commands.input_volume import FolderVolume, add_input
 from sodai.data.catalog import CUSTOMERS, LEDGER, LINES, PAIR, PREDICTIONS
 from sodai.data.periods import Period
 from sodai.errors import SodaiError
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         periods = periods_of(options.weeks)
         settings = Settings.of(options.data, options.trials)
         volume = Volume(folder / "volume")
-        bring(FolderVolume(volume.root), options.data)
+        add_input(FolderVolume(volume.root), options.data)
         measured = [period for period in periods if period.as_of >= (options.since or date.min)]
         if not measured:
             raise ReplayError(f"SINCE: found {options.since}, expected a day up to {periods[-1].as_of}")

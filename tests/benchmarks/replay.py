@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from run_volume import ROOT
+from make_commands.input_volume import ROOT
 from sodai.data.catalog import DECISION, EVALUATION, HISTORY, PREDICTION_SUMMARY, RETRAIN
 from sodai.data.periods import DAYS_PER_WEEK, Period, parse_date
 from sodai.stage.fingerprint import code_digest
 from sodai.volume.file_hashes import sha256_of
 from sodai.volume.volume import Volume
-from sodai_settings import PROCESS, settings_from
-from sodai_settings import Settings as RunnerSettings
+from sodai_dag.settings import PROCESS, settings_from
+from sodai_dag.settings import Settings as RunnerSettings
 from support.staged_run import run_one, run_stages
 
 SIGNALS = (

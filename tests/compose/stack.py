@@ -1,4 +1,4 @@
-"""A full stack of its own, beside one that may be in use, and what a test asks of it."""
+"""A separate full stack, next to one that may be in use, and the requests of tests to it."""
 
 import json
 import os
@@ -19,20 +19,20 @@ ENDED = ("success", "failed")
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack that answers; `token` opens Airflow's API."""
+    """A running stack; `token` gives access to Airflow's API."""
 
     token: str
 
     def trigger(self, run_id: str, **conf: Any) -> None:
-        """Start a run as the README says."""
+        """Start a run as the README does."""
         self.airflow("dags", "trigger", DAG, "--run-id", run_id, "--conf", json.dumps(conf))
 
     def airflow(self, *arguments: str) -> str:
-        """What an Airflow command prints in the scheduler's container."""
+        """Run an Airflow command in the scheduler's container; return what it prints."""
         return compose("exec", "--no-TTY", "airflow-scheduler", "airflow", *arguments)
 
     def get(self, path: str) -> dict[str, Any]:
-        """An answer of Airflow's API."""
+        """Return an answer of Airflow's API."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{AIRFLOW_PORT}/api/v2/{path}",
             headers={"Authorization": f"Bearer {self.token}"},
@@ -42,31 +42,30 @@ class Stack:
             return record
 
     def tries(self, run_id: str) -> dict[str, int]:
-        """Number of the newest try of each task of a run."""
+        """Return the number of the newest try of each task of a run."""
         return {task["task_id"]: task["try_number"] for task in self._tasks(run_id)}
 
-    def ended(self, run_id: str, seconds: int = 600) -> dict[str, str]:
-        """Wait until a run has ended; gives the state of each task, and of the run under ''."""
+    def wait_for_end(self, run_id: str, seconds: int = 600) -> dict[str, str]:
+        """Wait until a run has ended; return the state of each task, and of the run under ''."""
 
-        def state() -> str | None:
-            found: str = self.get(f"dags/{DAG}/dagRuns/{run_id}")["state"]
-            return found if found in ENDED else None
+        def final_state() -> str | None:
+            state: str = self.get(f"dags/{DAG}/dagRuns/{run_id}")["state"]
+            return state if state in ENDED else None
 
-        last = until(state, seconds, f"the end of run {run_id}")
-        return {"": last, **{task["task_id"]: task["state"] for task in self._tasks(run_id)}}
+        run_state = wait_for(final_state, seconds, f"the end of run {run_id}")
+        return {"": run_state, **{task["task_id"]: task["state"] for task in self._tasks(run_id)}}
 
     def containers(self, task: str) -> list[str]:
-        """Containers of a stage that run now."""
-        wanted = [f"label=sodai.task={task}", f"network={NAME}"]
-        filters = [argument for one in wanted for argument in ("--filter", one)]
+        """Return the running containers of a stage."""
+        filters = ("--filter", f"label=sodai.task={task}", "--filter", f"network={NAME}")
         return run("docker", "ps", "--quiet", *filters).split()
 
-    def read(self, place: str) -> str:
-        """A text file of the volume."""
-        return self.inside("cat", f"/data/{place}")
+    def read(self, path: str) -> str:
+        """Return a text file of the volume."""
+        return self.inside("cat", f"/data/{path}")
 
     def inside(self, *command: str) -> str:
-        """What a command prints that sees the volume at /data."""
+        """Run a command that sees the volume at /data; return what it prints."""
         return run("docker", "run", "--rm", "--volume", f"{NAME}_data:/data:ro", "sodai/base", *command)
 
     def _tasks(self, run_id: str) -> list[dict[str, Any]]:
@@ -75,8 +74,8 @@ class Stack:
 
 
 def start(raw: Path) -> Stack:
-    """Bring the stack up with the files of `raw`, or load them into one that is up."""
-    run(".venv/bin/python", "dags/run_stack.py", "--data", str(raw))
+    """Start the stack with the files of `raw`, or add them to a running stack."""
+    run(".venv/bin/python", "-P", "-m", "make_commands.up", "--data", str(raw))
     secrets = dict(line.split("=", 1) for line in (ROOT / ".env").read_text().splitlines())
     login = {"username": "admin", "password": secrets["AIRFLOW_ADMIN_PASSWORD"]}
     request = urllib.request.Request(
@@ -89,19 +88,20 @@ def start(raw: Path) -> Stack:
 
 
 def remove() -> None:
-    """Take the stack away with all that it stored."""
+    """Remove the stack and its data."""
     compose("down", "--volumes", "--timeout", "5")
 
 
 def compose(*arguments: str) -> str:
-    """Run docker compose on the stack; gives its stdout."""
+    """Run docker compose on the stack; return its stdout."""
     return run("docker", "compose", *arguments)
 
 
 def run(*command: str) -> str:
-    """Run a command in the project's folder, which must end well; gives its stdout."""
+    """Run a command in the project's folder, which must succeed; return its stdout."""
     environment = {
         **os.environ,
+        "PYTHONPATH": str(ROOT / "dags"),
         "SODAI_STACK": NAME,
         "AIRFLOW_PORT": str(AIRFLOW_PORT),
         "MLFLOW_PORT": str(MLFLOW_PORT),
@@ -114,11 +114,11 @@ def run(*command: str) -> str:
     return done.stdout
 
 
-def until(found: Callable[[], str | None], seconds: int, what: str) -> str:
+def wait_for(ask: Callable[[], str | None], seconds: int, what: str) -> str:
     """Ask every second until there is an answer."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        answer = found()
+        answer = ask()
         if answer is not None:
             return answer
         time.sleep(1)

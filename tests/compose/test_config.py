@@ -1,4 +1,4 @@
-"""What docker-compose.yml opens, mounts, names and asks for."""
+"""The ports, mounts, names and required variables of docker-compose.yml."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from run_stack import Stack
+from make_commands.up import Stack
 
 ROOT = Path(__file__).parents[2]
 SECRETS = (
@@ -81,7 +81,7 @@ def test_containers_that_compose_does_not_start_find_volume_and_network_by_name(
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("variables", "expected"),
     [
         ({}, ("sodai_data", "latest", "8080", "5000")),
         ({"SODAI_STACK": "mine", "MLFLOW_PORT": "15000"}, ("mine_data", "latest", "8080", "15000")),
@@ -91,20 +91,20 @@ def test_containers_that_compose_does_not_start_find_volume_and_network_by_name(
         ),
     ],
 )
-def test_input_goes_where_the_env_file_sends_the_tasks(
-    tmp_path: Path, settings: dict[str, str], told: dict[str, str], expected: tuple[str, str, str, str]
+def test_input_is_added_to_the_volume_of_the_tasks(
+    tmp_path: Path, settings: dict[str, str], variables: dict[str, str], expected: tuple[str, str, str, str]
 ) -> None:
-    found = Stack.of(json.loads(compose_config(tmp_path, settings | told).stdout))
+    stack = Stack.from_config(json.loads(compose_config(tmp_path, settings | variables).stdout))
     volume, tag, *ports = expected
-    assert found == Stack(volume, f"sodai/extract_and_validate_data:{tag}", *ports)
+    assert stack == Stack(volume, f"sodai/extract_and_validate_data:{tag}", *ports)
 
 
 def test_the_scheduler_alone_sees_the_certificates_of_other_engines_read_only(
     stack: dict[str, Any], tmp_path: Path, settings: dict[str, str]
 ) -> None:
     assert not stack["services"]["airflow-scheduler"]["environment"]["DOCKER_CERT_PATH"]
-    given = compose_config(tmp_path, {**settings, "DOCKER_CERT_PATH": "/etc/engines"})
-    services = json.loads(given.stdout)["services"]
+    with_certificates = compose_config(tmp_path, {**settings, "DOCKER_CERT_PATH": "/etc/engines"})
+    services = json.loads(with_certificates.stdout)["services"]
     mounts = {
         name: (volume["target"], volume["read_only"])
         for name, service in services.items()
@@ -112,7 +112,7 @@ def test_the_scheduler_alone_sees_the_certificates_of_other_engines_read_only(
         if volume["source"] == "/etc/engines"
     }
     assert mounts == {"airflow-scheduler": ("/certificates", True)}
-    # Of every service that reads the DAG.
+    # Every service that reads the DAG needs it.
     for name in ("airflow-scheduler", "airflow-dag-processor"):
         assert services[name]["environment"]["DOCKER_CERT_PATH"] == "/certificates"
 
@@ -128,12 +128,12 @@ def test_stages_may_have_another_network_and_mlflow_than_those_of_the_stack(
         assert {name: environment[name] for name in expected} == expected
 
 
-def test_stages_are_containers_unless_the_env_file_makes_them_services(
+def test_stages_are_containers_unless_the_env_file_asks_for_services(
     stack: dict[str, Any], tmp_path: Path, settings: dict[str, str]
 ) -> None:
     given = json.loads(compose_config(tmp_path, {**settings, "SODAI_RUNNER": "swarm"}).stdout)
     for config, expected in ((stack, "docker"), (given, "swarm")):
-        # Of every service that reads the DAG.
+        # Every service that reads the DAG needs it.
         for name in ("airflow-scheduler", "airflow-dag-processor"):
             assert config["services"][name]["environment"]["SODAI_RUNNER"] == expected
 
@@ -142,12 +142,12 @@ def test_the_database_is_on_no_network_that_stages_join(stack: dict[str, Any]) -
     assert set(stack["services"]["postgres"]["networks"]) == {"backend"}
 
 
-def test_every_lasting_service_has_a_health_check(stack: dict[str, Any]) -> None:
+def test_every_long_running_service_has_a_health_check(stack: dict[str, Any]) -> None:
     without = {name for name, service in stack["services"].items() if "healthcheck" not in service}
     assert without == {"airflow-init"}
 
 
-def test_the_cluster_is_there_only_for_who_asks_and_shares_volume_and_network_with_the_stages(
+def test_the_cluster_runs_only_on_request_and_shares_volume_and_network_with_the_stages(
     stack: dict[str, Any], tmp_path: Path, settings: dict[str, str]
 ) -> None:
     with_spark = json.loads(compose_config(tmp_path, settings, "--profile", "spark").stdout)

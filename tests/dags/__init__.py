@@ -1,1 +1,1 @@
-"""Tests of dags/: plain modules here, what needs Airflow in a process of Airflow's environment."""
+"""Tests of dags/: plain modules in this process, Airflow in a process of its own environment."""

@@ -1,4 +1,4 @@
-"""The command lines of the stages, without running them."""
+"""The command lines of the stages, parsed without running them."""
 
 from importlib import import_module
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import typer
 
 
-def parsed(stage: str, arguments: list[str]) -> dict[str, Any]:
-    """The options that `arguments` give, without those that have their default."""
+def parse_arguments(stage: str, arguments: list[str]) -> dict[str, Any]:
+    """Return the options that the arguments set, without those that have their default."""
     app = typer.Typer(add_completion=False)
     app.command(name=stage)(getattr(import_module(f"{stage}.cli"), stage))
     context = typer.main.get_command(app).make_context(stage, list(arguments))

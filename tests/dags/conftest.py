@@ -1,4 +1,4 @@
-"""A process of Airflow's environment that the tests of a session ask, and volumes that stages left."""
+"""A process of Airflow's environment that answers the tests of a session, and volumes after some stages."""
 
 import json
 import os
@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from run_pipeline import airflow_environment
-from run_volume import ROOT
+from make_commands.input_volume import ROOT
+from make_commands.run import airflow_environment
+from sodai_dag.parameters import RUN_PARAMETERS
 from support.sales_data import make_raw
 from support.week import start_stage
 
-PARAMS = {"as_of": None, "horizon_days": 7, "trials": 2, "force_retrain": False, "force": False, "k": 10}
+PARAMS = {**{parameter.name: parameter.default for parameter in RUN_PARAMETERS}, "trials": 2}
 
 
 class Airflow:
@@ -25,12 +26,18 @@ class Airflow:
 
     def __init__(self, home: Path) -> None:
         self.log = home / "probe.log"
-        # Apart from stdout, where Airflow may print while it is imported.
+        # Separate from stdout, where Airflow may print while it is imported.
         read_end, write_end = os.pipe()
         self.answers = os.fdopen(read_end, encoding="utf-8")
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [ROOT / ".venv-airflow/bin/python", Path(__file__).with_name("probe.py"), str(write_end)],
+                # -P: next to probe.py are packages of tests with the names of those that it imports.
+                [
+                    ROOT / ".venv-airflow/bin/python",
+                    "-P",
+                    Path(__file__).with_name("probe.py"),
+                    str(write_end),
+                ],
                 env=airflow_environment(home, str(home / "volume"), "process"),
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -39,35 +46,35 @@ class Airflow:
                 text=True,
             )
         os.close(write_end)
-        self.asked = 0
+        self.n_questions = 0
 
     def ask(self, question: str, env: dict[str, str] | None = None, **arguments: Any) -> Any:
-        """The answer to a question."""
+        """Return the answer to a question."""
         self.begin(question, env, **arguments)
         return self.answer()
 
     def begin(self, question: str, env: dict[str, str] | None = None, **arguments: Any) -> None:
-        """Put a question whose answer takes a while.
+        """Ask a question whose answer takes a while.
 
         Args:
-            env: what differs from the environment of the process.
+            env: variables that differ from the environment of the process.
         """
         assert self.process.stdin is not None
-        self.asked += 1
-        line = {"number": self.asked, "ask": question, "env": env or {}, "with": arguments}
+        self.n_questions += 1
+        line = {"number": self.n_questions, "ask": question, "env": env or {}, "with": arguments}
         self.process.stdin.write(json.dumps(line) + "\n")
         self.process.stdin.flush()
 
     def answer(self) -> Any:
-        """The answer to the question put last; those that a broken test did not wait for are passed over."""
+        """Return the answer to the newest question; skip answers that a failed test did not wait for."""
         for line in self.answers:
             answer = json.loads(line)
-            if answer["number"] == self.asked:
+            if answer["number"] == self.n_questions:
                 return answer["answer"]
         raise AssertionError(self.log.read_text())
 
     def end(self) -> None:
-        """Let the process end."""
+        """End the process."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
@@ -77,9 +84,9 @@ class Airflow:
 @pytest.fixture(scope="session")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     """The process that answers for Airflow."""
-    started = Airflow(tmp_path_factory.mktemp("airflow"))
-    yield started
-    started.end()
+    process = Airflow(tmp_path_factory.mktemp("airflow"))
+    yield process
+    process.end()
 
 
 @dataclass(frozen=True)
@@ -91,14 +98,14 @@ class Week:
 
     @property
     def being_written(self) -> bool:
-        """Whether a stage is in the middle of its work."""
+        """Return whether a stage is in the middle of its work."""
         return any(self.root.glob(".attempts/*/*"))
 
 
 @pytest.fixture(scope="session")
-def made_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Week:
+def loaded_week(tmp_path_factory: pytest.TempPathFactory) -> Week:
     """A small volume after extract_and_validate_data, ready for create_features; not to be written to."""
-    root = tmp_path_factory.mktemp("made_warehouse")
+    root = tmp_path_factory.mktemp("loaded_week")
     as_of = make_raw(root / "raw", n_customers=12, n_products=10, n_weeks=12).as_of.isoformat()
     process = start_stage("extract_and_validate_data", root, as_of)
     _, log = process.communicate()
@@ -107,23 +114,23 @@ def made_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Week:
 
 
 @pytest.fixture
-def week(made_warehouse: Week, tmp_path: Path) -> Week:
-    """A copy of `made_warehouse` that a test may write to."""
-    shutil.copytree(made_warehouse.root, tmp_path / "volume")
-    return Week(tmp_path / "volume", made_warehouse.as_of)
+def week(loaded_week: Week, tmp_path: Path) -> Week:
+    """A copy of `loaded_week` that a test may write to."""
+    shutil.copytree(loaded_week.root, tmp_path / "volume")
+    return Week(tmp_path / "volume", loaded_week.as_of)
 
 
-def wait_until(true: Callable[[], Any]) -> Any:
-    """Whatever `true` gives, once it is true; an error if that takes a minute."""
+def wait_until(condition: Callable[[], Any]) -> Any:
+    """Return what `condition` returns once it is true; fail after a minute."""
     end = time.monotonic() + 60
-    while not (found := true()):
-        assert time.monotonic() < end, f"{true} is still false"
+    while not (value := condition()):
+        assert time.monotonic() < end, f"{condition} is still false"
         time.sleep(0.02)
-    return found
+    return value
 
 
-def running(process: int) -> bool:
-    """Whether it is there and no zombie, which an orphan may be until its new parent looks."""
+def is_running(process: int) -> bool:
+    """Return whether a process exists and is no zombie; an orphan is one until its new parent reaps it."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Runs of stages on a Docker engine: what the tests of both operators ask of one."""
+"""Runs of stages on a Docker engine, for the tests of both operators that use one."""
 
 import os
 import subprocess
@@ -37,49 +37,49 @@ class Run:
         self.airflow.begin("execute", environment, stage=stage, **arguments)
 
     def execute(self, stage: str, **more: Any) -> dict[str, Any]:
-        """How the task of a stage ends."""
+        """Run the task of a stage and return how it ended."""
         self.begin(stage, **more)
         outcome: dict[str, Any] = self.airflow.answer()
         return outcome
 
     def begin_in_the_middle(self, env: dict[str, str] | None = None) -> str:
-        """The container or service of a create_features that is in the middle of its work."""
+        """Return the container or service of a create_features that is in the middle of its work."""
         self.begin(FEATURES, env)
         wait_until(lambda: self.week.being_written)
-        (found,) = self.left()
-        return found
+        (identifier,) = self.leftovers()
+        return identifier
 
-    def container_of(self, found: str) -> str:
-        """The container that runs a service; a container itself."""
+    def container_of(self, identifier: str) -> str:
+        """Return the container that runs a service; a container itself."""
         if self.runner != "swarm":
-            return found
-        whole = docker("service", "inspect", "--format", "{{.ID}}", found).strip()
+            return identifier
+        service = docker("service", "inspect", "--format", "{{.ID}}", identifier).strip()
         (container,) = docker(
-            "ps", "--quiet", "--filter", f"label=com.docker.swarm.service.id={whole}"
+            "ps", "--quiet", "--filter", f"label=com.docker.swarm.service.id={service}"
         ).split()
         return container
 
-    def left(self) -> list[str]:
-        """The containers or services that there are, running or not."""
+    def leftovers(self) -> list[str]:
+        """Return the containers or services of the run, running or not."""
         listing = ["service", "ls"] if self.runner == "swarm" else ["ps", "--all"]
         return docker(*listing, "--quiet", "--filter", f"label=sodai.run={self.run_id}").split()
 
 
 @contextmanager
 def run_on(airflow: Airflow, week: Week, runner: str) -> Iterator[Run]:
-    """A run whose volume belongs to OWNER where that can be; nothing of it is left after the block."""
+    """Yield a run whose volume belongs to OWNER where that is possible; remove what it leaves."""
     if os.getuid() == 0:
         for path in [week.root, *week.root.rglob("*")]:
             os.chown(path, OWNER, OWNER)
-    started = Run(airflow, week, runner)
-    yield started
-    if left := started.left():
-        docker(*(["service", "rm"] if runner == "swarm" else ["rm", "--force"]), *left)
+    run = Run(airflow, week, runner)
+    yield run
+    if leftovers := run.leftovers():
+        docker(*(["service", "rm"] if runner == "swarm" else ["rm", "--force"]), *leftovers)
 
 
 @contextmanager
 def swarm_of_this_engine() -> Iterator[None]:
-    """A swarm of this engine alone, unless it is in one already; the engine is as before afterwards."""
+    """Run a swarm of this engine alone, unless it is in one already; restore the engine afterwards."""
     if docker("info", "--format", "{{.Swarm.LocalNodeState}}").strip() == "active":
         yield
         return
@@ -89,7 +89,7 @@ def swarm_of_this_engine() -> Iterator[None]:
         yield
     finally:
         docker("swarm", "leave", "--force")
-        # Leaving takes the network of the services along, but not the bridge that joined them to this host.
+        # Leaving removes the network of the services, but not the bridge that joined them to this host.
         if _BRIDGE in _networks() - before:
             docker("network", "rm", _BRIDGE)
 

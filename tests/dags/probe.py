@@ -28,55 +28,59 @@ from airflow.sdk.execution_time.timeout import timeout
 from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.encoders import encode_timetable
 from airflow.timetables.base import TimeRestriction
+from airflow.utils.file import list_py_file_paths
 
 import sodai_recommendation_pipeline
-from sodai_results import result_of
+from sodai_dag.stage_result import result_of
 
 FOLDER = Path(sodai_recommendation_pipeline.__file__).parent
 DAG_ID = "sodai_recommendation_pipeline"
 
 
 class TaskInstance:
-    """What templates and the choice of a branch ask of a task instance."""
+    """The attributes and methods of a task instance that templates and branches use."""
 
     def __init__(self, task: BaseOperator, as_of: str, try_number: int, map_index: int) -> None:
         self.task, self.as_of, self.try_number, self.map_index = task, as_of, try_number, map_index
 
     def xcom_pull(self, task_ids: str) -> dict[str, str]:
-        """The result of the first stage, which found the period."""
+        """Return the result of the first stage, which found the period."""
         return {"extract_and_validate_data": {"as_of": self.as_of}}[task_ids]
 
     def xcom_push(self, key: str, value: Any) -> None:
-        """Nobody asks for it here."""
+        """Ignore it: no task of these tests reads it."""
 
 
 class TaskStateStore:
-    """What tries of a task leave to the next, as Airflow keeps it for each task of a run."""
+    """Values that a try of a task keeps for the next, as Airflow keeps them for each task of a run."""
 
-    kept: ClassVar[dict[tuple[str, str, int, str], Any]] = {}
+    values: ClassVar[dict[tuple[str, str, int, str], Any]] = {}
 
     def __init__(self, run_id: str, task_id: str, map_index: int) -> None:
         self.scope = run_id, task_id, map_index
 
     def get(self, key: str, default: Any = None) -> Any:
-        """What was kept, or the default."""
-        return self.kept.get((*self.scope, key), default)
+        """Return the kept value, or the default."""
+        return self.values.get((*self.scope, key), default)
 
     def set(self, key: str, value: Any) -> None:
         """Keep a value."""
-        self.kept[(*self.scope, key)] = value
+        self.values[(*self.scope, key)] = value
 
 
 def load() -> tuple[DAG, dict[str, str]]:
-    """The pipeline as Airflow reads it from the folder, anew, and the errors it met in any file there."""
+    """Parse the folder as Airflow does; return the pipeline and the import errors of any file."""
     bag = DagBag(FOLDER)
     return bag.dags[DAG_ID], dict(bag.import_errors)
 
 
 def describe() -> dict[str, Any]:
-    """What the DAG is, as Airflow sees it."""
+    """Return what Airflow reads of the DAG, and of the folder."""
     dag, errors = load()
     return {
+        "files": sorted(
+            str(Path(file).relative_to(FOLDER)) for file in list_py_file_paths(FOLDER, safe_mode=False)
+        ),
         "import_errors": errors,
         "ids": sorted(dag.task_ids),
         "edges": sorted([task.task_id, below] for task in dag.tasks for below in task.downstream_task_ids),
@@ -109,7 +113,7 @@ def describe() -> dict[str, Any]:
 
 
 def first_run_waits(schedule: Any) -> bool:
-    """Whether nothing runs by itself before the schedule's next time."""
+    """Return whether no run starts before the schedule's next time."""
     timetable = decode_timetable(encode_timetable(schedule))
     now = datetime.now(UTC)
     run = timetable.next_dagrun_info(
@@ -119,26 +123,26 @@ def first_run_waits(schedule: Any) -> bool:
 
 
 def refusal(params: Mapping[str, Any]) -> str | None:
-    """What Airflow says against these parameters of a run, if anything."""
-    given = load()[0].params
+    """Return Airflow's error for these parameters of a run, None if it accepts them."""
+    accepted = load()[0].params
     try:
-        given.update(params)
-        given.validate()
+        accepted.update(params)
+        accepted.validate()
     except ParamValidationError as error:
         return str(error).splitlines()[0]
     return None
 
 
 def render(as_of: str, params: Mapping[str, Any], shard: int = 0) -> dict[str, list[str]]:
-    """The arguments of every stage, as Airflow renders its templates.
+    """Return the arguments of every stage, as Airflow renders their templates.
 
     Args:
-        shard: of the task that is mapped over them, if there is one.
+        shard: of the mapped task, if there is one.
     """
     dag, _ = load()
     rendered = {}
-    for found in dag.tasks:
-        task = found.unmap({"shard": shard}) if isinstance(found, MappedOperator) else found
+    for operator in dag.tasks:
+        task = operator.unmap({"shard": shard}) if isinstance(operator, MappedOperator) else operator
         if isinstance(task, EmptyOperator):
             continue
         task.render_template_fields(_context(task, as_of, params))
@@ -147,7 +151,7 @@ def render(as_of: str, params: Mapping[str, Any], shard: int = 0) -> dict[str, l
 
 
 def judge(ends: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What each end of a stage means."""
+    """Return the outcome of each end of a stage."""
     return [_outcome(lambda end=end: result_of(**end)) for end in ends]
 
 
@@ -163,7 +167,7 @@ def execute(
     """Run the task of a stage as a worker does: templates rendered, ended by SIGTERM, timed out by SIGALRM.
 
     Args:
-        limits: of the container, in place of the stage's own.
+        limits: of the container, instead of the stage's own.
         shard: of a mapped task.
     """
     dag, _ = load()
@@ -178,9 +182,9 @@ def execute(
     try:
         with timeout(task.execution_timeout.total_seconds()):
             return _outcome(lambda: task.execute(context))
-    except AirflowTaskTimeout as timed_out:
+    except AirflowTaskTimeout as error:
         task.on_kill()
-        return {"error": type(timed_out).__name__}
+        return {"error": type(error).__name__}
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

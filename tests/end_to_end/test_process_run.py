@@ -1,4 +1,4 @@
-"""Stages as local processes: two weeks in a row, purchases from the future, a hard kill."""
+"""Stages as local processes: two weeks in a row, purchases from the future, hard kills."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from run_volume import ROOT
+from make_commands.input_volume import ROOT
 from sodai.data.catalog import (
     ALL_DATASETS,
     DECISION,
@@ -64,8 +64,8 @@ def volume(two_weeks: TwoWeeks) -> Volume:
     return Volume(two_weeks.root)
 
 
-def bought(file: Path) -> pd.DataFrame:
-    """The pairs of a raw file that hold more than zero units after doubled and cancelling lines."""
+def bought_pairs(file: Path) -> pd.DataFrame:
+    """Return the pairs of a raw file with more than zero units, without duplicates and cancellations."""
     lines = pd.read_parquet(file).drop_duplicates()
     order = ["customer_id", "product_id", "order_id", "purchase_date"]
     net = lines.assign(units=(3 * lines["items"] - 1) / 2).groupby(order)["units"].sum().round(6)
@@ -88,24 +88,22 @@ def test_the_first_run_leaves_every_data_set(two_weeks: TwoWeeks, volume: Volume
         dataset.name
         for dataset in ALL_DATASETS
         if not any(
-            path == str(place) or path.startswith(f"{place}/")
-            for place in [dataset.relative_path(as_of)]
+            path == str(own) or path.startswith(f"{own}/")
+            for own in [dataset.relative_path(as_of)]
             for path in two_weeks.after_first
         )
     ]
-    # Nothing in the made data is unusable, and the champion was not there to be loaded.
+    # All synthetic rows are usable, and there was no champion to load.
     assert missing == [QUARANTINE.name, LOADED_MODEL.name]
 
 
-def test_a_run_leaves_the_version_of_the_airflow_that_its_database_is_of(
-    two_weeks: TwoWeeks, volume: Volume
-) -> None:
+def test_a_run_records_the_version_of_airflow_of_its_database(two_weeks: TwoWeeks, volume: Volume) -> None:
     (metadata,) = (ROOT / ".venv-airflow").glob("lib/python3*/site-packages/apache_airflow_core-*.dist-info")
     stamp = (two_weeks.root / ".airflow/migrated").read_text()
     assert metadata.name == f"apache_airflow_core-{stamp}.dist-info"
 
 
-def test_every_customer_has_ten_recommendations_that_the_predictions_hold(
+def test_every_customer_has_ten_recommendations_from_the_predictions(
     two_weeks: TwoWeeks, volume: Volume
 ) -> None:
     as_of = two_weeks.history.as_of
@@ -143,7 +141,7 @@ def test_the_next_run_reads_only_the_new_file(two_weeks: TwoWeeks, volume: Volum
         assert weeks.items() <= second["partitions"][table].items()
 
 
-def test_the_next_run_takes_the_branch_that_it_recorded(two_weeks: TwoWeeks, volume: Volume) -> None:
+def test_the_next_run_follows_the_branch_that_it_recorded(two_weeks: TwoWeeks, volume: Volume) -> None:
     decision = volume.read_json(DECISION, two_weeks.history.next_as_of)
     states = task_states(two_weeks.root)
 
@@ -151,14 +149,14 @@ def test_the_next_run_takes_the_branch_that_it_recorded(two_weeks: TwoWeeks, vol
     assert states == {**dict.fromkeys((*AROUND, *STAGES), "success"), other: "skipped"}
     assert decision["champion_version"] == "1"
     drift = volume.read(DRIFT_TABLE, two_weeks.history.next_as_of).to_pandas()
-    # The share is of features; the champion's answers stand beside them in the table.
+    # The share counts features only; the table also has a row for the champion's predictions.
     features = drift[drift["column"] != PREDICTION]
     assert len(features) == len(drift) - 1
     assert decision["drift_share"] == pytest.approx(features["drifted"].mean())
     assert f"{decision['branch']} ({decision['rule']})" in two_weeks.second.stdout
 
 
-def test_the_next_run_leaves_the_week_before_as_it_was(two_weeks: TwoWeeks, volume: Volume) -> None:
+def test_the_next_run_does_not_change_the_week_before(two_weeks: TwoWeeks, volume: Volume) -> None:
     as_of = two_weeks.history.as_of
     own = (f"weeks/{as_of}", f"predictions/week={as_of}", f"reports/{as_of}", f"studies/{as_of}")
 
@@ -167,11 +165,11 @@ def test_the_next_run_leaves_the_week_before_as_it_was(two_weeks: TwoWeeks, volu
     assert len(before) > 20
 
 
-def test_the_next_run_fills_in_what_the_week_before_came_to(two_weeks: TwoWeeks, volume: Volume) -> None:
+def test_the_next_run_completes_the_history_of_the_week_before(two_weeks: TwoWeeks, volume: Volume) -> None:
     history = two_weeks.history
     first, second = volume.read(HISTORY).to_pylist()
     predictions = volume.read(PREDICTIONS, history.as_of).to_pandas()
-    truth = bought(history.drop)
+    truth = bought_pairs(history.drop)
 
     selected = predictions[predictions["selected"]]
     n_hits = len(selected.merge(truth, on=PAIR))
@@ -195,15 +193,15 @@ def test_the_next_run_has_evidentlys_drift_page(two_weeks: TwoWeeks, volume: Vol
     report = (pages / "drift.html").read_text()
     columns = volume.read(DRIFT_TABLE, two_weeks.history.next_as_of)["column"].to_pylist()
     assert [column for column in columns if f"Drift in column '{column}'" not in report] == []
-    # Without a champion there was nothing to compare with, and the page says so.
+    # Without a champion there is no reference, and the page says so.
     first = two_weeks.after_first[str(DRIFT_PAGE.relative_path(two_weeks.history.as_of))].decode()
     assert "No drift report was made: there is no champion yet" in first
 
 
 def differences(root: Path, two_weeks: TwoWeeks) -> list[str]:
-    """What of features, decision, model and predictions of the first week `root` holds other bytes of.
+    """Return the files of the first week, from features to predictions, that differ on the volume `root`.
 
-    The model card of a model names its run in MLflow, which is another one for every training.
+    The model card has the MLflow run of the model, which is a new one for every training.
     """
     names = [
         dataset.relative_path(two_weeks.history.as_of)
@@ -222,15 +220,14 @@ def differences(root: Path, two_weeks: TwoWeeks) -> list[str]:
 def test_rows_dated_as_of_and_later_change_no_byte(
     two_weeks: TwoWeeks, volume: Volume, tmp_path: Path
 ) -> None:
-    """Acceptance 7."""
     history = two_weeks.history
     as_of = pd.Timestamp(history.as_of)
     past = pd.read_parquet(history.before / "transacciones.parquet")
     drop = pd.read_parquet(history.drop)
-    # An order cancelled only later, and what nobody ever bought bought by everybody.
+    # Orders that are cancelled later, and a product that was never bought before bought by every customer.
     newest = past[past["purchase_date"] == past["purchase_date"].max()]
     cancelled = newest.assign(purchase_date=as_of, items=disguise_units(-((3 * newest["items"] - 1) / 2)))
-    everybody = pd.DataFrame(
+    new_purchases = pd.DataFrame(
         {
             "customer_id": range(FIRST_CUSTOMER, FIRST_CUSTOMER + N_CUSTOMERS),
             "product_id": FIRST_PRODUCT + N_PRODUCTS - 1,
@@ -244,21 +241,20 @@ def test_rows_dated_as_of_and_later_change_no_byte(
     for table in ("clientes", "productos"):
         (data / f"{table}.parquet").write_bytes((history.before / f"{table}.parquet").read_bytes())
     write_transactions(data / "transacciones.parquet", pd.concat([drop, cancelled, past]))
-    write_transactions(data / "transacciones_2.parquet", everybody)
+    write_transactions(data / "transacciones_2.parquet", new_purchases)
 
     run = run_without_airflow(data, tmp_path / "volume", str(history.as_of))
 
     assert run.error == ""
-    found = Volume(tmp_path / "volume")
-    later = found.read_json(QUALITY, history.as_of)["as_of_or_later"]
+    rerun = Volume(tmp_path / "volume")
+    later = rerun.read_json(QUALITY, history.as_of)["as_of_or_later"]
     assert later["lines"] == len(drop.drop_duplicates()) + len(cancelled) + N_CUSTOMERS
-    assert differences(found.root, two_weeks) == []
+    assert differences(rerun.root, two_weeks) == []
 
 
-def test_a_run_that_is_killed_while_it_trains_is_made_good_by_the_next(
+def test_a_run_that_is_killed_while_it_trains_is_completed_by_the_next(
     two_weeks: TwoWeeks, volume: Volume, tmp_path: Path
 ) -> None:
-    """Acceptance 6, without containers."""
     history, root = two_weeks.history, tmp_path / "volume"
     killed = start_pipeline(history.before, root)
     try:
@@ -281,7 +277,7 @@ def test_a_run_that_is_killed_while_it_trains_is_made_good_by_the_next(
     assert pq.read_table(root / "history/runs.parquet").num_rows == 1
 
 
-def test_a_stage_that_is_killed_alone_is_tried_again_and_the_run_is_told_as_published(
+def test_a_stage_that_is_killed_alone_is_retried_and_the_run_succeeds(
     history: History, tmp_path: Path
 ) -> None:
     root = tmp_path / "volume"
@@ -299,5 +295,5 @@ def test_a_stage_that_is_killed_alone_is_tried_again_and_the_run_is_told_as_publ
 
 
 def without_names(files: dict[str, bytes]) -> set[str]:
-    """The paths of files, those of the warehouse's partitions by their folder."""
+    """Return the paths of files, for partitions of the warehouse only their folders."""
     return {path.rpartition("/")[0] if path.startswith("warehouse/") else path for path in files}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from run_volume import ROOT
+from make_commands.input_volume import ROOT
 from sodai.object_store.__main__ import app
 from sodai.object_store.checkout import open_checkout
 from support.object_store_server import ObjectStoreServer

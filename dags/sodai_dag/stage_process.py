@@ -4,10 +4,10 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from sodai_settings import Settings
+from sodai_dag.settings import Settings
 
 
-def start(settings: Settings, stage: str, arguments: Sequence[str]) -> "subprocess.Popen[str]":
+def start_stage(settings: Settings, stage: str, arguments: Sequence[str]) -> "subprocess.Popen[str]":
     """Start a stage in a process group of its own; its output comes through pipes.
 
     Raises:

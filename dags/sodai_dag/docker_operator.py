@@ -10,17 +10,20 @@ from airflow.sdk.exceptions import AirflowException
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import Mount
 
-from sodai_arguments import stage_arguments
-from sodai_resources import resources_of
-from sodai_results import RESULT_LINE, StageFailed, StageLost, StageOutOfMemory, result_of
-from sodai_settings import Settings
+from sodai_dag.parameters import stage_arguments
+from sodai_dag.resources import resources_of
+from sodai_dag.settings import Settings
+from sodai_dag.stage_result import StageFailed, StageLost, StageOutOfMemory, result_of
 
 GIB = 2**30
 _MEMORY = "memory_gib"
 
 
 class DockerStageOperator(DockerOperator):
-    """Runs a stage's image with hard limits, one container a task at a time."""
+    """Runs a stage's image with hard limits, one container of a task at a time.
+
+    `result` is the stage's JSON result once it has ended.
+    """
 
     template_fields: Sequence[str] = (*DockerOperator.template_fields, "labels")
     ui_color = "#d6e8fa"
@@ -30,13 +33,14 @@ class DockerStageOperator(DockerOperator):
     ) -> None:
         self.stage = stage
         self.limits = resources_of(task_id)
+        self.result: dict[str, Any] | None = None
         super().__init__(
             task_id=task_id,
             image=settings.image(stage),
             **settings.engine_options(task_id),
             command=stage_arguments(stage, settings.shards, shard),
             environment=settings.stage_environment,
-            # Apart, so that Airflow shows and keeps no secret.
+            # Separate, so that Airflow neither shows nor stores secrets.
             private_environment=dict(settings.object_store) if settings.is_object_store else {},
             mounts=[_mount(settings)],
             mount_tmp_dir=False,
@@ -54,25 +58,25 @@ class DockerStageOperator(DockerOperator):
         )
 
     def execute(self, context: Any) -> Any:
-        """Run the stage, its log line by line, and give its result.
+        """Run the stage, pass its log on line by line, and return its result.
 
-        After a try that was killed for its memory, the next one gets more.
+        A try after one that ran out of memory gets more memory.
 
         Raises:
-            StageFailed: there is no such image, or the most memory that the stage may have is too little.
+            StageFailed: the image is missing, or max_memory_gib is not enough.
             StageLost: the engine does not answer, or lost the container.
         """
         self._normalize_mounts()
-        # Airflow's store outlives a try, as no XCom does.
+        # Airflow's store outlives a try, which no XCom does.
         store = context["task_state_store"]
         memory_gib = max(self.limits.memory_gib, float(store.get(_MEMORY, 0)))
         if memory_gib > self.limits.memory_gib:
-            told = "the try before was killed for its memory: this one gets %g GiB, the most is %g"
-            self.log.warning(told, memory_gib, self.limits.max_memory_gib)
+            message = "the previous try ran out of memory: this one gets %g GiB, at most %g"
+            self.log.warning(message, memory_gib, self.limits.max_memory_gib)
         try:
-            self._reach()
-            self._reap()
-            return self._run(memory_gib)
+            self._check_engine()
+            self._remove_leftovers()
+            self.result = self._run(memory_gib)
         except StageOutOfMemory as error:
             more = self.limits.after_out_of_memory(memory_gib)
             if more <= memory_gib:
@@ -83,24 +87,26 @@ class DockerStageOperator(DockerOperator):
             raise StageFailed(f"{self.stage}: image {self.image} is missing; run make images") from error
         except (APIError, DockerException, OSError) as error:
             raise StageLost(f"{self.stage}: Docker engine: {error}") from error
+        self.log.info("result: %s", self.result)
+        return self.result
 
     def on_kill(self) -> None:
-        """Stop what runs. Airflow asks for it after a timeout too, when it is gone already."""
+        """Stop the container; Airflow asks for it after a timeout too, when it is already gone."""
         with suppress(NotFound):
             super().on_kill()
 
-    def _reach(self) -> None:
-        """Make sure that an engine answers; the hook's own error names neither stage nor engine."""
+    def _check_engine(self) -> None:
+        # The hook's own error names neither the stage nor the engine.
         try:
             self.cli.ping()
         except AirflowException as error:
             raise StageLost(f"{self.stage}: Docker engine: {error}") from error
 
-    def _reap(self) -> None:
-        """Remove containers of earlier tries that their worker could not remove any more."""
-        for left in self.cli.containers(all=True, filters={"label": self._labels_of_any_try()}):
-            self.log.warning("removing the container of an earlier try: %s", left["Id"][:12])
-            self.cli.remove_container(left["Id"], force=True)
+    def _remove_leftovers(self) -> None:
+        """Remove containers of earlier tries, whose worker was killed before it could remove them."""
+        for leftover in self.cli.containers(all=True, filters={"label": self._labels_of_any_try()}):
+            self.log.warning("removing the container of an earlier try: %s", leftover["Id"][:12])
+            self.cli.remove_container(leftover["Id"], force=True)
 
     def _labels_of_any_try(self) -> list[str]:
         own = self.labels if isinstance(self.labels, dict) else {}
@@ -117,21 +123,19 @@ class DockerStageOperator(DockerOperator):
         )
         identifier = self.container["Id"]
         try:
-            # Apart, because merged they arrive in no fixed order and the result is lost among the log.
+            # Not merged: merged streams arrive in no fixed order, and the result is lost in the log.
             stream = self.cli.attach(identifier, stdout=True, stderr=True, stream=True, demux=True)
             self.cli.start(identifier)
             stdout = self._follow(stream)
             exit_code = self.cli.wait(identifier)["StatusCode"]
             state = self.cli.inspect_container(identifier)["State"]
-            result = result_of(self.stage, exit_code, stdout, out_of_memory=state["OOMKilled"])
-            self.log.info(RESULT_LINE, result["as_of"], result)
-            return result
+            return result_of(self.stage, exit_code, stdout, out_of_memory=state["OOMKilled"])
         finally:
             with suppress(NotFound):
                 self.cli.remove_container(identifier, force=True)
 
     def _follow(self, stream: Any) -> str:
-        """Log stderr line by line, and give all of stdout."""
+        """Log stderr line by line and return all of stdout."""
         stdout, pending = b"", b""
         for out, err in stream:
             stdout += out or b""
@@ -162,7 +166,7 @@ def _mount(settings: Settings) -> Mount:
 
 
 def _owner(settings: Settings) -> str | None:
-    """Whoever owns the folder, so that a stage can write there; the image's own user for a volume."""
+    """Return the owner of the folder, so that a stage can write there; None for the image's own user."""
     if not settings.is_folder or not os.path.isdir(settings.mounted):
         return None
     owner = os.stat(settings.mounted)

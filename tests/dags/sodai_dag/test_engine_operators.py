@@ -1,4 +1,4 @@
-"""Every way in which a stage may end on a Docker engine: the same for a container and for a service."""
+"""Every way a stage may end on a Docker engine: the same for a container and for a service."""
 
 import signal
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ def swarm() -> Iterator[None]:
 def run(request: pytest.FixtureRequest, airflow: Airflow, week: Week) -> Iterator[Run]:
     if request.param == "swarm":
         request.getfixturevalue("swarm")
-    with run_on(airflow, week, request.param) as started:
-        yield started
+    with run_on(airflow, week, request.param) as run:
+        yield run
 
 
 def test_an_expected_failure_is_the_stages_own_line_and_leaves_nothing(run: Run) -> None:
@@ -37,20 +37,20 @@ def test_an_expected_failure_is_the_stages_own_line_and_leaves_nothing(run: Run)
     assert "productos.parquet" in outcome["message"]
     assert "\n" not in outcome["message"]
     assert files_of(run.week.root) == before
-    assert run.left() == []
+    assert run.leftovers() == []
 
 
-def test_a_container_killed_hard_is_tried_again_and_the_pipeline_goes_on(run: Run) -> None:
+def test_a_container_killed_hard_is_retried_and_the_pipeline_continues(run: Run) -> None:
     before = files_of(run.week.root / "weeks")
     docker("kill", run.container_of(run.begin_in_the_middle()))
 
     assert run.airflow.answer() == {
         "error": "StageLost",
-        "message": f"{FEATURES}: killed without a result; the log above has its last words",
+        "message": f"{FEATURES}: killed before writing a result; see the log above",
         "fails_at_once": False,
     }
     assert files_of(run.week.root / "weeks") == before
-    assert run.left() == []
+    assert run.leftovers() == []
 
     assert run.execute(FEATURES, try_number=2)["result"]["status"] == "done"
     assert list((run.week.root / ".attempts").iterdir()) == []
@@ -62,7 +62,7 @@ def test_what_reaches_its_timeout_is_removed_and_fails_as_that(run: Run) -> None
     run.begin_in_the_middle()
     run.airflow.process.send_signal(signal.SIGALRM)  # as the clock does
     assert run.airflow.answer() == {"error": "AirflowTaskTimeout"}
-    assert run.left() == []
+    assert run.leftovers() == []
 
 
 def test_the_end_of_a_task_ends_and_removes_what_ran(run: Run) -> None:
@@ -72,5 +72,5 @@ def test_the_end_of_a_task_ends_and_removes_what_ran(run: Run) -> None:
 
     outcome = run.airflow.answer()
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
-    assert run.left() == []
+    assert run.leftovers() == []
     assert files_of(run.week.root / "weeks") == before

@@ -1,4 +1,4 @@
-"""What the end of a stage means for its task: a result, a failure at once, or a retry."""
+"""The end of a stage, as its task reads it: a result, an immediate failure, or a retry."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ RESULT = json.dumps(DONE)
 FAILURE = json.dumps({"stage": STAGE, "status": "failed", "error": "products: missing, expected productos"})
 
 
-def judged(airflow: Airflow, exit_code: int, stdout: str, out_of_memory: bool = False) -> dict[str, Any]:
+def outcome_of(airflow: Airflow, exit_code: int, stdout: str, out_of_memory: bool = False) -> dict[str, Any]:
     end = {"stage": STAGE, "exit_code": exit_code, "stdout": stdout, "out_of_memory": out_of_memory}
     answer: dict[str, Any] = airflow.ask("judge", ends=[end])[0]
     return answer
@@ -30,20 +30,20 @@ def judged(airflow: Airflow, exit_code: int, stdout: str, out_of_memory: bool = 
     ids=["alone", "after_text", "before_text", "after_json"],
 )
 def test_the_last_json_object_on_stdout_is_the_result(airflow: Airflow, stdout: str) -> None:
-    assert judged(airflow, 0, stdout) == {"result": DONE}
+    assert outcome_of(airflow, 0, stdout) == {"result": DONE}
 
 
 @pytest.mark.parametrize("stdout", ["", "done\n", "12\n", '["list"]\n', RESULT[:-1]])
-def test_success_without_a_result_fails_at_once(airflow: Airflow, stdout: str) -> None:
-    assert judged(airflow, 0, stdout) == {
+def test_success_without_a_result_fails_immediately(airflow: Airflow, stdout: str) -> None:
+    assert outcome_of(airflow, 0, stdout) == {
         "error": "StageFailed",
-        "message": f"{STAGE}: ended well without a result line, expected one JSON object on stdout",
+        "message": f"{STAGE}: succeeded without a result line, expected one JSON object on stdout",
         "fails_at_once": True,
     }
 
 
-def test_an_expected_failure_fails_at_once_with_the_line_of_the_stage(airflow: Airflow) -> None:
-    assert judged(airflow, 1, FAILURE) == {
+def test_an_expected_failure_fails_immediately_with_the_line_of_the_stage(airflow: Airflow) -> None:
+    assert outcome_of(airflow, 1, FAILURE) == {
         "error": "StageFailed",
         "message": f"{STAGE}: products: missing, expected productos",
         "fails_at_once": True,
@@ -51,24 +51,22 @@ def test_an_expected_failure_fails_at_once_with_the_line_of_the_stage(airflow: A
 
 
 @pytest.mark.parametrize("stdout", ["", "half a li", RESULT])
-def test_an_unexpected_error_fails_at_once_and_points_to_the_log(airflow: Airflow, stdout: str) -> None:
-    outcome = judged(airflow, 1, stdout)
-    assert outcome["message"] == f"{STAGE}: ended with an error it did not expect; the log above has it"
+def test_an_unexpected_error_fails_immediately_and_points_to_the_log(airflow: Airflow, stdout: str) -> None:
+    outcome = outcome_of(airflow, 1, stdout)
+    assert outcome["message"] == f"{STAGE}: failed with an unexpected error; see the log above"
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
 
 
-def test_a_wrong_call_fails_at_once(airflow: Airflow) -> None:
-    outcome = judged(airflow, 2, "")
-    assert outcome["message"] == f"{STAGE}: refused its arguments; the log above says which"
+def test_refused_arguments_fail_immediately(airflow: Airflow) -> None:
+    outcome = outcome_of(airflow, 2, "")
+    assert outcome["message"] == f"{STAGE}: refused its arguments; see the log above"
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
 
 
 @pytest.mark.parametrize("exit_code", [1, 137])
-def test_memory_gone_is_told_and_tried_again(airflow: Airflow, exit_code: int) -> None:
-    outcome = judged(airflow, exit_code, "", out_of_memory=True)
-    assert (
-        outcome["message"] == f"{STAGE}: killed for its memory; raise memory_gib in dags/sodai_resources.py"
-    )
+def test_running_out_of_memory_is_reported_and_retried(airflow: Airflow, exit_code: int) -> None:
+    outcome = outcome_of(airflow, exit_code, "", out_of_memory=True)
+    assert outcome["message"] == f"{STAGE}: out of memory; raise memory_gib in dags/sodai_dag/resources.py"
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageOutOfMemory", False)
 
 
@@ -84,9 +82,9 @@ def test_memory_gone_is_told_and_tried_again(airflow: Airflow, exit_code: int) -
     ],
 )
 @pytest.mark.parametrize("stdout", ["", RESULT])
-def test_a_stage_that_is_lost_is_tried_again_whatever_it_wrote(
+def test_a_stage_that_is_lost_is_retried_whatever_it_wrote(
     airflow: Airflow, exit_code: int, how: str, stdout: str
 ) -> None:
-    outcome = judged(airflow, exit_code, stdout)
-    assert outcome["message"] == f"{STAGE}: {how} without a result; the log above has its last words"
+    outcome = outcome_of(airflow, exit_code, stdout)
+    assert outcome["message"] == f"{STAGE}: {how} before writing a result; see the log above"
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)

@@ -1,4 +1,4 @@
-"""What is a service's own of stages in a swarm: its log, its limits, what an earlier try left."""
+"""Stages as services of a swarm: their log, their limits, services of earlier tries."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import pytest
 
 from dags.conftest import PARAMS, Airflow, Week
 from dags.engine_runs import DAG_ID, EXTRACT, FEATURES, GIB, Run, docker, run_on, swarm_of_this_engine
-from sodai_resources import resources_of
+from sodai_dag.resources import resources_of
 
 pytestmark = pytest.mark.docker
 
@@ -20,19 +20,19 @@ def swarm() -> Iterator[None]:
 
 @pytest.fixture
 def run(airflow: Airflow, week: Week) -> Iterator[Run]:
-    with run_on(airflow, week, "swarm") as started:
-        yield started
+    with run_on(airflow, week, "swarm") as run:
+        yield run
 
 
-def test_a_service_gives_its_result_and_its_log_and_is_gone(run: Run) -> None:
+def test_a_service_returns_its_result_and_its_log_and_is_removed(run: Run) -> None:
     earlier = run.airflow.log.read_text()
     outcome = run.execute(FEATURES)
     log = run.airflow.log.read_text().removeprefix(earlier)
 
     assert (outcome["result"]["status"], outcome["result"]["as_of"]) == ("done", run.week.as_of)
     assert f"{FEATURES} INFO training period " in log
-    assert f"period to predict: {run.week.as_of}, result: {outcome['result']}" in log
-    assert run.left() == []
+    assert f"result: {outcome['result']}" in log
+    assert run.leftovers() == []
 
 
 def test_a_service_may_use_no_more_than_its_table_says(run: Run) -> None:
@@ -60,23 +60,23 @@ def test_a_service_may_use_no_more_than_its_table_says(run: Run) -> None:
 
 
 def test_the_service_of_an_earlier_try_is_removed_first_and_no_other(run: Run) -> None:
-    def left_service(task: str) -> str:
+    def leave_service(task: str) -> str:
         labels = {"sodai.dag": DAG_ID, "sodai.run": run.run_id, "sodai.task": task, "sodai.map_index": "-1"}
-        options = [part for name, value in labels.items() for part in ("--label", f"{name}={value}")]
+        options = [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
         return docker("service", "create", "--quiet", "--detach", "--replicas", "0", *options,
                       f"sodai/{EXTRACT}").strip()[:12]  # fmt: skip
 
-    own, other = left_service(FEATURES), left_service(EXTRACT)
-    assert set(run.left()) == {own, other}
+    own, other = leave_service(FEATURES), leave_service(EXTRACT)
+    assert set(run.leftovers()) == {own, other}
 
     outcome = run.execute(FEATURES, params={**PARAMS, "horizon_days": 29}, try_number=2)
 
-    assert outcome["message"] == f"{FEATURES}: refused its arguments; the log above says which"
-    assert run.left() == [other]
+    assert outcome["message"] == f"{FEATURES}: refused its arguments; see the log above"
+    assert run.leftovers() == [other]
 
 
-def test_an_image_that_no_host_has_is_told_with_its_name(run: Run) -> None:
+def test_an_image_that_no_host_has_is_reported_with_its_name(run: Run) -> None:
     outcome = run.execute(EXTRACT, env={"SODAI_IMAGE_TAG": "never"})
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
     assert f"sodai/{EXTRACT}:never" in outcome["message"]
-    assert run.left() == []
+    assert run.leftovers() == []

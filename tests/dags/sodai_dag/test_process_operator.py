@@ -1,4 +1,4 @@
-"""Stages as processes of a task: results, failures, kills, and the end of a task."""
+"""Stages as processes of a task: results, failures, kills, and the end of the task."""
 
 import json
 import os
@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from dags.conftest import PARAMS, Airflow, Week, running, wait_until
-from sodai_settings import settings_from
+from dags.conftest import PARAMS, Airflow, Week, is_running, wait_until
+from sodai_dag.settings import settings_from
 from support.week import files_of
 
 STAGE = "create_features"
 PYTHON = settings_from({}).python
-# A stage that started a child of its own; both say who they are.
+# A stage that started a child of its own; both write their process ids.
 FAMILY = """#!/bin/sh
 sleep 300 >/dev/null 2>&1 &
 echo "$$ $!" >"$SODAI_DATA/family.part"
@@ -30,7 +30,7 @@ def environment(root: Path, python: str = PYTHON) -> dict[str, str]:
 def child_of(parent: int) -> int | None:
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            # The name of the program stands in parentheses and may hold anything.
+            # The name of the program is in parentheses and may contain anything.
             fields = stat.read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
@@ -40,7 +40,7 @@ def child_of(parent: int) -> int | None:
 
 
 def begin(airflow: Airflow, week: Week) -> int:
-    """The process of a create_features that is in the middle of its work."""
+    """Return the process of a create_features that is in the middle of its work."""
     airflow.begin("execute", environment(week.root), stage=STAGE, as_of=week.as_of, params=PARAMS)
     wait_until(lambda: week.being_written)
     child = child_of(airflow.process.pid)
@@ -60,11 +60,10 @@ def test_a_stage_gives_its_result_and_the_period_to_the_task(airflow: Airflow, w
     result = outcome["result"]
     # Left out, the period begins after the last day of `make_raw`, on which its habits buy.
     assert (result["status"], result["as_of"]) == ("done", week.as_of)
-    told = f"period to predict: {week.as_of}, result: {{'stage': 'extract_and_validate_data'"
-    assert told in airflow.log.read_text()
+    assert f"result: {result}" in airflow.log.read_text()
 
 
-def test_an_expected_failure_is_the_stages_own_line_and_not_tried_again(airflow: Airflow, week: Week) -> None:
+def test_an_expected_failure_is_the_stages_own_line_and_not_retried(airflow: Airflow, week: Week) -> None:
     (week.root / "raw/productos.parquet").unlink()
     outcome: dict[str, Any] = airflow.ask(
         "execute",
@@ -80,7 +79,7 @@ def test_an_expected_failure_is_the_stages_own_line_and_not_tried_again(airflow:
     assert "extract_and_validate_data ERROR" in airflow.log.read_text()
 
 
-def test_a_refused_argument_is_not_tried_again(airflow: Airflow, week: Week) -> None:
+def test_a_refused_argument_is_not_retried(airflow: Airflow, week: Week) -> None:
     outcome = airflow.ask(
         "execute",
         environment(week.root),
@@ -90,19 +89,19 @@ def test_a_refused_argument_is_not_tried_again(airflow: Airflow, week: Week) -> 
     )
     assert outcome == {
         "error": "StageFailed",
-        "message": "create_features: refused its arguments; the log above says which",
+        "message": "create_features: refused its arguments; see the log above",
         "fails_at_once": True,
     }
     assert "--horizon-days" in airflow.log.read_text()
 
 
-def test_a_killed_stage_is_tried_again_and_the_next_try_ends_well(airflow: Airflow, week: Week) -> None:
+def test_a_killed_stage_is_retried_and_the_next_try_succeeds(airflow: Airflow, week: Week) -> None:
     before = files_of(week.root / "weeks")
     os.kill(begin(airflow, week), signal.SIGKILL)
 
     assert airflow.answer() == {
         "error": "StageLost",
-        "message": "create_features: killed without a result; the log above has its last words",
+        "message": "create_features: killed before writing a result; see the log above",
         "fails_at_once": False,
     }
     assert files_of(week.root / "weeks") == before
@@ -111,9 +110,9 @@ def test_a_killed_stage_is_tried_again_and_the_next_try_ends_well(airflow: Airfl
         "execute", environment(week.root), stage=STAGE, as_of=week.as_of, params=PARAMS, try_number=2
     )
     assert again["result"]["status"] == "done"
-    made = set(files_of(week.root / "weeks")) - set(before)
+    new = set(files_of(week.root / "weeks")) - set(before)
     tables = {"forecasts.parquet", "training.parquet", "scoring.parquet"}
-    assert {Path(name).parts[2] for name in made} == {*tables, "run.json"}
+    assert {Path(name).parts[2] for name in new} == {*tables, "run.json"}
     assert list((week.root / ".attempts").iterdir()) == []
 
 
@@ -148,18 +147,17 @@ def test_an_interpreter_that_is_not_there_is_one_line(airflow: Airflow, week: We
 def test_the_branch_that_the_drift_report_decided_against_is_skipped(
     airflow: Airflow, tmp_path: Path, branch: str, skipped: str
 ) -> None:
-    outcome = decided(airflow, tmp_path, branch)
-    assert outcome == {"skipped": [skipped]}
+    assert decide(airflow, tmp_path, branch) == {"skipped": [skipped]}
 
 
 def test_a_decision_for_no_branch_is_an_error_and_skips_nothing(airflow: Airflow, tmp_path: Path) -> None:
-    outcome = decided(airflow, tmp_path, "evaluate_model")
+    outcome = decide(airflow, tmp_path, "evaluate_model")
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
     assert outcome["message"].startswith("detect_data_drift: found branch 'evaluate_model', expected ")
 
 
-def decided(airflow: Airflow, folder: Path, branch: str) -> dict[str, Any]:
-    """How the task of detect_data_drift ends if its stage decides for `branch`."""
+def decide(airflow: Airflow, folder: Path, branch: str) -> dict[str, Any]:
+    """Return how the task of detect_data_drift ends if its stage decides for `branch`."""
     result = {"stage": "detect_data_drift", "status": "done", "as_of": "2025-01-06", "branch": branch}
     stage = script(folder, f"#!/bin/sh\necho '{json.dumps(result)}'\n")
     outcome: dict[str, Any] = airflow.ask(
@@ -173,7 +171,7 @@ def decided(airflow: Airflow, folder: Path, branch: str) -> dict[str, Any]:
 
 
 def script(folder: Path, text: str) -> str:
-    """A program that stands in for Python and its stage."""
+    """Return a program that replaces Python and its stage."""
     program = folder / "stage"
     program.write_text(text)
     program.chmod(0o755)
@@ -194,4 +192,4 @@ def test_the_end_of_a_task_ends_the_children_of_the_stage_too(airflow: Airflow, 
 
     assert airflow.answer()["error"] == "StageLost"
     assert_gone(parent)
-    wait_until(lambda: not running(child))
+    wait_until(lambda: not is_running(child))

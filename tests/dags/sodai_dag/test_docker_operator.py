@@ -1,4 +1,4 @@
-"""What is a container's own of stages on an engine: its files, its limits, its memory, what was left."""
+"""Stages as containers: the owner of their files, their limits, their memory, containers of earlier tries."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import pytest
 
 from dags.conftest import PARAMS, Airflow, Week
 from dags.engine_runs import DAG_ID, EXTRACT, FEATURES, GIB, Run, docker, run_on
-from sodai_resources import resources_of
+from sodai_dag.resources import resources_of
 from support.week import files_of
 
 pytestmark = pytest.mark.docker
@@ -17,13 +17,13 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture
 def run(airflow: Airflow, week: Week) -> Iterator[Run]:
-    with run_on(airflow, week, "docker") as started:
-        yield started
+    with run_on(airflow, week, "docker") as run:
+        yield run
 
 
-def left_container(run: Run, stage: str, **labels: str) -> str:
-    """A container as a worker leaves it that was killed in the try before."""
-    told = {
+def leave_container(run: Run, stage: str, **labels: str) -> str:
+    """Start a container as the worker of an earlier try leaves it when it is killed."""
+    own = {
         "sodai.dag": DAG_ID,
         "sodai.run": run.run_id,
         "sodai.task": stage,
@@ -31,7 +31,7 @@ def left_container(run: Run, stage: str, **labels: str) -> str:
         "sodai.try": "1",
         **labels,
     }
-    options = [part for name, value in told.items() for part in ("--label", f"{name}={value}")]
+    options = [word for name, value in own.items() for word in ("--label", f"{name}={value}")]
     return docker("run", "--detach", *options, "--entrypoint", "sleep", f"sodai/{stage}", "300").strip()[:12]
 
 
@@ -39,7 +39,7 @@ def owners(root: Path) -> set[tuple[int, int]]:
     return {(path.stat().st_uid, path.stat().st_gid) for path in [root, *root.rglob("*")]}
 
 
-def test_a_container_gives_its_result_and_its_files_to_the_owner_of_the_folder(run: Run) -> None:
+def test_a_container_returns_its_result_and_its_files_belong_to_the_owner_of_the_folder(run: Run) -> None:
     before = owners(run.week.root)
     assert len(before) == 1
     written = run.week.root / "weeks" / run.week.as_of / EXTRACT
@@ -50,7 +50,7 @@ def test_a_container_gives_its_result_and_its_files_to_the_owner_of_the_folder(r
     assert (outcome["result"]["status"], outcome["result"]["as_of"]) == ("done", run.week.as_of)
     assert {"customers.parquet", "products.parquet", "run.json"} <= set(files_of(written))
     assert owners(run.week.root) == before
-    assert run.left() == []
+    assert run.leftovers() == []
 
 
 def test_a_container_may_use_no_more_than_its_table_says(run: Run) -> None:
@@ -90,23 +90,23 @@ def test_a_container_is_on_a_network_where_its_registry_is_a_server(run: Run) ->
     assert network == "bridge"
 
 
-def test_a_container_that_somebody_removes_is_lost(run: Run) -> None:
+def test_a_container_that_is_removed_by_hand_is_lost(run: Run) -> None:
     docker("rm", "--force", run.begin_in_the_middle())
     outcome = run.airflow.answer()
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
     assert outcome["message"].startswith(f"{FEATURES}: ")
 
 
-def test_a_stage_without_enough_memory_says_so_and_is_tried_again(run: Run) -> None:
+def test_a_stage_without_enough_memory_says_so_and_is_retried(run: Run) -> None:
     before = files_of(run.week.root / "weeks")
     outcome = run.execute(FEATURES, limits={"memory_gib": 0.0625})
     assert outcome == {
         "error": "StageOutOfMemory",
-        "message": f"{FEATURES}: killed for its memory; raise memory_gib in dags/sodai_resources.py",
+        "message": f"{FEATURES}: out of memory; raise memory_gib in dags/sodai_dag/resources.py",
         "fails_at_once": False,
     }
     assert files_of(run.week.root / "weeks") == before
-    assert run.left() == []
+    assert run.leftovers() == []
 
 
 def test_the_try_after_one_without_enough_memory_gets_more_and_says_so(run: Run) -> None:
@@ -115,46 +115,46 @@ def test_the_try_after_one_without_enough_memory_gets_more_and_says_so(run: Run)
 
     outcome = run.execute(FEATURES, limits=limits, try_number=2)
 
-    # 64 MiB and half as much again: not enough either, and there is no more.
+    # 1.5 times 64 MiB is the maximum, and not enough either.
     assert outcome == {
         "error": "StageFailed",
-        "message": f"{FEATURES}: killed for its memory; raise memory_gib in dags/sodai_resources.py; "
+        "message": f"{FEATURES}: out of memory; raise memory_gib in dags/sodai_dag/resources.py; "
         "it had 0.09375 GiB, its max_memory_gib",
         "fails_at_once": True,
     }
-    told = "the try before was killed for its memory: this one gets 0.09375 GiB, the most is 0.09375"
-    assert told in run.airflow.log.read_text()
+    warning = "the previous try ran out of memory: this one gets 0.09375 GiB, at most 0.09375"
+    assert warning in run.airflow.log.read_text()
 
 
-def test_a_limit_that_was_raised_counts_at_once(run: Run) -> None:
+def test_a_raised_limit_counts_for_the_next_try(run: Run) -> None:
     assert run.execute(FEATURES, limits={"memory_gib": 0.0625})["error"] == "StageOutOfMemory"
-    # Somebody raised the limit meanwhile, beyond what the first try left for the second.
+    # The limit was raised between the tries, beyond what the first try set for the second.
     outcome = run.execute(FEATURES, limits={"memory_gib": 4.0}, try_number=2)
     assert outcome["result"]["status"] == "done"
 
 
 def test_the_container_of_an_earlier_try_is_removed_first_and_no_other(run: Run) -> None:
-    own = left_container(run, FEATURES)
+    own = leave_container(run, FEATURES)
     others = {
-        left_container(run, FEATURES, **{"sodai.task": EXTRACT}),
-        left_container(run, FEATURES, **{"sodai.dag": "other"}),
-        left_container(run, FEATURES, **{"sodai.map_index": "1"}),
+        leave_container(run, FEATURES, **{"sodai.task": EXTRACT}),
+        leave_container(run, FEATURES, **{"sodai.dag": "other"}),
+        leave_container(run, FEATURES, **{"sodai.map_index": "1"}),
     }
-    assert set(run.left()) == {own, *others}
+    assert set(run.leftovers()) == {own, *others}
 
     outcome = run.execute(FEATURES, params={**PARAMS, "horizon_days": 29}, try_number=2)
 
-    assert outcome["message"] == f"{FEATURES}: refused its arguments; the log above says which"
-    assert set(run.left()) == others
+    assert outcome["message"] == f"{FEATURES}: refused its arguments; see the log above"
+    assert set(run.leftovers()) == others
 
 
-def test_an_engine_that_does_not_answer_is_worth_another_try(run: Run) -> None:
+def test_an_engine_that_does_not_answer_is_retried(run: Run) -> None:
     outcome = run.execute(EXTRACT, env={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
     assert outcome["message"].startswith(f"{EXTRACT}: Docker engine: ")
 
 
-def test_an_image_that_is_missing_is_told_with_its_name(run: Run) -> None:
+def test_a_missing_image_is_reported_with_its_name(run: Run) -> None:
     outcome = run.execute(EXTRACT, env={"SODAI_IMAGE_TAG": "never"})
     assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
     assert outcome["message"] == f"{EXTRACT}: image sodai/{EXTRACT}:never is missing; run make images"

@@ -1,0 +1,1 @@
+"""The package that the DAG is built from: parameters, settings, limits and operators."""

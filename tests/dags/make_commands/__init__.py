@@ -1,0 +1,1 @@
+"""Tests of the commands behind make run, make up and make down."""

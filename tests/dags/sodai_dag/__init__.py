@@ -1,0 +1,1 @@
+"""Tests of the package that the DAG is built from."""
