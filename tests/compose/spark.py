@@ -1,4 +1,4 @@
-"""A Spark cluster of its own, as the compose file describes it, and stages that use it."""
+"""A separate Spark cluster from the compose file, and stages that use it."""
 
 import io
 import json
@@ -19,7 +19,7 @@ _VOLUME = ("--volume", f"{NAME}_data:/data")
 
 @contextmanager
 def cluster(root: Path) -> Iterator[None]:
-    """A cluster whose volume begins as a copy of `root`; gone after the block."""
+    """Start a cluster whose volume is a copy of `root`; remove it after the block."""
     _run("make", "image", "STAGE=spark")
     _run("images/secrets.sh")
     try:
@@ -31,7 +31,7 @@ def cluster(root: Path) -> Iterator[None]:
 
 
 def run_on_cluster(stage: str, as_of: str, *options: str, code: int = 0) -> dict[str, Any]:
-    """The result of a stage's container that uses the cluster and ends with `code`."""
+    """Run a stage's container that uses the cluster and must end with `code`; return its result."""
     image = f"sodai/{stage}:{_TAG}"
     engine = ("--engine", "spark", "--spark-remote", REMOTE)
     command = ["docker", "run", "--rm", *_VOLUME, "--network", NAME, image, "--as-of", as_of, *engine]
@@ -39,18 +39,18 @@ def run_on_cluster(stage: str, as_of: str, *options: str, code: int = 0) -> dict
     return result
 
 
-def put(root: Path, *places: str) -> None:
-    """Copy what lies at some places of `root` to the same places of the volume."""
+def put(root: Path, *paths: str) -> None:
+    """Copy files and folders of `root` to the same paths of the volume."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        for place in places:
-            archive.add(root / place, arcname=place)
+        for path in paths:
+            archive.add(root / path, arcname=path)
     _run("docker", "run", "--rm", "--interactive", "--user", "1000:1000", *_VOLUME, "sodai/base",
          "tar", "--extract", "--no-same-owner", "--directory", "/data", stdin=packed.getvalue())  # fmt: skip
 
 
 def copy_volume(target: Path) -> None:
-    """Put what lies on the volume into a folder."""
+    """Copy all files of the volume to a folder."""
     packed = _run(
         "docker", "run", "--rm", *_VOLUME, "sodai/base", "tar", "--create", "--directory", "/data", "."
     )

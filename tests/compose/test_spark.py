@@ -43,23 +43,24 @@ AS_OF = date(2018, 1, 1)
 # Three periods are the fewest; rows for a sample of the customers in each, for all in the table to score.
 OPTIONS = ("--training-periods", "3", "--training-rows", "50000")
 PAIR = ["customer_id", "product_id"]
-# Counts, days, and sums of whole units are the same on both. The exponential and the power are those of
-# two mathematical libraries, which may differ in the last of a double's 53 bits, and so in the last of the
-# 24 bits that a feature keeps: 2**-23.
+# Counts, days, and sums of whole units are the same on both. Exponentials and powers come from two
+# mathematical libraries, which may differ in the last of the 53 bits of a double, and so in the last of the
+# 24 bits of a feature: 2**-23.
 TOLERANCE = 2.0**-23
 
 
-# Quantities, customers and dates of a file that holds whatever may come in their place.
+# Quantities, customers and dates of a file with all kinds of unusable values.
 NUMBERS = [np.nan, np.inf, -np.inf, 1.5e300, -2e18, 2.0**53, 12345678.5, 1 / 3, 2.5e-12, -0.0]
 DAYS = ["2017-11-30 07:30:00", "2017/11/30", " 2017-3-1 ", "2017-02-30", "2017", "epoch", None]
 
 
 @dataclass(frozen=True)
 class Volumes:
-    """Two volumes on which one engine each loaded the same files in two steps, made features and predicted.
+    """Two volumes, each with the same files loaded in two steps, features and predictions by one engine.
 
-    `loads` are the results of the two steps, of DuckDB and of the cluster; `refused` tells of a damaged file.
-    `n_reused` training periods were on the volume of the cluster before; `n_tasks` scored the candidates.
+    `loads` are the results of the two steps, by DuckDB and by the cluster; `refused` is the error about a
+    damaged file. `n_reused` training periods were on the volume of the cluster before; `n_tasks` tasks scored
+    the candidates.
     """
 
     duckdb: Volume
@@ -100,24 +101,24 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Volumes]:
 
 
 def write_broken(raw: Path, lines: pd.DataFrame) -> None:
-    """Two files with lines that cannot be used, one with fractions where numbers are whole, one with text."""
+    """Write two files with unusable lines: one with fractions for whole numbers, one with text for dates."""
     numbers = lines.head(3 * len(NUMBERS)).reset_index(drop=True).astype(dict.fromkeys(PAIR, "float64"))
-    for place, column in enumerate(("items", "customer_id", "product_id")):
-        numbers.loc[place * len(NUMBERS) : (place + 1) * len(NUMBERS) - 1, column] = NUMBERS
+    for block, column in enumerate(("items", "customer_id", "product_id")):
+        numbers.loc[block * len(NUMBERS) : (block + 1) * len(NUMBERS) - 1, column] = NUMBERS
     numbers.loc[0, "purchase_date"] = pd.NaT
     numbers.loc[1, "purchase_date"] = pd.Timestamp("2031-01-01 12:34:56.5")
-    # A name that is a pattern for others.
+    # Its name is a pattern that matches other names.
     numbers.to_parquet(raw / "transacciones_{numbers}[1].parquet", index=False)
     texts = lines.head(len(DAYS)).assign(purchase_date=DAYS).astype({"items": "float32"})
     table = pa.Table.from_pandas(texts, preserve_index=False)
-    # pandas would write null in its place; the least and largest value that the file states leave it out.
+    # pandas would write null instead; the minimum and maximum in the statistics of the file ignore it.
     items = pa.array([np.nan, *texts["items"].iloc[1:]], "float32")
     table = table.set_column(texts.columns.get_loc("items"), "items", items)
     pq.write_table(table, raw / "transacciones_texts.parquet")
 
 
 def write_damaged(raw: Path, source: Path) -> None:
-    """Files of which one has a footer that can be read and nothing else."""
+    """Write files of which one has a readable footer and unreadable rows."""
     raw.mkdir(parents=True)
     for name in ("clientes", "productos", "transacciones_example_2017-12-04"):
         shutil.copy(source / f"{name}.parquet", raw)
@@ -133,7 +134,7 @@ def result_of(stage: str, volume: Volume, *options: str) -> dict[str, Any]:
 
 
 def rows(volume: Volume, dataset: Dataset) -> pd.DataFrame:
-    """The rows of a table in the order in which they are stored, checked against its contract."""
+    """Return the rows of a table in stored order, checked against its contract."""
     return volume.read(dataset, AS_OF).to_pandas()
 
 
@@ -185,8 +186,8 @@ def test_forecasts_are_equal(volumes: Volumes) -> None:
     assert volumes.spark.read(FORECASTS, AS_OF).equals(volumes.duckdb.read(FORECASTS, AS_OF))
 
 
-def test_no_training_rows_of_one_engine_pass_for_those_of_the_other(volumes: Volumes) -> None:
-    # The volume of the cluster began with the parts that DuckDB had left.
+def test_training_rows_of_one_engine_are_not_reused_by_the_other(volumes: Volumes) -> None:
+    # The volume of the cluster began with the training cache of DuckDB.
     assert volumes.n_reused == 0
 
 

@@ -1,4 +1,4 @@
-"""Input that cannot be used, given to the whole pipeline: one line that says why, and nothing published."""
+"""Unusable input for the whole pipeline: one line with the reason, and nothing published."""
 
 import json
 import shutil
@@ -24,8 +24,8 @@ from support.sales_data import FIRST_CUSTOMER
 PUBLISHED = ("predictions", "reports", "history", "mlflow", "weeks", "warehouse")
 
 
-def told(run: Run) -> str:
-    """The one line in which a run says why it failed, checked to be the only one but the log's place."""
+def error_of(run: Run) -> str:
+    """Return the error line of a failed run, after checking that only the path of the log follows."""
     line, *rest = run.stderr.splitlines()
     assert run.code == 1
     assert all(other.startswith("run: full log in ") for other in rest)
@@ -36,33 +36,33 @@ def told(run: Run) -> str:
 
 @pytest.fixture
 def data(history: History, tmp_path: Path) -> Path:
-    """A raw folder that a test may spoil."""
+    """A raw folder that a test may damage."""
     return Path(shutil.copytree(history.before, tmp_path / "data"))
 
 
-def test_a_folder_without_files_is_named_before_anything_starts(tmp_path: Path) -> None:
+def test_a_folder_without_files_is_reported_before_anything_starts(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
 
     run = run_pipeline(data, tmp_path / "volume")
 
-    assert told(run) == f"run: {data}: no parquet files, expected transactions, customers and products"
+    assert error_of(run) == f"run: {data}: no parquet files, expected transactions, customers and products"
     assert run.stdout == ""
     assert results_of(tmp_path / "volume") == {}
 
 
-def test_a_folder_without_customers_is_told_and_publishes_nothing(data: Path, tmp_path: Path) -> None:
+def test_a_folder_without_customers_is_reported_and_publishes_nothing(data: Path, tmp_path: Path) -> None:
     (data / "clientes.parquet").unlink()
 
     run = run_pipeline(data, tmp_path / "volume")
 
-    line = told(run)
+    line = error_of(run)
     assert "extract_and_validate_data: " in line
     assert "found neither of clientes.parquet and customers.parquet, expected one of them" in line
     assert results_of(tmp_path / "volume", *PUBLISHED) == {}
 
 
-def test_a_truncated_file_is_told_and_the_weeks_before_stay(
+def test_a_truncated_file_is_reported_and_earlier_weeks_stay(
     two_weeks: TwoWeeks, data: Path, tmp_path: Path
 ) -> None:
     volume = Path(shutil.copytree(two_weeks.root, tmp_path / "volume"))
@@ -78,14 +78,14 @@ def test_a_truncated_file_is_told_and_the_weeks_before_stay(
     assert results_of(volume, *PUBLISHED) == before
 
 
-def test_a_champion_of_other_features_is_told_and_stays(two_weeks: TwoWeeks, tmp_path: Path) -> None:
+def test_a_champion_of_other_features_is_reported_and_stays(two_weeks: TwoWeeks, tmp_path: Path) -> None:
     volume = Path(shutil.copytree(two_weeks.root, tmp_path / "volume"))
     (card_file,) = volume.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
     record = json.loads(card_file.read_text())
     card_file.write_text(json.dumps({**record, "features": ["moon_phase", *record["features"][1:]]}))
     published = results_of(volume, "predictions", "history")
 
-    # The registry names the same version as before, so that without force nothing would be read of it.
+    # The registry still names the same version: without force the stages would skip and not read it.
     as_of = str(two_weeks.history.next_as_of)
     line = run_without_airflow(two_weeks.history.after, volume, as_of, force=True).error
 
@@ -96,7 +96,7 @@ def test_a_champion_of_other_features_is_told_and_stays(two_weeks: TwoWeeks, tmp
     assert aliases(volume) == {"champion": "1"}
 
 
-def test_one_customer_only_gets_a_list_of_the_products_there_are(
+def test_a_single_customer_gets_a_list_of_existing_products(
     history: History, data: Path, tmp_path: Path
 ) -> None:
     lines = pd.read_parquet(data / "transacciones.parquet")

@@ -1,4 +1,4 @@
-"""Stages as containers: the same week as with processes, and every stage alone as the README gives it."""
+"""Stages as containers: the same week as with processes, and every stage alone as documented."""
 
 import json
 import os
@@ -31,9 +31,8 @@ def run(root: Path, two_weeks: TwoWeeks) -> Run:
 
 
 def test_containers_publish_what_processes_publish(run: Run, root: Path, two_weeks: TwoWeeks) -> None:
-    """Acceptance 3, on made data."""
     as_of = two_weeks.history.as_of
-    own, other = (Volume(place).read(PREDICTIONS, as_of).to_pandas() for place in (root, two_weeks.root))
+    own, other = (Volume(folder).read(PREDICTIONS, as_of).to_pandas() for folder in (root, two_weeks.root))
 
     exact = ["customer_id", "product_id", "rank", "selected", "model_version"]
     assert own[exact].equals(other[exact])
@@ -44,24 +43,23 @@ def test_containers_publish_what_processes_publish(run: Run, root: Path, two_wee
     assert aliases(root) == {"champion": "1"}
 
 
-def test_containers_leave_nothing_behind_but_the_volume(run: Run, root: Path) -> None:
-    listed = subprocess.run(
+def test_containers_leave_nothing_but_the_volume(run: Run, root: Path) -> None:
+    mounts = subprocess.run(
         ["docker", "ps", "--all", "--filter", "label=sodai.dag", "--format", "{{.Mounts}}"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert str(root) not in listed
+    assert str(root) not in mounts
     owner = root.stat()
     foreign = [path for path in root.rglob("*") if path.stat().st_uid != owner.st_uid]
     assert foreign == []
     assert task_states(root)[LOAD] == "skipped"
 
 
-def test_every_stage_runs_alone_on_the_volume_that_a_run_left(
+def test_every_stage_runs_alone_on_the_volume_of_a_run(
     run: Run, root: Path, two_weeks: TwoWeeks, tmp_path: Path
 ) -> None:
-    """Acceptance 5."""
     as_of, copy = two_weeks.history.as_of, tmp_path / "volume"
     shutil.copytree(root, copy)
     for stage in STAGES:

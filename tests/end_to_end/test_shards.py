@@ -1,4 +1,4 @@
-"""Prediction in three shards as local processes, for a day that is told: what one process publishes."""
+"""Prediction in three shards as local processes, for a given day, publishes what one process does."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from support.pipeline_runs import TwoWeeks, results_of, run_pipeline
 SHARDS = ["score_candidates 0", "score_candidates 1", "score_candidates 2"]
 
 
-def test_three_shards_publish_for_a_day_that_is_told_what_one_does_for_the_newest(
+def test_three_shards_publish_for_a_given_day_what_one_process_does_for_the_newest(
     two_weeks: TwoWeeks, tmp_path: Path
 ) -> None:
     history, root = two_weeks.history, tmp_path / "volume"
@@ -19,13 +19,13 @@ def test_three_shards_publish_for_a_day_that_is_told_what_one_does_for_the_newes
     run = run_pipeline(history.before, root, "--as-of", str(history.as_of), env={"SODAI_SHARDS": "3"})
 
     assert run.code == 0, run.stderr
-    place = run.tasks.index("analyze_interpretability") + 1
-    assert sorted(run.tasks[place : place + 3]) == SHARDS
+    first = run.tasks.index("analyze_interpretability") + 1
+    assert sorted(run.tasks[first : first + 3]) == SHARDS
     assert [task for task in run.tasks if task not in SHARDS] == two_weeks.first.tasks
     for folder in (f"predictions/week={history.as_of}", f"weeks/{history.as_of}/analyze_interpretability"):
-        found = {path: text for path, text in results_of(root, folder).items() if "run.json" not in path}
-        assert found
-        assert {path: two_weeks.after_first[path] for path in found} == found
+        files = {path: text for path, text in results_of(root, folder).items() if "run.json" not in path}
+        assert files
+        assert {path: two_weeks.after_first[path] for path in files} == files
     summary = str(PREDICTION_SUMMARY.relative_path(history.as_of))
     assert (root / summary).read_bytes() == two_weeks.after_first[summary]
 

@@ -1,4 +1,4 @@
-"""A run for which nothing changed skips every stage; what changed runs, with what hangs on it."""
+"""A run for which nothing changed skips every stage; a change runs the stages that depend on it."""
 
 import os
 import shutil
@@ -47,12 +47,12 @@ class NewestWeek:
 
     @property
     def stages(self) -> list[str]:
-        """Those that took part in its run."""
+        """Return the stages of its run."""
         other = {RETRAIN: LOAD, LOAD: RETRAIN}[self.volume.read_json(DECISION, self.as_of)["branch"]]
         return [stage for stage in STAGES if stage != other]
 
     def run(self, **params: Any) -> StagedRun:
-        """The run of the newest week once more."""
+        """Run the newest week again."""
         done = run_without_airflow(self.data, self.volume.root, **params)
         assert done.error == ""
         return done
@@ -70,7 +70,7 @@ def test_the_run_of_a_week_again_skips_every_stage_and_changes_nothing(two_weeks
     assert again.code == 0, again.stderr
     assert first.skipped == []
     assert again.tasks == first.tasks
-    # It trained and promoted: the champion that the stages saw was another one than they find now.
+    # The first run trained and promoted: its stages read another champion than the second run.
     assert again.skipped == [stage for stage in STAGES if stage != LOAD]
     assert two_weeks.after_again == two_weeks.after_first
     assert "retrain_model (no_champion)" in again.stdout
@@ -82,7 +82,7 @@ def test_a_copy_of_the_volume_skips_too_and_force_runs_every_stage(week: NewestW
     assert week.run(force=True).ran == week.stages
 
 
-def test_a_damaged_output_is_made_again_and_what_reports_on_it(week: NewestWeek) -> None:
+def test_a_damaged_output_is_rebuilt_with_the_outputs_that_depend_on_it(week: NewestWeek) -> None:
     predictions = week.volume.path(PREDICTIONS, week.as_of)
     whole = predictions.read_bytes()
     predictions.write_bytes(whole[:-1] + b"?")
@@ -92,11 +92,11 @@ def test_a_damaged_output_is_made_again_and_what_reports_on_it(week: NewestWeek)
     assert week.run().ran == []
 
 
-def test_another_setting_runs_the_stages_that_take_it(week: NewestWeek) -> None:
+def test_another_parameter_reruns_the_stages_that_take_it(week: NewestWeek) -> None:
     assert week.run(k=4).ran == [EVALUATE, INTERPRET, PREDICT, METRICS]
 
 
-def test_another_customer_table_runs_what_is_made_of_it(week: NewestWeek) -> None:
+def test_another_customer_table_reruns_the_stages_that_read_it(week: NewestWeek) -> None:
     data = shutil.copytree(week.data, week.volume.root.parent / "data")
     table = data / "clientes.parquet"
     shutil.copy(table, data / "customers.parquet")
@@ -104,11 +104,11 @@ def test_another_customer_table_runs_what_is_made_of_it(week: NewestWeek) -> Non
     (week.volume.root / "raw/clientes.parquet").unlink()
     moved = NewestWeek(week.volume, data, week.as_of)
 
-    # The same rows under the other name: only the quality record, which names the file, is another one.
+    # The same rows under another name: only the quality record, which names the file, changes.
     assert moved.run().ran == [EXTRACT, DRIFT, METRICS]
 
 
-def test_a_champion_moved_by_hand_runs_what_reads_the_champion(week: NewestWeek) -> None:
+def test_a_champion_moved_by_hand_reruns_the_stages_that_read_the_champion(week: NewestWeek) -> None:
     number = aliases(week.volume.root)["champion"]
     other = move_champion(week.volume)
 
@@ -122,24 +122,24 @@ def test_a_champion_moved_by_hand_runs_what_reads_the_champion(week: NewestWeek)
 
 
 def move_champion(volume: Volume) -> str:
-    """Register the champion's model once more and give the alias to it; its version."""
+    """Register the champion's model again and move the alias to it; return its version."""
     client = Registry(volume).client
     first = client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
     other = client.create_model_version(MODEL_NAME, first.source, first.run_id, model_id=first.model_id)
     client.set_registered_model_alias(MODEL_NAME, CHAMPION, str(other.version))
-    # MLflow leaves the address of the registry there, where the next stage would find it.
+    # MLflow leaves the address of the registry there, and the next stage would use it.
     os.environ.pop(ENV_TRACKING_URI, None)
     return str(other.version)
 
 
 def only_inputs(volume: Volume, stage: str, as_of: date, root: Path) -> None:
-    """Copy to `root` the declared inputs of a stage, the registry, and its outputs that outlive a period.
+    """Copy to `root` the declared inputs of a stage, the registry, and the outputs that it updates in place.
 
-    The ledger names the partitions that are among the inputs.
+    The ledger is needed too: it names the partitions among the inputs.
     """
     inputs = volume.read_json(run_record(stage), as_of)["key"]["inputs"]
-    lasting = {EXTRACT: "warehouse", METRICS: HISTORY.path_template}.get(stage, LEDGER.path_template)
-    for name in {*inputs, "mlflow", lasting, LEDGER.path_template}:
+    in_place = {EXTRACT: "warehouse", METRICS: HISTORY.path_template}.get(stage, LEDGER.path_template)
+    for name in {*inputs, "mlflow", in_place, LEDGER.path_template}:
         source, target = volume.root / name, root / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
@@ -149,17 +149,17 @@ def only_inputs(volume: Volume, stage: str, as_of: date, root: Path) -> None:
 
 
 def outputs_of(volume: Volume, stage: str, as_of: date) -> dict[str, str]:
-    """What the newest run of a stage wrote: path -> hash; without those that no two runs share."""
-    found = volume.read_json(run_record(stage), as_of)["outputs"]
+    """Return the hashes of a stage's outputs by path, without outputs that differ between any two runs."""
+    outputs = volume.read_json(run_record(stage), as_of)["outputs"]
     card_file = str(RETRAINED_MODEL.relative_path(as_of) / "model.json")
     own = {str(page.relative_path(as_of)) for page in (DRIFT_PAGE, RUN_PAGE)} | {card_file}
-    return {path: digest for path, digest in found.items() if path not in own}
+    return {path: digest for path, digest in outputs.items() if path not in own}
 
 
-def test_a_stage_makes_the_same_of_nothing_but_what_it_declares(
+def test_a_stage_needs_only_its_declared_inputs_for_the_same_outputs(
     week: NewestWeek, two_weeks: TwoWeeks, tmp_path: Path
 ) -> None:
-    """What is not in a key cannot make a stage run; so nothing else may decide what it makes."""
+    """A change outside the fingerprint does not rerun a stage, so nothing else may change its outputs."""
     different = {}
     for stage in STAGES:
         as_of = two_weeks.history.as_of if stage == RETRAIN else week.as_of
@@ -172,8 +172,8 @@ def test_a_stage_makes_the_same_of_nothing_but_what_it_declares(
         end = run_here(root, stage, ["--as-of", str(as_of), "--force", *options])
 
         assert end.code == 0, end.log
-        made, expected = (outputs_of(volume, stage, as_of) for volume in (Volume(root), week.volume))
-        changed = {path for path in made.keys() | expected.keys() if made.get(path) != expected.get(path)}
+        actual, expected = (outputs_of(volume, stage, as_of) for volume in (Volume(root), week.volume))
+        changed = {path for path in actual.keys() | expected.keys() if actual.get(path) != expected.get(path)}
         if changed:
             different[stage] = sorted(changed)
     assert different == {}
