@@ -1,4 +1,4 @@
-"""The import-linter contract that keeps every stage's core pure, whatever its modules are called."""
+"""The import-linter contract that keeps the cores of all stages pure."""
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
@@ -28,6 +28,6 @@ class PureCores(Contract):
 
 
 def is_core(module: str) -> bool:
-    """Whether a dotted name is one of a stage's cores."""
+    """Return whether a dotted name is a core of a stage."""
     package, _, name = module.rpartition(".")
     return bool(package) and (name == "core" or name.startswith("core_"))
