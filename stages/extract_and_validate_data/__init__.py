@@ -1,1 +1,1 @@
-"""Reads, checks and loads what the business dropped."""
+"""Read, check and load the raw files of the business."""

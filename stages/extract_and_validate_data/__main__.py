@@ -1,4 +1,4 @@
-"""`python -m extract_and_validate_data`."""
+"""Run the stage: `python -m extract_and_validate_data`."""
 
 from extract_and_validate_data.cli import extract_and_validate_data
 from sodai.data.catalog import EXTRACT

@@ -4,17 +4,10 @@ from typing import Annotated
 
 import typer
 
-from sodai.data.catalog import (
-    EXTRACT,
-    LEDGER,
-    LINES,
-    QUARANTINE,
-    RAW,
-    TRANSACTIONS,
-)
+from sodai.data.catalog import EXTRACT, LEDGER, LINES, QUARANTINE, RAW, TRANSACTIONS
 from sodai.stage.command import stage_command
 from sodai.stage.inputs import Inputs
-from sodai.stage.options import DEFAULT_DATA, DEFAULT_ENGINE, DataRoot, SparkRemote, WhichEngine
+from sodai.stage.options import DEFAULT_DATA, DEFAULT_ENGINE, DataRoot, MemoryLimit, SparkRemote, WhichEngine
 
 AsOfOrAuto = Annotated[
     str,
@@ -24,17 +17,8 @@ AsOfOrAuto = Annotated[
         help="First day to predict, YYYY-MM-DD; exclusive. auto: the day after the newest purchase.",
     ),
 ]
-MemoryLimit = Annotated[
-    int | None,
-    typer.Option(
-        "--memory-limit",
-        metavar="MIB",
-        min=64,
-        help="MiB that DuckDB may hold before it spills to disk; 60 % of the memory there is.",
-    ),
-]
 Reload = Annotated[
-    bool, typer.Option("--reload", help="Forget what was loaded and build the warehouse anew from raw/.")
+    bool, typer.Option("--reload", help="Discard the warehouse and rebuild it from the files in raw/.")
 ]
 
 
@@ -47,4 +31,4 @@ def extract_and_validate_data(
     engine: WhichEngine = DEFAULT_ENGINE,
     spark_remote: SparkRemote = None,
 ) -> None:
-    """Check what lies in raw/, load what is new into the warehouse and report on its quality."""
+    """Check the files in raw/, load the new ones into the warehouse and report on their quality."""

@@ -1,4 +1,4 @@
-"""Which columns a raw file must have, and which of its types are taken over without loss."""
+"""The columns that a raw file must have, and the types that can be converted without loss."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,11 +21,13 @@ _EXPECTED = {
 
 
 @dataclass(frozen=True)
-class Match:
-    """How the columns of a file meet a contract.
+class ColumnMatch:
+    """The columns of a file compared with a contract.
 
-    `names` maps the contract's column to the file's, which may differ in upper and lower case;
-    `extra` are columns that nobody reads; `faults` says what is wrong, one phrase each.
+    Args:
+        names: column of the contract -> column of the file, which may differ in upper and lower case.
+        extra: columns of the file that the contract does not have; they are ignored.
+        faults: one phrase for each broken column.
     """
 
     names: Mapping[str, str]
@@ -33,43 +35,43 @@ class Match:
     faults: tuple[str, ...]
 
 
-def match_columns(schema: pa.Schema, contract: Contract) -> Match:
-    """Hold the columns of a raw file against a contract; every broken column is told.
+def match_columns(schema: pa.Schema, contract: Contract) -> ColumnMatch:
+    """Compare the columns of a raw file with a contract and report every broken one.
 
-    Every column of the contract must be there. One that the business does not have may be all null
+    Every column of the contract is required. A column for which the business has no values may be all null
     where the contract allows null. Extra columns are no fault.
     """
-    found: dict[str, list[str]] = {}
+    names_by_lower: dict[str, list[str]] = {}
     for name in schema.names:
-        found.setdefault(name.lower(), []).append(name)
+        names_by_lower.setdefault(name.lower(), []).append(name)
     faults = []
     for column in contract.columns:
-        names = found.get(column.name, [])
+        names = names_by_lower.get(column.name, [])
         if not names:
             faults.append(f"column {column.name} is missing")
         elif len(names) > 1:
-            faults.append(f"column {column.name} is there {len(names)} times, expected once")
+            faults.append(f"column {column.name} occurs {len(names)} times, expected once")
         elif not is_lossless(schema.field(names[0]).type, column.arrow_type, column.nullable):
             kind = schema.field(names[0]).type
             faults.append(f"column {names[0]} has type {kind}, expected {_EXPECTED[column.type]}")
     extra = [name for name in schema.names if name.lower() not in contract.names]
-    names_by_column = {name: found[name][0] for name in contract.names if name in found}
-    return Match(names_by_column, tuple(extra), tuple(faults))
+    matched = {name: names_by_lower[name][0] for name in contract.names if name in names_by_lower}
+    return ColumnMatch(matched, tuple(extra), tuple(faults))
 
 
-def is_lossless(found: pa.DataType, wanted: pa.DataType, nullable: bool) -> bool:
-    """Whether values of type `found` can be read as `wanted`.
-
-    Fractions stand for whole numbers too, because pandas writes integers beside a null that way;
-    each value is checked when it is read. A time with a zone is refused: its day depends on the reader.
-    """
-    if pa.types.is_null(found):
+def is_lossless(source: pa.DataType, target: pa.DataType, nullable: bool) -> bool:
+    """Return whether values of type `source` may be converted to `target`; each value is checked later."""
+    if pa.types.is_null(source):
         return nullable
-    if pa.types.is_dictionary(found):
-        return is_lossless(found.value_type, wanted, nullable)
-    is_number = pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_decimal(found)
-    is_text = pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
-    if wanted == pa.date32():
-        is_day = pa.types.is_date(found) or (pa.types.is_timestamp(found) and found.tz is None)
+    if pa.types.is_dictionary(source):
+        return is_lossless(source.value_type, target, nullable)
+    # Fractions too: pandas writes a column of integers with a null as floats.
+    is_number = pa.types.is_integer(source) or pa.types.is_floating(source) or pa.types.is_decimal(source)
+    is_text = (
+        pa.types.is_string(source) or pa.types.is_large_string(source) or pa.types.is_string_view(source)
+    )
+    if target == pa.date32():
+        # Not a time with a zone: its day depends on the reader.
+        is_day = pa.types.is_date(source) or (pa.types.is_timestamp(source) and source.tz is None)
         return is_day or is_text
-    return is_text if wanted == pa.string() else is_number
+    return is_text if target == pa.string() else is_number

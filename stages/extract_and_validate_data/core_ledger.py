@@ -1,4 +1,4 @@
-"""The ledger: which files were read, what became of their rows, which partition files are in force."""
+"""The ledger of the warehouse: files loaded, the fate of their rows, and the current partition files."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,10 +15,14 @@ _FATES = ("kept", "netted", "duplicates")
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A raw file that was read.
+    """A raw file that was loaded.
 
-    `rows` is what it holds; `n_fit` of `n_readable` quantities are thirds of an odd number and
-    `n_decoded` were decoded; `reasons` counts its rows in quarantine by reason.
+    Args:
+        rows: rows of the file.
+        n_readable: rows with a usable quantity and date.
+        n_fit: those of them whose quantity is a third of an odd number.
+        n_decoded: those of them whose quantity was decoded.
+        reasons: reason -> rows of the file in quarantine.
     """
 
     name: str
@@ -33,21 +37,23 @@ class FileRecord:
 
     @property
     def key(self) -> int:
-        """What stands for the file in partitions."""
+        """Return the number that identifies the file in partitions."""
         return file_key(self.sha256)
 
     @property
     def quarantined(self) -> int:
-        """Rows in quarantine."""
+        """Return the number of rows in quarantine."""
         return sum(self.reasons.values())
 
 
 @dataclass(frozen=True)
 class WeekRecord:
-    """A week of the warehouse: its figures, and what became of the rows of each file (by file key).
+    """A week of the warehouse.
 
-    `fates[key]` has `kept` (purchases that count for the file), `netted` (lines summed into a
-    purchase or cancelled) and `duplicates`.
+    Args:
+        figures: see `core_netting.summarise_weeks`, and `lines`.
+        fates: file key -> rows `kept` (purchases attributed to the file), `netted` (lines summed into a
+            purchase or cancelled) and `duplicates`.
     """
 
     figures: Mapping[str, Any]
@@ -56,7 +62,7 @@ class WeekRecord:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The state of the warehouse. Files by content hash, weeks and their partitions by Monday."""
+    """The state of the warehouse: files by content hash, weeks and their partition files by Monday."""
 
     files: Mapping[str, FileRecord] = field(default_factory=dict)
     weeks: Mapping[str, WeekRecord] = field(default_factory=dict)
@@ -64,22 +70,22 @@ class Ledger:
         default_factory=lambda: {"transactions": {}, "lines": {}, "quarantine": {}}
     )
 
-    def fate_of(self, key: int) -> dict[str, int]:
-        """Rows of one file that were kept, netted or duplicates, over all weeks."""
+    def count_fates(self, key: int) -> dict[str, int]:
+        """Return the rows of one file that were kept, netted or duplicates, over all weeks."""
         fates = [week.fates[key] for week in self.weeks.values() if key in week.fates]
         return {name: sum(fate[name] for fate in fates) for name in _FATES}
 
     def plausible_weeks(self) -> list[str]:
-        """The weeks with purchases, in order, without those that stand apart."""
-        counted = [
+        """Return the weeks with purchases, in order, without outliers that mistyped dates produce."""
+        n_purchases = [
             (date.fromisoformat(week), record.figures["purchases"])
             for week, record in sorted(self.weeks.items())
             if record.figures["purchases"]
         ]
-        return [week.isoformat() for week, _ in plausible_weeks(counted)]
+        return [week.isoformat() for week, _ in plausible_weeks(n_purchases)]
 
     def day_after_newest(self) -> date:
-        """The day after the newest purchase that can be believed.
+        """Return the day after the newest plausible purchase.
 
         Raises:
             InputError: there is no purchase.
@@ -92,29 +98,29 @@ class Ledger:
         newest: str = self.weeks[weeks[-1]].figures["last_date"]
         return date.fromisoformat(newest) + timedelta(days=1)
 
-    def stamped(self, hashes: Collection[str], as_of: date) -> "Ledger":
-        """The same ledger with the files of `hashes` loaded by the run for `as_of`."""
+    def with_loaded_for(self, hashes: Collection[str], as_of: date) -> "Ledger":
+        """Return a copy that records the files of `hashes` as loaded by the run for `as_of`."""
         files = {
             sha256: replace(record, loaded_for=as_of.isoformat()) if sha256 in hashes else record
             for sha256, record in self.files.items()
         }
         return replace(self, files=files)
 
-    def check_sums(self) -> None:
-        """Hold rows in against rows kept, netted, dropped and quarantined, for every file.
+    def check_row_counts(self) -> None:
+        """Check for every file that its rows are the kept, netted, duplicate and quarantined ones.
 
         Raises:
             RuntimeError: a row was lost or counted twice, which is a bug.
         """
         for record in self.files.values():
-            fate = self.fate_of(record.key)
-            if record.rows != sum(fate.values()) + record.quarantined:
+            fates = self.count_fates(record.key)
+            if record.rows != sum(fates.values()) + record.quarantined:
                 raise RuntimeError(
-                    f"{record.name}: {record.rows} rows in, but {fate} and {record.quarantined} quarantined"
+                    f"{record.name}: {record.rows} rows in, but {fates} and {record.quarantined} quarantined"
                 )
 
     def to_record(self) -> dict[str, Any]:
-        """The ledger as JSON; first and last date are those of the purchases that can be believed."""
+        """Return the ledger as JSON; first and last date are those of the plausible purchases."""
         weeks = [self.weeks[week].figures for week in self.plausible_weeks()]
         files = sorted(self.files.values(), key=lambda record: (record.name, record.sha256))
         return {
@@ -122,7 +128,7 @@ class Ledger:
             "first_date": weeks[0]["first_date"] if weeks else None,
             "last_date": weeks[-1]["last_date"] if weeks else None,
             "files": [self._file_record(record) for record in files],
-            "partitions": {kind: dict(sorted(named.items())) for kind, named in self.partitions.items()},
+            "partitions": {kind: dict(sorted(names.items())) for kind, names in self.partitions.items()},
             "weeks": {
                 week: {
                     **record.figures,
@@ -138,7 +144,7 @@ class Ledger:
             "sha256": record.sha256,
             "loaded_for": record.loaded_for,
             "rows": record.rows,
-            **self.fate_of(record.key),
+            **self.count_fates(record.key),
             "quarantined": record.quarantined,
             "reasons": dict(sorted(record.reasons.items())),
             "n_readable": record.n_readable,
@@ -149,12 +155,12 @@ class Ledger:
 
 
 def file_key(sha256: str) -> int:
-    """A file's number in partitions, from its content hash."""
+    """Return the number that identifies a file in partitions, from its content hash."""
     return int(sha256[:_KEY_DIGITS], 16)
 
 
-def ledger_of(record: Mapping[str, Any], where: str) -> Ledger:
-    """The ledger that `to_record` wrote.
+def parse_ledger(record: Mapping[str, Any], where: str) -> Ledger:
+    """Return the ledger that `to_record` wrote.
 
     Raises:
         VolumeError: it was written in another format; `where` names the file.
@@ -162,7 +168,7 @@ def ledger_of(record: Mapping[str, Any], where: str) -> Ledger:
     if record.get("format") != FORMAT:
         raise VolumeError(
             f"{where}: has format {record.get('format')}, expected {FORMAT}; "
-            "run extract_and_validate_data --reload to build the warehouse anew from raw/"
+            "run extract_and_validate_data --reload to rebuild the warehouse from raw/"
         )
     names = ("name", "sha256", "loaded_for", "rows", "n_readable", "n_fit", "n_decoded")
     files = {

@@ -1,4 +1,4 @@
-"""From the lines of a raw file to lines in known types, each with what is wrong with it."""
+"""From the rows of a raw transaction file to typed lines, each with its faults."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -10,8 +10,8 @@ import ibis.expr.types as ir
 
 from sodai.data.date_outliers import EARLIEST, LATEST
 
-# Bit i of `faults` stands for the i-th reason. The last two end when the business names the
-# customer or the product; the others stay.
+# Bit i of `faults` is the i-th reason. The last two are cleared when the business sends the customer or
+# the product; the others are permanent.
 REASONS = (
     "no usable customer_id",
     "no usable product_id",
@@ -23,19 +23,19 @@ REASONS = (
     "unknown product",
 )
 UNKNOWN_CUSTOMER, UNKNOWN_PRODUCT = 64, 128
-LASTING_FAULTS = UNKNOWN_CUSTOMER - 1
+PERMANENT_FAULTS = UNKNOWN_CUSTOMER - 1
 
 # An order of a thousand million units is a broken number; below it sums of units stay exact.
-MOST_ITEMS = 1e9
+MAX_ITEMS = 1e9
 TOLERANCE = 1e-3
 
-# YYYY-MM-DD, which may go on with a time of the day.
+# YYYY-MM-DD, optionally followed by a time of the day.
 _DATE_TEXT = r"^\s*(\d{4}-\d{1,2}-\d{1,2})([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?)?\s*$"
 
-# Beyond these some whole numbers have no form of their own, so that one may stand for its neighbour.
+# Beyond these several whole numbers share one float.
 _LARGEST_EXACT = {dt.Float32: 2**24 - 1, dt.Float64: 2**53 - 1}
 
-# The numbers that are told without an exponent, 0 beside them.
+# The numbers that are written without an exponent, and 0.
 _SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-9, 1e16
 
 STAGED_COLUMNS = (
@@ -44,43 +44,43 @@ STAGED_COLUMNS = (
 )  # fmt: skip
 
 
-def coerced(raw: ir.Table, names: Mapping[str, str]) -> ir.Table:
-    """The lines of a raw file in the types of the contract; a value without a lossless form is null.
+def coerce_lines(raw: ir.Table, names: Mapping[str, str]) -> ir.Table:
+    """Convert the rows of a raw file to the types of the contract; a value with a lossy conversion is null.
 
     Args:
-        raw: those columns of the file and `row_number`.
-        names: the file's own name of customer_id, product_id, order_id, purchase_date, items.
+        raw: the columns of `names` and `row_number`.
+        names: customer_id, product_id, order_id, purchase_date, items -> the file's own column.
 
     Returns:
-        row, the five columns, and `found`, the line as it stands under the file's own names.
+        row, the five columns, and `found`, a struct of the original values under the file's own names.
     """
-    ids = {name: _whole(raw[names[name]]) for name in ("customer_id", "product_id", "order_id")}
+    ids = {name: _to_whole(raw[names[name]]) for name in ("customer_id", "product_id", "order_id")}
     items = raw[names["items"]].cast("float64")
-    items = ibis.ifelse(_is_finite(items) & (items.abs() <= MOST_ITEMS), items, ibis.null("float64"))
+    items = ibis.ifelse(_is_finite(items) & (items.abs() <= MAX_ITEMS), items, ibis.null("float64"))
     return raw.select(
         row=raw["row_number"].cast("int64"),
         **ids,
-        purchase_date=_day(raw[names["purchase_date"]]),
-        # Zero has a sign too, by which engines group or not.
+        purchase_date=_to_day(raw[names["purchase_date"]]),
+        # One zero: engines differ in whether they group 0 and -0.
         items=ibis.ifelse(items == 0, 0, items),
         found=ibis.struct({name: raw[name] for name in names.values()}),
     )
 
 
-def day_profile(lines: ir.Table) -> ir.Table:
-    """Lines of each day within EARLIEST and LATEST, in order of the day, for `disguised_days`.
+def profile_days(lines: ir.Table) -> ir.Table:
+    """Count the lines of each day from EARLIEST to LATEST, in order of the day, for `find_disguised_days`.
 
     Returns:
         day, n_lines, n_fit (`items` is a third of an odd number), n_broken (no whole number),
         n_broken_fit (both).
     """
-    seen = lines.filter(lines.purchase_date.between(EARLIEST, LATEST), lines["items"].notnull())
-    fits = _fits(seen["items"])
-    broken = (seen["items"] - seen["items"].round()).abs() >= TOLERANCE
+    readable = lines.filter(lines.purchase_date.between(EARLIEST, LATEST), lines["items"].notnull())
+    fits = _fits_disguise(readable["items"])
+    broken = (readable["items"] - readable["items"].round()).abs() >= TOLERANCE
     return (
-        seen.group_by(day=seen.purchase_date)
+        readable.group_by(day=readable.purchase_date)
         .agg(
-            n_lines=seen.count(),
+            n_lines=readable.count(),
             n_fit=fits.sum(),
             n_broken=broken.sum(),
             n_broken_fit=(fits & broken).sum(),
@@ -89,49 +89,52 @@ def day_profile(lines: ir.Table) -> ir.Table:
     )
 
 
-def disguised_days(profile: Sequence[Mapping[str, Any]], before: bool) -> list[date]:
-    """The days on which `items` is written as (2q + 1) / 3, with q the signed number of units.
+def find_disguised_days(profile: Sequence[Mapping[str, Any]], before: bool) -> list[date]:
+    """Return the days on which `items` is written in disguise: (2q + 1) / 3 for a signed number of units q.
 
-    So it is where most lines fit and most of those that are no whole number: honest quantities are
-    whole, and a sale and its cancellation are never both whole in disguise. A day whose lines all fit
-    and are all whole, as a late cancellation alone can be, is read like the day before it. What is
-    dated later never changes how an earlier day is read.
+    A day is disguised if most of its lines fit the formula, and most of those that are no whole number.
+    Dates after a day never change how it is read.
 
     Args:
-        profile: rows of `day_profile`.
-        before: whether what was loaded before this file was in disguise.
+        profile: rows of `profile_days`.
+        before: whether the files loaded before this one were in disguise.
     """
-    days, carried = [], before
+    days, is_disguised = [], before
     for day in profile:
+        # Honest quantities are whole, and a sale and its cancellation are never both whole in disguise. A
+        # day whose lines all fit and are all whole, a late cancellation for example, is read like the day
+        # before it.
         if day["n_broken"] or day["n_fit"] < day["n_lines"]:
-            carried = 2 * day["n_fit"] > day["n_lines"] and 2 * day["n_broken_fit"] > day["n_broken"]
-        if carried:
+            is_disguised = 2 * day["n_fit"] > day["n_lines"] and 2 * day["n_broken_fit"] > day["n_broken"]
+        if is_disguised:
             days.append(day["day"])
     return days
 
 
-def judged(
-    lines: ir.Table, file_key: int, believable: tuple[date, date], disguised: Sequence[date]
+def check_lines(
+    lines: ir.Table, file_key: int, plausible: tuple[date, date], disguised: Sequence[date]
 ) -> ir.Table:
-    """Coerced lines with their units and the reasons, as bits of `faults`, why they cannot be used.
+    """Add to coerced lines their units and their faults, the bits of REASONS.
 
     Args:
-        lines: what `coerced` returns.
+        lines: what `coerce_lines` returns.
         file_key: the file's key in the ledger.
-        believable: first and last date of the file that are not absurd.
+        plausible: first and last plausible date of the file, both inclusive.
         disguised: days whose quantities are decoded where they fit; elsewhere units are items.
 
     Returns:
         STAGED_COLUMNS; customers and products are not looked up yet.
     """
     items = lines["items"]
-    decode = lines.purchase_date.isin(list(disguised)) & _fits(items) if disguised else ibis.literal(False)
+    decode = ibis.literal(False)
+    if disguised:
+        decode = lines.purchase_date.isin(list(disguised)) & _fits_disguise(items)
     checks = (
         lines.customer_id.isnull(),
         lines.product_id.isnull(),
         lines.order_id.isnull(),
         lines.purchase_date.isnull(),
-        ~lines.purchase_date.between(*believable),
+        ~lines.purchase_date.between(*plausible),
         items.isnull(),
     )
     faults = sum(
@@ -140,23 +143,21 @@ def judged(
     ).cast("int16")
     return lines.mutate(
         file_key=ibis.literal(file_key, "int64"),
-        n_units=ibis.ifelse(decode, _units(items), _millionths(items)).cast("float64"),
+        n_units=ibis.ifelse(decode, _decode(items), _round_to_millionths(items)).cast("float64"),
         faults=faults,
         found=ibis.ifelse(faults != 0, _line_text(lines.found), ibis.null("string")),
     ).select(*STAGED_COLUMNS)
 
 
-def with_unknowns(staged: ir.Table, customers: ir.Table, products: ir.Table) -> ir.Table:
-    """Staged lines with the faults UNKNOWN_CUSTOMER and UNKNOWN_PRODUCT set anew.
-
-    `faults_before` holds what `faults` were.
+def flag_unknown_keys(staged: ir.Table, customers: ir.Table, products: ir.Table) -> ir.Table:
+    """Set or clear the faults UNKNOWN_CUSTOMER and UNKNOWN_PRODUCT; `faults_before` has the earlier faults.
 
     Args:
-        staged: STAGED_COLUMNS, of any origin.
-        customers, products: with customer_id and product_id, the keys that the business knows today.
+        staged: STAGED_COLUMNS, of new files and of the quarantine.
+        customers, products: customer_id and product_id of today's customers and products.
     """
     unknown = sum(
-        # Whether a null is among some keys is null in one engine and false in another.
+        # Engines differ in whether a null is contained in a list: null or false.
         ibis.ifelse(key.isnull() | key.isin(known), 0, bit)
         for key, known, bit in (
             (staged.customer_id, customers.customer_id, UNKNOWN_CUSTOMER),
@@ -164,20 +165,20 @@ def with_unknowns(staged: ir.Table, customers: ir.Table, products: ir.Table) -> 
         )
     )
     return staged.mutate(
-        faults_before=staged.faults, faults=((staged.faults & LASTING_FAULTS) + unknown).cast("int16")
+        faults_before=staged.faults, faults=((staged.faults & PERMANENT_FAULTS) + unknown).cast("int16")
     )
 
 
-def reason_text(faults: int) -> str:
-    """The reasons that the bits of `faults` stand for, separated by semicolons."""
+def join_reasons(faults: int) -> str:
+    """Return the reasons of the bits of `faults`, separated by semicolons."""
     return "; ".join(reason for bit, reason in enumerate(REASONS) if faults >> bit & 1)
 
 
-def _whole(values: ir.Column) -> ir.Column:
+def _to_whole(values: ir.Column) -> ir.Column:
     whole, kind = values.try_cast("int64"), values.type()
     if not isinstance(kind, dt.Floating | dt.Decimal):
         return whole
-    # A cast rounds; only what comes back unchanged was whole.
+    # A cast rounds; a value that casts back to itself was whole.
     is_whole = whole.cast("float64") == values.cast("float64")
     if isinstance(kind, dt.Floating):
         largest = _LARGEST_EXACT[type(kind)]
@@ -185,20 +186,20 @@ def _whole(values: ir.Column) -> ir.Column:
     return ibis.ifelse(is_whole, whole, ibis.null("int64"))
 
 
-def _day(values: ir.Column) -> ir.Column:
+def _to_day(values: ir.Column) -> ir.Column:
     if not isinstance(values.type(), dt.String):
         return values.cast("date")
-    # What a cast takes for a date ("2024", "epoch") is another thing in every engine.
+    # Engines differ in the texts that they cast to a date ("2024", "epoch").
     return values.replace("/", "-").re_extract(_DATE_TEXT, 1).try_cast("date")
 
 
 def _line_text(line: ir.StructColumn) -> ir.Column:
-    texts = [ibis.literal(f"{name}=") + _text(line[name]).fill_null("null") for name in line.names]
+    texts = [ibis.literal(f"{name}=") + _to_text(line[name]).fill_null("null") for name in line.names]
     return ibis.literal(", ").join(texts)
 
 
-def _text(values: ir.Column) -> ir.Column:
-    """The values as text, the same with every engine: fractions by the shortest digits that stand for them.
+def _to_text(values: ir.Column) -> ir.Column:
+    """Return the values as text, the same in every engine; fractions with the fewest exact digits.
 
     Numbers below 10⁻⁹ and above 10¹⁶ have an exponent, 1.5e300 for example.
     """
@@ -213,20 +214,20 @@ def _text(values: ir.Column) -> ir.Column:
 
 
 def _is_finite(values: ir.Column) -> ir.Column:
-    # DuckDB answers comparisons, isnan too, by the least and largest value that a file states of itself.
-    # NaN is left out of them; a difference is computed.
+    # DuckDB answers comparisons, isnan too, from the minimum and maximum in the file's statistics, which
+    # leave NaN out; a difference is computed.
     return values - values == 0
 
 
-def _fits(items: ir.Column) -> ir.Column:
+def _fits_disguise(items: ir.Column) -> ir.Column:
     units = (3 * items - 1) / 2
     return (units - units.round()).abs() < TOLERANCE
 
 
-def _millionths(items: ir.Column) -> ir.Column:
+def _decode(items: ir.Column) -> ir.Column:
+    return ((3 * items - 1) / 2).round()
+
+
+def _round_to_millionths(items: ir.Column) -> ir.Column:
     # Not as 1e6: some engines read a number with a point as a decimal and keep fewer digits.
     return (items * 1_000_000).round().cast("float64") / 1_000_000
-
-
-def _units(items: ir.Column) -> ir.Column:
-    return ((3 * items - 1) / 2).round()

@@ -1,64 +1,20 @@
-"""The quality report as a page: what came in, what became of it, volumes by week, what was put right."""
+"""The quality report as a page: rows in, their fate, sales by week, corrections, quarantine, files."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from sodai.report.charts import ACCENT, PALETTE, WARN, drawing, inline_svg
-from sodai.report.pages import Bar, Heading, environment, page
+from sodai.report.pages import Bar, Heading, load_template, page
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-# The newest files and the first quarantined rows; the rest stands in quality.json and the warehouse.
+# The page shows the newest files; quality.json has all.
 _N_FILES = 15
 
-_BODY = environment.from_string("""
-<nav><a href="index.html">The run</a><a href="drift.html">Drift</a><a href="shap.html">Reasons</a></nav>
-<section>
-<h2>What came in, and what became of it</h2>
-<div class="tiles">{% for label, value, note, tone in tiles %}
-{{ ui.tile(label, value, note, tone) }}{% endfor %}
-</div>
-<p>Every row is accounted for: {{ n.rows }} rows in = {{ n.kept }} kept as purchases + {{ n.netted }} netted
-+ {{ n.duplicates }} duplicates + {{ n.quarantined }} quarantined. Checked for each file.</p>
-{{ ui.bars(fates) }}
-{% if notes %}<h3>To know</h3><ul>{% for note in notes %}<li>{{ note }}</li>{% endfor %}</ul>{% endif %}
-</section>
-<section>
-<h2>Volumes by week</h2>
-<p>Weeks before {{ as_of }}, named by their Monday. The {{ later }} lines dated {{ as_of }} or later stay in
-the warehouse and are not used.</p>
-<div class="grid">
-{{ ui.plot("Customer-product pairs that bought", pairs) }}
-{{ ui.plot("Customers that bought", customers) }}
-{{ ui.plot("Share of the sales that was taken back", cancelled) }}
-</div>
-</section>
-<section>
-<h2>What was put right</h2>
-{{ ui.table(right_columns, right) }}
-</section>
-<section>
-<h2>Quarantine</h2>
-{% if reasons %}
-<p>Rows that cannot be used, or not yet: those with an unknown customer or product are loaded as soon as the
-business sends it.</p>
-{{ ui.table(reason_columns, reasons) }}
-<h3>The first of them</h3>
-{{ ui.table(example_columns, examples) }}
-{% else %}{{ ui.absent("No row is in quarantine.") }}{% endif %}
-</section>
-<section>
-<h2>Files</h2>
-{% if n_hidden %}<p>The newest {{ files|length }} of {{ files|length + n_hidden }}.</p>{% endif %}
-{{ ui.table(file_columns, files) }}
-</section>
-""")
-
-_RIGHT_COLUMNS = (Heading("What"), Heading("Rows", "number"), Heading("How", "wide"))
+_CORRECTION_COLUMNS = (Heading("What"), Heading("Rows", "number"), Heading("How", "wide"))
 _REASON_COLUMNS = (Heading("Reason"), Heading("Rows", "number"))
 _EXAMPLE_COLUMNS = (Heading("File"), Heading("Row", "number"), Heading("Reason"), Heading("Found", "wide"))
 _FILE_COLUMNS = (
@@ -73,11 +29,11 @@ _FILE_COLUMNS = (
 )
 
 
-def quality_page(quality: Mapping[str, Any]) -> str:
-    """The page of one quality record (`core_quality.quality_record`)."""
+def render_quality_page(quality: Mapping[str, Any]) -> str:
+    """Return the page of one quality record (`core_quality.build_quality_record`)."""
     totals = quality["totals"]
     files = sorted(quality["files"], key=lambda file: (file["loaded_for"], file["name"]), reverse=True)
-    body = _BODY.render(
+    body = load_template(__package__, "quality.html.jinja").render(
         as_of=quality["as_of"],
         tiles=_tiles(quality),
         n={name: _n(totals[name]) for name in ("rows", "kept", "netted", "duplicates", "quarantined")},
@@ -85,8 +41,8 @@ def quality_page(quality: Mapping[str, Any]) -> str:
         notes=quality["notes"],
         later=_n(quality["as_of_or_later"]["lines"]),
         **_plots(quality["weeks"]),
-        right_columns=_RIGHT_COLUMNS,
-        right=_put_right(quality),
+        correction_columns=_CORRECTION_COLUMNS,
+        corrections=_corrections(quality),
         reason_columns=_REASON_COLUMNS,
         reasons=[(reason, _n(rows)) for reason, rows in quality["reasons"].items()],
         example_columns=_EXAMPLE_COLUMNS,
@@ -103,7 +59,7 @@ def quality_page(quality: Mapping[str, Any]) -> str:
 def _tiles(quality: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     totals, before, tables = quality["totals"], quality["before_as_of"], quality["tables"]
     share = totals["fit_share"]
-    decoded = f"{share:.3%} fit the formula" if totals["n_decoded"] else "quantities are as they stand"
+    decoded = f"{share:.3%} fit the formula" if totals["n_decoded"] else "quantities are used as written"
     return [
         ("Rows in", _n(totals["rows"]), f"{len(quality['files'])} files", ""),
         ("Purchases to learn from", _n(before["purchases"]), f"{len(quality['weeks'])} weeks", "good"),
@@ -123,24 +79,28 @@ def _fates(totals: Mapping[str, Any]) -> list[Bar]:
     ]
 
 
-def _put_right(quality: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def _corrections(quality: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     totals, before = quality["totals"], quality["before_as_of"]
     customers, products = quality["tables"]["customers"], quality["tables"]["products"]
     swapped = ", ".join(str(key) for key in customers["swapped_coordinates"][:10])
-    undone = customers["rows_without_key"] + products["rows_without_key"]
+    without_key = customers["rows_without_key"] + products["rows_without_key"]
     repeated = customers["duplicate_rows"] + products["duplicate_rows"]
-    steps = [
-        ("Exact duplicates", totals["duplicates"], "counted once, also where two files hold the same line"),
-        ("Sales cancelled", before["cancelled"], "sold and taken back whole in the same order: no purchase"),
-        ("Sales reduced", before["reduced"], "taken back in part: the rest is the purchase"),
-        ("Returns without a sale", before["returned"], "nothing in the order to take them from: no purchase"),
+    corrections = [
+        ("Exact duplicates", totals["duplicates"], "counted once, also across files"),
+        ("Sales cancelled", before["cancelled"], "sold and returned whole in the same order: no purchase"),
+        ("Sales reduced", before["reduced"], "returned in part: the rest is the purchase"),
+        (
+            "Returns without a sale",
+            before["returned"],
+            "the order has no sale to subtract them from: no purchase",
+        ),
         ("Disguised quantities", totals["n_decoded"], "items = (2q + 1) / 3 read as q units"),
         ("Swapped coordinates", len(customers["swapped_coordinates"]), f"exchanged for customers {swapped}"),
-        ("Impossible coordinates", len(customers["impossible_coordinates"]), "emptied: they are on no map"),
-        ("Customers or products without a key", undone, "left out"),
+        ("Impossible coordinates", len(customers["impossible_coordinates"]), "removed: they are on no map"),
+        ("Customers or products without a key", without_key, "left out"),
         ("Customers or products sent twice", repeated, "counted once"),
     ]
-    return [(what, _n(rows), how if rows else "none found") for what, rows, how in steps]
+    return [(kind, _n(rows), action if rows else "none found") for kind, rows, action in corrections]
 
 
 def _example(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
@@ -157,7 +117,7 @@ def _file(file: Mapping[str, Any]) -> tuple[str, ...]:
 def _plots(weeks: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     mondays = [date.fromisoformat(week["week"]) for week in weeks]
     n_sold = [week["purchases"] + week["cancelled"] for week in weeks]
-    returned = [
+    returned_share = [
         (week["cancelled"] + week["reduced"]) / sold if sold else 0.0
         for week, sold in zip(weeks, n_sold, strict=True)
     ]
@@ -166,13 +126,11 @@ def _plots(weeks: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         "customers": inline_svg(
             _line(mondays, [week["customers"] for week in weeks], PALETTE[2]), "customers by week"
         ),
-        "cancelled": inline_svg(_line(mondays, returned, WARN, percent=True), "share taken back by week"),
+        "cancelled": inline_svg(_line(mondays, returned_share, WARN, percent=True), "share returned by week"),
     }
 
 
-def _line(days: Sequence[date], values: Sequence[float], color: str, percent: bool = False) -> "Figure":
-    from matplotlib.ticker import FuncFormatter, PercentFormatter
-
+def _line(days: Sequence[date], values: Sequence[float], color: str, percent: bool = False) -> Figure:
     with drawing() as (figure, axes):
         axes.plot(np.asarray(days, dtype="datetime64[D]"), values, color=color, marker="o", markersize=2.5)
         axes.set_ylim(bottom=0, top=max([*values, 0.01]) * 1.08)

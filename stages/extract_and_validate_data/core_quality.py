@@ -1,4 +1,4 @@
-"""The quality record: what came in, what became of it, what was put right, as of one period."""
+"""The quality record of a period: rows in, their fate, corrections, and notes for a person."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
@@ -13,35 +13,32 @@ _LONGEST_SILENCE = timedelta(days=7)
 
 
 def weeks_before(
-    ledger: Ledger, as_of: date, cut_week: Mapping[str, Any] | None = None
+    ledger: Ledger, as_of: date, partial_week: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
-    """The figures of the weeks that the period of `as_of` may see, in order.
+    """Return the figures of the weeks before `as_of`, in order, each with its Monday as `week`.
 
     Args:
         ledger: the whole warehouse.
         as_of: exclusive.
-        cut_week: figures of the days before `as_of` in its own week, if there are any.
-
-    Returns:
-        `week` (its Monday) and the figures of each.
+        partial_week: figures of the days before `as_of` in its own week, if there are any.
     """
     weeks = [
         {"week": week, **record.figures}
         for week, record in sorted(ledger.weeks.items())
         if (as_of - date.fromisoformat(week)).days >= 7
     ]
-    return [*weeks, dict(cut_week)] if cut_week else weeks
+    return [*weeks, dict(partial_week)] if partial_week else weeks
 
 
 def check_history(weeks: Sequence[Mapping[str, Any]], as_of: date) -> None:
-    """See that there is something to learn from.
+    """Check that there are purchases before `as_of`.
 
     Args:
         weeks: what `weeks_before` returns.
         as_of: exclusive.
 
     Raises:
-        InputError: not one purchase is dated before `as_of`.
+        InputError: there is none.
     """
     if not any(week["purchases"] for week in weeks):
         raise InputError(
@@ -50,7 +47,7 @@ def check_history(weeks: Sequence[Mapping[str, Any]], as_of: date) -> None:
         )
 
 
-def quality_record(
+def build_quality_record(
     as_of: date,
     ledger: Ledger,
     weeks: Sequence[Mapping[str, Any]],
@@ -58,7 +55,7 @@ def quality_record(
     examples: Sequence[Mapping[str, Any]],
     notes: Sequence[str],
 ) -> dict[str, Any]:
-    """What the quality report tells: the same for the same raw files and `as_of`, but for what ran before.
+    """Return the quality record.
 
     Args:
         as_of: first day to predict.
@@ -66,10 +63,10 @@ def quality_record(
         weeks: what `weeks_before` returns.
         tables: the reports on customers and products.
         examples: rows of QUARANTINE.
-        notes: sentences on what a person should know.
+        notes: sentences for a person.
     """
     record = ledger.to_record()
-    totals = totals_of(record["files"])
+    totals = sum_files(record["files"])
     before = {name: sum(week[name] for week in weeks) for name in _FIGURES}
     every_week = [week.figures for week in ledger.weeks.values()]
     later = {name: sum(week[name] for week in every_week) - before[name] for name in ("lines", "purchases")}
@@ -78,7 +75,7 @@ def quality_record(
         "totals": totals,
         "before_as_of": before,
         "as_of_or_later": later,
-        "reasons": reasons_of(record["files"]),
+        "reasons": count_reasons(record["files"]),
         "quarantine_examples": list(examples),
         "tables": {name: report.to_record() for name, report in tables.items()},
         "files": record["files"],
@@ -87,10 +84,10 @@ def quality_record(
     }
 
 
-def totals_of(files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Sums over the files of the ledger; rows = kept + netted + duplicates + quarantined.
+def sum_files(files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the totals over the files of the ledger; rows = kept + netted + duplicates + quarantined.
 
-    `fit_share` is the part of the quantities that are thirds of an odd number, None without any.
+    `fit_share` is the share of the quantities that are thirds of an odd number, None without any.
     """
     names = ("rows", "kept", "netted", "duplicates", "quarantined", "n_readable", "n_fit", "n_decoded")
     totals: dict[str, Any] = {name: sum(file[name] for file in files) for name in names}
@@ -99,8 +96,8 @@ def totals_of(files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return totals
 
 
-def reasons_of(files: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Rows in quarantine by reason, the most frequent first."""
+def count_reasons(files: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the rows in quarantine by reason, the most frequent first."""
     reasons: dict[str, int] = {}
     for file in files:
         for reason, n in file["reasons"].items():
@@ -108,13 +105,13 @@ def reasons_of(files: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
 
 
-def notes_on(ledger: Ledger, ignored: Sequence[str], same_content: Mapping[str, str]) -> list[str]:
-    """What a person should know, one sentence each.
+def notes_on_files(ledger: Ledger, ignored: Sequence[str], same_content: Mapping[str, str]) -> list[str]:
+    """Return notes on ignored files, repeated contents and implausible weeks.
 
     Args:
         ledger: the whole warehouse.
-        ignored: names of files in raw/ that no pattern asks for.
-        same_content: files that were not read because an earlier one has the same bytes, with its name.
+        ignored: names of files in raw/ that match no expected pattern.
+        same_content: file that was not read -> an earlier file with the same bytes.
     """
     notes = [f"{name} in raw/ is not read: its name is none of those expected." for name in ignored]
     notes += [
@@ -124,55 +121,56 @@ def notes_on(ledger: Ledger, ignored: Sequence[str], same_content: Mapping[str, 
     for file in ledger.files.values():
         versions[file.name] = versions.get(file.name, 0) + 1
     notes += [
-        f"{name} was loaded with {n} contents; rows that a newer one withdraws stay until --reload."
+        f"{name} was loaded with {n} contents; rows that are only in an older one stay until --reload."
         for name, n in sorted(versions.items())
         if n > 1
     ]
-    believed = ledger.plausible_weeks()
-    apart = sorted(set(ledger.partitions["transactions"]) - set(believed))
-    if apart:
+    outliers = sorted(set(ledger.partitions["transactions"]) - set(ledger.plausible_weeks()))
+    if outliers:
         notes.append(
-            f"Weeks that stand apart from the others, as mistyped dates do: {', '.join(apart)}; "
-            "they decide neither --as-of auto nor where the history begins."
+            f"Weeks far from all others, probably mistyped dates: {', '.join(outliers)}; "
+            "--as-of auto and the start of the history ignore them."
         )
     return notes
 
 
-def notes_on_gone(
+def notes_on_removed_files(
     before: Ledger | None, names: Collection[str], contents: Collection[str], reload: bool
 ) -> list[str]:
-    """What a person should know of files that were loaded and lie no longer in raw/.
+    """Return notes on files that were loaded and are no longer in raw/.
+
+    A file that was renamed, or whose content was replaced, is not removed.
 
     Args:
-        before: the warehouse before this load; None if nobody can tell.
-        names: of the transaction files in raw/; another content under a name that is there is meant.
-        contents: their hashes; a file that lies there under another name is not gone.
-        reload: whether the warehouse was built anew, without them.
+        before: the warehouse before this load; None if it was unreadable.
+        names: of the transaction files in raw/.
+        contents: their hashes.
+        reload: whether the warehouse was rebuilt, without the removed files.
     """
     if before is None:
-        return ["The ledger could not be read: which files' rows --reload left out is not known."]
+        return ["The ledger could not be read: it is unknown which files --reload left out."]
     n_rows: dict[str, int] = {}
     for sha256, file in before.files.items():
         if file.name not in names and sha256 not in contents:
             n_rows[file.name] = n_rows.get(file.name, 0) + file.rows
-    told = ", ".join(f"{name} ({n:,} rows)" for name, n in sorted(n_rows.items()))
-    if not told:
+    files = ", ".join(f"{name} ({n:,} rows)" for name, n in sorted(n_rows.items()))
+    if not files:
         return []
     if reload:
-        return [f"--reload took out of the warehouse what lies no longer in raw/: {told}."]
-    return [f"No longer in raw/, but in the warehouse until --reload: {told}."]
+        return [f"--reload removed files from the warehouse that are no longer in raw/: {files}."]
+    return [f"No longer in raw/, but in the warehouse until --reload: {files}."]
 
 
 def notes_on_silence(ledger: Ledger, weeks: Sequence[Mapping[str, Any]], as_of: date) -> list[str]:
-    """What a person should know where the days before `as_of` hold no purchase.
+    """Return a note if the seven days before `as_of` have no purchase.
 
     Args:
         ledger: the whole warehouse.
         weeks: what `weeks_before` returns.
         as_of: exclusive.
     """
-    believed = set(ledger.plausible_weeks())
-    days = [week["last_date"] for week in weeks if week["week"] in believed and week["last_date"]]
+    plausible = set(ledger.plausible_weeks())
+    days = [week["last_date"] for week in weeks if week["week"] in plausible and week["last_date"]]
     if not days:
         return []
     newest = date.fromisoformat(days[-1])
@@ -180,15 +178,15 @@ def notes_on_silence(ledger: Ledger, weeks: Sequence[Mapping[str, Any]], as_of: 
         return []
     return [
         f"The newest purchase before {as_of} is of {newest}: the seven days before the period are empty. "
-        f"Add the missing drop, or give --as-of {newest + timedelta(days=1)}."
+        f"Add the missing transactions, or give --as-of {newest + timedelta(days=1)}."
     ]
 
 
-def result_line(quality: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of the stage's result.
+def summarise_run(quality: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of the stage's result.
 
     Args:
-        quality: what `quality_record` returns.
+        quality: what `build_quality_record` returns.
         new: the files that this run read, by content hash.
     """
     loaded = [file for file in quality["files"] if file["sha256"] in new]

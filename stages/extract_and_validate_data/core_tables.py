@@ -1,25 +1,31 @@
-"""From the raw customers and products to checked tables, with what was put right on the way."""
+"""From the raw customers and products to checked tables, with the corrections made on the way."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extract_and_validate_data.core_columns import Match
+from extract_and_validate_data.core_columns import ColumnMatch
 from sodai.data.contracts import Contract
 
-# A point is taken for swapped only if swapping brings it ten times nearer to the others.
+# Coordinates count as swapped only if swapping brings the point ten times nearer to the others.
 _NEARER = 10.0
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A table that keeps its contract, in key order, and what had to be done to it.
+class CheckedTable:
+    """A table that meets its contract, in order of its key, and its corrections.
 
-    `without_key` and `duplicates` count the rows left out; `swapped` and `impossible` hold the keys
-    of the rows whose coordinates were exchanged or, being on no map, emptied.
+    Args:
+        table: the corrected rows.
+        faults: why the file must be refused; empty if it is usable.
+        without_key: rows left out because they have no key.
+        duplicates: rows left out because they repeat another.
+        swapped: keys of the rows whose latitude and longitude were exchanged.
+        impossible: keys of the rows whose coordinates are on no map and were replaced by null.
     """
 
     table: pa.Table
@@ -32,19 +38,19 @@ class Checked:
 
 @dataclass(frozen=True)
 class TableReport:
-    """A raw file of customers or products and what checking it found."""
+    """A raw file of customers or products and the result of its check."""
 
     file: str
     extra_columns: tuple[str, ...]
-    checked: Checked
+    checked: CheckedTable
 
     @property
     def keys(self) -> pa.ChunkedArray:
-        """The keys that the business knows."""
+        """Return the keys of the customers or products."""
         return self.checked.table[self.checked.table.column_names[0]]
 
     def to_record(self) -> dict[str, Any]:
-        """The report as JSON."""
+        """Return the report as JSON."""
         return {
             "file": self.file,
             "rows": len(self.checked.table),
@@ -61,27 +67,27 @@ class TableReport:
         }
 
 
-def check_table(raw: pa.Table, match: Match, contract: Contract) -> Checked:
-    """A raw table of customers or products in the columns and types of its contract.
+def check_table(raw: pa.Table, match: ColumnMatch, contract: Contract) -> CheckedTable:
+    """Convert a raw table of customers or products to the columns and types of its contract.
 
     Args:
         raw: as read.
-        match: its columns held against `contract`, without faults.
+        match: its columns compared with `contract`, without faults.
         contract: has one key column; columns `y` and `x` are coordinates in degrees.
 
     Returns:
-        the table without rows that have no key and without exact duplicates; with `faults` where a
-        value does not fit its type, or a key stands there with different values.
+        the table without rows that have no key and without exact duplicates; with `faults` if a value does
+        not fit its type, or two rows of a key differ.
     """
     columns, faults = {}, []
     for column in contract.columns:
         values = raw[match.names[column.name]]
         try:
-            columns[column.name] = _as_type(values, column.arrow_type)
+            columns[column.name] = _convert(values, column.arrow_type)
         except pa.ArrowInvalid:
             faults.append(f"column {column.name} has values that are no {column.arrow_type}")
     if faults:
-        return Checked(raw, tuple(faults))
+        return CheckedTable(raw, tuple(faults))
     table = pa.table(columns, schema=contract.schema)
     key = contract.key[0]
     keyed = table.filter(pc.is_valid(table[key]))
@@ -89,9 +95,9 @@ def check_table(raw: pa.Table, match: Match, contract: Contract) -> Checked:
     repeated = distinct.num_rows - len(pc.unique(distinct[key]))
     if repeated:
         faults.append(f"{repeated} rows repeat a {key} with other values, expected one row each")
-    put_right, swapped, impossible = _coordinates(distinct, key)
-    return Checked(
-        put_right,
+    corrected, swapped, impossible = _correct_coordinates(distinct, key)
+    return CheckedTable(
+        corrected,
         tuple(faults),
         without_key=table.num_rows - keyed.num_rows,
         duplicates=keyed.num_rows - distinct.num_rows,
@@ -100,8 +106,8 @@ def check_table(raw: pa.Table, match: Match, contract: Contract) -> Checked:
     )
 
 
-def swapped_rows(y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Which points have latitude and longitude exchanged: swapped they lie far nearer to the rest.
+def find_swapped_coordinates(y: npt.NDArray[np.float64], x: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Mark the points that are far nearer to the others with latitude and longitude exchanged.
 
     Args:
         y, x: (n,) degrees, NaN where unknown.
@@ -113,17 +119,18 @@ def swapped_rows(y: np.ndarray, x: np.ndarray) -> np.ndarray:
     if known.sum() < 3:
         return np.zeros(len(y), dtype=bool)
     middle_y, middle_x = np.median(y[known]), np.median(x[known])
-    as_given = np.hypot(y - middle_y, x - middle_x)
-    exchanged = np.hypot(x - middle_y, y - middle_x)
-    return known & (exchanged * _NEARER < as_given)
+    distance = np.hypot(y - middle_y, x - middle_x)
+    distance_if_swapped = np.hypot(x - middle_y, y - middle_x)
+    return known & (distance_if_swapped * _NEARER < distance)
 
 
-def _coordinates(table: pa.Table, key: str) -> tuple[pa.Table, tuple[int, ...], tuple[int, ...]]:
+def _correct_coordinates(table: pa.Table, key: str) -> tuple[pa.Table, tuple[int, ...], tuple[int, ...]]:
+    """Return the table with corrected `y` and `x`, and the keys of swapped and of impossible points."""
     if "y" not in table.column_names:
         return table, (), ()
-    given_y, given_x = (table[name].to_numpy() for name in ("y", "x"))
-    swapped = swapped_rows(given_y, given_x)
-    y, x = np.where(swapped, given_x, given_y), np.where(swapped, given_y, given_x)
+    raw_y, raw_x = (table[name].to_numpy() for name in ("y", "x"))
+    swapped = find_swapped_coordinates(raw_y, raw_x)
+    y, x = np.where(swapped, raw_x, raw_y), np.where(swapped, raw_y, raw_x)
     impossible = (np.abs(y) > 90) | (np.abs(x) > 180)
     for name, values in (("y", y), ("x", x)):
         values = pa.array(np.where(impossible, np.nan, values), from_pandas=True)
@@ -132,10 +139,10 @@ def _coordinates(table: pa.Table, key: str) -> tuple[pa.Table, tuple[int, ...], 
     return table, tuple(keys[swapped].tolist()), tuple(keys[impossible].tolist())
 
 
-def _as_type(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+def _convert(values: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if pa.types.is_floating(values.type):
-        # pandas writes what is missing as NaN, and infinity is no measurement.
+        # pandas writes a missing value as NaN, and infinity is no measurement.
         values = pc.if_else(pc.is_finite(values), values, pa.scalar(None, values.type))
-    return values.cast(wanted)
+    return values.cast(target)

@@ -1,4 +1,4 @@
-"""What every test of the stage starts from."""
+"""The volume that most tests of the stage start from."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ import pytest
 
 from sodai.volume.volume import Volume
 
-from .volumes import loaded, raw_volume
+from .volumes import load, raw_volume
 
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Volume:
-    """A volume on which the history is loaded."""
+    """Return a volume with HISTORY in its warehouse."""
     volume = raw_volume(tmp_path)
-    loaded(volume)
+    load(volume)
     return volume

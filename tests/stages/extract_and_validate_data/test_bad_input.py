@@ -1,4 +1,4 @@
-"""Every kind of bad input ends in a reported result, or in one line with nothing half-written."""
+"""Unusable files and columns: a reported result, or one line and no change on the volume."""
 
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from .volumes import (
     DROP,
     add_drop,
     assert_refused,
-    loaded,
-    purchases,
-    quality,
+    load,
     raw_volume,
+    read_purchases,
+    read_quality,
     rewrite,
 )
 
@@ -34,7 +34,7 @@ class TestFiles:
         (volume.root / "raw" / f"{name}.parquet").unlink()
         assert_refused(volume, rf"raw: found n(o|either).*{name}")
 
-    def test_a_folder_without_raw_is_refused_and_nothing_is_made(self, tmp_path: Path) -> None:
+    def test_a_folder_without_raw_is_refused_and_not_created(self, tmp_path: Path) -> None:
         assert_refused(Volume(tmp_path / "nowhere"), "raw: found no transaction file")
         assert not (tmp_path / "nowhere").exists()
 
@@ -50,7 +50,7 @@ class TestFiles:
         (volume.root / "raw" / name).write_bytes(content)
         assert_refused(volume, name, "not readable, expected whole parquet files")
 
-    def test_all_unreadable_files_are_told_at_once(self, volume: Volume) -> None:
+    def test_one_message_names_all_unreadable_files(self, volume: Volume) -> None:
         for name in ("transacciones_2.parquet", "transacciones_3.parquet", "clientes.parquet"):
             (volume.root / "raw" / name).write_bytes(name.encode())
         assert_refused(volume, "clientes", "transacciones_2", "transacciones_3")
@@ -69,25 +69,25 @@ class TestFiles:
         path.write_bytes(content)
         assert_refused(volume, name, "damaged")
 
-    def test_a_folder_in_the_place_of_a_file_is_refused(self, volume: Volume) -> None:
+    def test_a_folder_instead_of_a_file_is_refused(self, volume: Volume) -> None:
         (volume.root / "raw" / "transacciones_2.parquet").mkdir()
         assert_refused(volume, "transacciones_2.parquet", "cannot be read")
 
     def test_a_file_without_rows_is_loaded_and_counted(self, volume: Volume) -> None:
         add_drop(volume, "transacciones_2.parquet", DROP.head(0))
-        result = loaded(volume)
+        result = load(volume)
         assert (result["files_new"], result["rows_new"], result["rows"]) == (1, 0, 4)
 
-    def test_files_that_nobody_asks_for_are_named_in_the_report(self, volume: Volume) -> None:
+    def test_files_with_unexpected_names_are_listed_in_the_report(self, volume: Volume) -> None:
         (volume.root / "raw" / "ventas.csv").write_text("1;2")
-        loaded(volume, AS_OF)
-        assert quality(volume, AS_OF)["notes"] == [
+        load(volume, AS_OF)
+        assert read_quality(volume, AS_OF)["notes"] == [
             "ventas.csv in raw/ is not read: its name is none of those expected."
         ]
 
 
 class TestColumns:
-    def test_every_broken_column_of_every_file_is_told_at_once(self, volume: Volume) -> None:
+    def test_one_message_names_every_broken_column_of_every_file(self, volume: Volume) -> None:
         add_drop(volume, "transacciones_2.parquet", DROP.drop(columns="items").assign(order_id="A-7"))
         customers = synthetic_customers(3).drop(columns="customer_type").assign(Y="south")
         rewrite(volume.root / "raw" / "clientes.parquet", customers)
@@ -104,11 +104,11 @@ class TestColumns:
             "productos.parquet: column size is missing",
         )
 
-    def test_extra_columns_are_not_read_and_reported(self, volume: Volume) -> None:
+    def test_extra_columns_are_ignored_and_reported(self, volume: Volume) -> None:
         add_drop(volume, "transacciones_2.parquet", DROP.assign(salesman="Ana", __index_level_0__=3))
-        result = loaded(volume)
+        result = load(volume)
         assert result["rows_new"] == 2
-        files = quality(volume, result["as_of"])["files"]
+        files = read_quality(volume, result["as_of"])["files"]
         assert files[1]["extra_columns"] == ["salesman", "__index_level_0__"]
 
     @pytest.mark.parametrize(
@@ -134,13 +134,17 @@ class TestColumns:
             {"purchase_date": "datetime64[s]"},
         ],
     )
-    def test_types_that_lose_nothing_are_taken(self, volume: Volume, types: dict[str, str]) -> None:
-        expected = sorted([*purchases(volume), (0, 0, 20, "2024-03-06", 2.0), (1, 1, 21, "2024-03-07", 2.0)])
+    def test_types_with_a_lossless_conversion_are_accepted(
+        self, volume: Volume, types: dict[str, str]
+    ) -> None:
+        expected = sorted(
+            [*read_purchases(volume), (0, 0, 20, "2024-03-06", 2.0), (1, 1, 21, "2024-03-07", 2.0)]
+        )
         add_drop(volume, "transacciones_2.parquet", DROP.astype(types))
-        loaded(volume)
-        assert purchases(volume) == expected
+        load(volume)
+        assert read_purchases(volume) == expected
 
-    def test_text_is_taken_in_every_form_that_arrow_has(self, volume: Volume) -> None:
+    def test_every_text_type_of_arrow_is_accepted(self, volume: Volume) -> None:
         for name, rows in (
             ("transacciones_2", DROP.assign(purchase_date=["2024-03-06", "2024-03-07"])),
             ("productos", synthetic_products(5)),
@@ -152,13 +156,13 @@ class TestColumns:
             kinds = {field.name: views.get(field.name, field.type) for field in table.schema}
             assert views
             pq.write_table(table.cast(pa.schema(kinds)), volume.root / "raw" / f"{name}.parquet")
-        result = loaded(volume)
+        result = load(volume)
         assert (result["kept"], result["products"]) == (6, 5)
 
-    def test_column_names_in_other_letters_are_taken(self, volume: Volume) -> None:
+    def test_column_names_in_upper_case_are_accepted(self, volume: Volume) -> None:
         add_drop(volume, "transacciones_2.parquet", DROP.rename(columns=str.upper))
-        assert loaded(volume)["kept"] == 6
+        assert load(volume)["kept"] == 6
 
-    def test_a_column_that_is_there_twice_is_refused(self, volume: Volume) -> None:
+    def test_a_column_that_occurs_twice_is_refused(self, volume: Volume) -> None:
         add_drop(volume, "transacciones_2.parquet", DROP.assign(ITEMS=1.0))
-        assert_refused(volume, "column items is there 2 times, expected once")
+        assert_refused(volume, "column items occurs 2 times, expected once")

@@ -1,4 +1,4 @@
-"""Rows that cannot be used go to quarantine with a reason, and nothing else does."""
+"""Unusable rows go to quarantine with a reason; all others are loaded."""
 
 from pathlib import Path
 
@@ -22,19 +22,19 @@ from .volumes import (
     add_drop,
     assert_refused,
     lines,
-    loaded,
-    purchases,
-    quality,
-    quarantined,
+    load,
     raw_volume,
+    read_purchases,
+    read_quality,
+    read_quarantine,
+    read_state,
     rewrite,
-    state,
 )
 
 
 class TestRows:
     def drop_with(self, volume: Volume, **columns: object) -> None:
-        """Two good lines and between them one in which some columns are broken."""
+        """Add a drop of two good lines with a broken one between them."""
         broken = DROP.head(1).astype(dict.fromkeys(columns, object)).assign(**columns)
         drop = pd.concat([DROP.head(1), broken, DROP.tail(1)])
         kinds = {name: "str" if isinstance(value, str) else "float64" for name, value in columns.items()}
@@ -47,44 +47,44 @@ class TestRows:
         self, volume: Volume, column: str, value: float
     ) -> None:
         self.drop_with(volume, **{column: value})
-        result = loaded(volume)
-        assert quarantined(volume) == [("transacciones_2.parquet", 1, f"no usable {column}")]
+        result = load(volume)
+        assert read_quarantine(volume) == [("transacciones_2.parquet", 1, f"no usable {column}")]
         assert (result["rows_new"], result["kept"], result["quarantined"]) == (3, 6, 1)
 
     @pytest.mark.parametrize("kind", ["float64", "float32"])
     @pytest.mark.parametrize("column", ["customer_id", "product_id", "order_id", "items"])
-    def test_rows_with_a_nan_that_no_statistics_show_go_to_quarantine(
+    def test_rows_with_a_nan_outside_the_file_statistics_go_to_quarantine(
         self, volume: Volume, column: str, kind: str
     ) -> None:
         drop = pd.concat([DROP.head(1), DROP]).assign(order_id=[20, 21, 22])
         table = pa.Table.from_pandas(drop, preserve_index=False)
-        # pandas would write null in its place.
+        # pandas would write null instead.
         values = pa.array([drop[column].iloc[0], np.nan, drop[column].iloc[2]], kind)
         place = drop.columns.get_loc(column)
         path = volume.root / "raw" / "transacciones_2.parquet"
         pq.write_table(table.set_column(place, column, values), path)
-        result = loaded(volume)
-        assert quarantined(volume) == [("transacciones_2.parquet", 1, f"no usable {column}")]
+        result = load(volume)
+        assert read_quarantine(volume) == [("transacciones_2.parquet", 1, f"no usable {column}")]
         assert (result["rows_new"], result["kept"], result["quarantined"]) == (3, 6, 1)
-        (example,) = quality(volume, result["as_of"])["quarantine_examples"]
+        (example,) = read_quality(volume, result["as_of"])["quarantine_examples"]
         assert f"{column}=nan" in example["found"]
 
     def test_a_fraction_is_no_key(self, volume: Volume) -> None:
         self.drop_with(volume, customer_id=FIRST_CUSTOMER + 0.5)
-        loaded(volume)
-        assert quarantined(volume) == [("transacciones_2.parquet", 1, "no usable customer_id")]
+        load(volume)
+        assert read_quarantine(volume) == [("transacciones_2.parquet", 1, "no usable customer_id")]
 
     @pytest.mark.parametrize(("kind", "first_inexact"), [("float32", 2**24), ("float64", 2**53)])
     @pytest.mark.parametrize("sign", [1, -1])
-    def test_a_fraction_that_stands_for_several_whole_numbers_is_no_key(
+    def test_a_float_that_represents_several_whole_numbers_is_no_key(
         self, volume: Volume, kind: str, first_inexact: int, sign: int
     ) -> None:
         drop = pd.concat([DROP, DROP.head(1)])
         drop["order_id"] = np.array([sign * first_inexact, sign * (first_inexact - 1), 22], kind)
         add_drop(volume, "transacciones_2.parquet", drop)
-        loaded(volume)
-        assert quarantined(volume) == [("transacciones_2.parquet", 0, "no usable order_id")]
-        assert {sign * (first_inexact - 1), 22} < {order for _, _, order, _, _ in purchases(volume)}
+        load(volume)
+        assert read_quarantine(volume) == [("transacciones_2.parquet", 0, "no usable order_id")]
+        assert {sign * (first_inexact - 1), 22} < {order for _, _, order, _, _ in read_purchases(volume)}
 
     @pytest.mark.parametrize(
         ("day", "reason"),
@@ -100,17 +100,17 @@ class TestRows:
         self, volume: Volume, day: pd.Timestamp, reason: str
     ) -> None:
         self.drop_with(volume, purchase_date=day)
-        assert loaded(volume)["as_of"] == "2024-03-08"
-        assert quarantined(volume) == [("transacciones_2.parquet", 1, reason)]
+        assert load(volume)["as_of"] == "2024-03-08"
+        assert read_quarantine(volume) == [("transacciones_2.parquet", 1, reason)]
 
-    def test_text_that_is_no_date_goes_to_quarantine_as_it_stands(self, volume: Volume) -> None:
+    def test_text_that_is_no_date_goes_to_quarantine_unchanged(self, volume: Volume) -> None:
         days = ["2024-03-06", "06/03/2024", "2024-03-07"]
         add_drop(
             volume, "transacciones_2.parquet", pd.concat([DROP, DROP.tail(1)]).assign(purchase_date=days)
         )
-        result = loaded(volume)
-        assert quarantined(volume) == [("transacciones_2.parquet", 1, "no usable purchase_date")]
-        (example,) = quality(volume, result["as_of"])["quarantine_examples"]
+        result = load(volume)
+        assert read_quarantine(volume) == [("transacciones_2.parquet", 1, "no usable purchase_date")]
+        (example,) = read_quality(volume, result["as_of"])["quarantine_examples"]
         assert "purchase_date=06/03/2024" in example["found"]
 
     @pytest.mark.parametrize(
@@ -126,15 +126,15 @@ class TestRows:
             ("epoch", None),
         ],
     )
-    def test_what_is_a_date_is_the_same_with_every_engine(
+    def test_date_texts_are_read_the_same_by_every_engine(
         self, volume: Volume, day: str, expected: str | None
     ) -> None:
         add_drop(volume, "transacciones_2.parquet", DROP.assign(purchase_date=[day, "2024-03-07"]))
-        loaded(volume)
-        days = [found for _, _, order, found, _ in purchases(volume) if order == 20]
+        load(volume)
+        days = [day for _, _, order, day, _ in read_purchases(volume) if order == 20]
         assert days == ([expected] if expected else [])
 
-    def test_numbers_in_quarantine_stand_there_by_their_shortest_digits(self, volume: Volume) -> None:
+    def test_numbers_in_quarantine_are_written_with_the_fewest_digits(self, volume: Volume) -> None:
         texts = {
             1.5e300: "1.5e300",
             -2e18: "-2e18",
@@ -146,117 +146,121 @@ class TestRows:
             np.nan: "null",
         }
         drop = pd.concat([DROP.head(1)] * len(texts)).assign(items=[*texts])
-        # A whole number that pandas wrote beside a null.
+        # A whole number in a column that pandas wrote as floats because of a null.
         drop["customer_id"] = 20_000_000.0
         drop["order_id"] = np.nan
         add_drop(volume, "transacciones_2.parquet", pd.concat([drop, DROP]))
-        result = loaded(volume)
-        found = [row["found"].split(", ") for row in quality(volume, result["as_of"])["quarantine_examples"]]
+        result = load(volume)
+        found = [
+            row["found"].split(", ") for row in read_quality(volume, result["as_of"])["quarantine_examples"]
+        ]
         assert [columns[-1] for columns in found] == [f"items={text}" for text in texts.values()]
         assert {columns[0] for columns in found} == {"customer_id=20000000"}
 
-    def test_every_reason_of_a_row_is_told(self, volume: Volume) -> None:
+    def test_every_reason_of_a_row_is_listed(self, volume: Volume) -> None:
         self.drop_with(volume, order_id=np.nan, items=np.nan, product_id=7.0)
-        loaded(volume)
+        load(volume)
         reasons = "no usable order_id; no usable items; unknown product"
-        assert quarantined(volume) == [("transacciones_2.parquet", 1, reasons)]
+        assert read_quarantine(volume) == [("transacciones_2.parquet", 1, reasons)]
 
-    def test_a_file_of_which_no_row_is_usable_is_refused(self, volume: Volume) -> None:
+    def test_a_file_without_a_usable_row_is_refused(self, volume: Volume) -> None:
         add_drop(volume, "transacciones_2.parquet", DROP.assign(purchase_date=["6.3.", "7.3."]))
         assert_refused(volume, "not one of its 2 rows is usable", "2 times: no usable purchase_date")
 
-    def test_unknown_customers_and_products_wait_until_the_business_names_them(self, volume: Volume) -> None:
+    def test_rows_of_unknown_customers_and_products_wait_until_the_business_sends_these(
+        self, volume: Volume
+    ) -> None:
         add_drop(
             volume,
             "transacciones_2.parquet",
             lines((0, 0, 20, "2024-03-06", 2), (3, 0, 21, "2024-03-06", 2), (4, 9, 22, "2024-03-07", 2)),
         )
-        result = loaded(volume)
+        result = load(volume)
         assert result["quarantined"] == 2
-        assert quarantined(volume) == [
+        assert read_quarantine(volume) == [
             ("transacciones_2.parquet", 1, "unknown customer"),
             ("transacciones_2.parquet", 2, "unknown customer; unknown product"),
         ]
 
         rewrite(volume.root / "raw" / "clientes.parquet", synthetic_customers(5))
-        assert loaded(volume)["quarantined"] == 1
-        assert quarantined(volume) == [("transacciones_2.parquet", 2, "unknown product")]
-        assert (3, 0, 21, "2024-03-06", 2.0) in purchases(volume)
+        assert load(volume)["quarantined"] == 1
+        assert read_quarantine(volume) == [("transacciones_2.parquet", 2, "unknown product")]
+        assert (3, 0, 21, "2024-03-06", 2.0) in read_purchases(volume)
 
         rewrite(volume.root / "raw" / "productos.parquet", synthetic_products(10))
-        result = loaded(volume)
+        result = load(volume)
         assert (result["quarantined"], result["kept"], result["as_of"]) == (0, 7, "2024-03-08")
         assert volume.read_json(LEDGER)["partitions"]["quarantine"] == {}
 
     def test_a_new_product_is_loaded_with_its_first_sale(self, volume: Volume) -> None:
         rewrite(volume.root / "raw" / "productos.parquet", synthetic_products(5))
         add_drop(volume, "transacciones_2.parquet", lines((0, 4, 20, "2024-03-06", 2)))
-        result = loaded(volume)
+        result = load(volume)
         assert (result["quarantined"], result["products"]) == (0, 5)
-        assert purchases(volume)[-1] == (1, 2, 12, "2024-03-05", 2.0)
-        assert (0, 4, 20, "2024-03-06", 2.0) in purchases(volume)
+        assert read_purchases(volume)[-1] == (1, 2, 12, "2024-03-05", 2.0)
+        assert (0, 4, 20, "2024-03-06", 2.0) in read_purchases(volume)
 
     def test_duplicate_orders_count_once_within_and_across_files(self, volume: Volume) -> None:
         add_drop(volume, "transacciones_2.parquet", pd.concat([DROP, DROP, HISTORY.tail(1)]))
-        result = loaded(volume)
+        result = load(volume)
         assert (result["rows_new"], result["kept"], result["duplicates"]) == (5, 6, 3)
-        assert len(purchases(volume)) == 6
+        assert len(read_purchases(volume)) == 6
 
-    def test_a_file_that_only_repeats_others_stays_accounted_for(self, tmp_path: Path) -> None:
+    def test_rows_of_a_file_that_only_repeats_others_are_accounted_for(self, tmp_path: Path) -> None:
         drops = {
             "transacciones_2.parquet": HISTORY.head(3),
             "transacciones_3.parquet": lines((0, 3, 13, "2024-02-28", 2)),
         }
-        volume, at_once = raw_volume(tmp_path / "in_turn"), raw_volume(tmp_path / "at_once")
+        volume, together = raw_volume(tmp_path / "in_turn"), raw_volume(tmp_path / "together")
         for name, drop in drops.items():
-            loaded(volume)
+            load(volume)
             add_drop(volume, name, drop)
-            add_drop(at_once, name, drop)
-        result = loaded(volume)
+            add_drop(together, name, drop)
+        result = load(volume)
         assert (result["kept"], result["netted"], result["duplicates"]) == (5, 0, 3)
-        loaded(at_once)
-        assert state(volume) == state(at_once)
+        load(together)
+        assert read_state(volume) == read_state(together)
 
-    def test_cancellations_are_taken_off_also_when_they_come_later(self, volume: Volume) -> None:
+    def test_cancellations_are_subtracted_also_when_they_come_later(self, volume: Volume) -> None:
         cancelled = lines(
             (1, 2, 12, "2024-03-05", -2), (0, 0, 20, "2024-03-06", 2), (0, 0, 20, "2024-03-06", -1)
         )
         add_drop(volume, "transacciones_2.parquet", cancelled)
-        result = loaded(volume)
+        result = load(volume)
         assert (result["kept"], result["netted"]) == (4, 3)
-        assert purchases(volume) == [
+        assert read_purchases(volume) == [
             (0, 0, 10, "2024-02-26", 2.0),
             (0, 0, 20, "2024-03-06", 1.0),
             (0, 1, 10, "2024-02-26", 2.0),
             (1, 0, 11, "2024-02-27", 2.0),
         ]
-        figures = quality(volume, result["as_of"])["before_as_of"]
+        figures = read_quality(volume, result["as_of"])["before_as_of"]
         assert (figures["cancelled"], figures["reduced"], figures["returned"]) == (1, 1, 0)
 
     def test_negative_and_zero_items_alone_are_no_purchase(self, volume: Volume) -> None:
         drop = pd.concat([DROP, lines((0, 3, 22, "2024-03-06", -2), (0, 1, 23, "2024-03-06", 0))])
         add_drop(volume, "transacciones_2.parquet", drop)
-        result = loaded(volume)
+        result = load(volume)
         assert (result["kept"], result["netted"], result["quarantined"]) == (6, 2, 0)
-        assert quality(volume, result["as_of"])["before_as_of"]["returned"] == 1
+        assert read_quality(volume, result["as_of"])["before_as_of"]["returned"] == 1
 
-    def test_quantities_without_disguise_are_taken_as_they_stand(self, tmp_path: Path) -> None:
+    def test_quantities_without_disguise_are_used_as_written(self, tmp_path: Path) -> None:
         history = HISTORY.assign(items=[1.0, 3.0, 2.5, -1.0])
         volume = raw_volume(tmp_path, history)
-        result = loaded(volume)
+        result = load(volume)
         assert result["n_decoded"] == 0
-        assert [row[-1] for row in purchases(volume)] == [1.0, 3.0, 2.5]
+        assert [row[-1] for row in read_purchases(volume)] == [1.0, 3.0, 2.5]
 
-    def test_a_quantity_that_does_not_fit_stands_for_itself(self, tmp_path: Path) -> None:
+    def test_a_quantity_that_does_not_fit_is_used_as_written(self, tmp_path: Path) -> None:
         day = "2024-02-26"
         history = pd.concat(
             [lines(*((0, 0, order, day, 2) for order in range(5))), lines((0, 1, 9, day, 0.5), decode=False)]
         )
         volume = raw_volume(tmp_path, history)
-        result = loaded(volume)
+        result = load(volume)
         assert (result["n_fit"], result["n_decoded"], result["fit_share"]) == (
             5,
             5,
             pytest.approx(5 / 6, abs=1e-6),
         )
-        assert purchases(volume)[-1] == (0, 1, 9, day, 0.5)
+        assert read_purchases(volume)[-1] == (0, 1, 9, day, 0.5)

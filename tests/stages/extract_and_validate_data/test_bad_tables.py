@@ -1,4 +1,4 @@
-"""Dates beside the period, bad tables of customers and products, and a damaged warehouse."""
+"""Dates outside the period, bad customers and products, and a damaged warehouse."""
 
 import json
 from datetime import date
@@ -29,14 +29,14 @@ from .volumes import (
     add_drop,
     assert_refused,
     extract,
+    line_files,
     lines,
-    loaded,
-    named_lines,
-    purchases,
-    quality,
+    load,
     raw_volume,
+    read_purchases,
+    read_quality,
+    read_state,
     rewrite,
-    state,
 )
 
 AS_OF = "2024-03-06"
@@ -44,36 +44,34 @@ AS_OF = "2024-03-06"
 
 class TestTime:
     def test_rows_dated_as_of_or_later_are_kept_and_counted(self, volume: Volume) -> None:
-        result = loaded(volume, "2024-03-05")
+        result = load(volume, "2024-03-05")
         assert result["lines_as_of_or_later"] == 1
-        record = quality(volume, "2024-03-05")
+        record = read_quality(volume, "2024-03-05")
         assert record["before_as_of"]["purchases"] == 3
         assert [week["week"] for week in record["weeks"]] == ["2024-02-26"]
-        assert len(purchases(volume, date(2024, 3, 5))) == 3
-        assert len(purchases(volume)) == 4
+        assert len(read_purchases(volume, date(2024, 3, 5))) == 3
+        assert len(read_purchases(volume)) == 4
 
     def test_a_week_cut_by_as_of_counts_its_first_days(self, volume: Volume) -> None:
-        loaded(volume, "2024-02-27")
-        (week,) = quality(volume, "2024-02-27")["weeks"]
+        load(volume, "2024-02-27")
+        (week,) = read_quality(volume, "2024-02-27")["weeks"]
         assert (week["week"], week["lines"], week["purchases"], week["pairs"]) == ("2024-02-26", 2, 2, 2)
 
     def test_without_history_before_as_of_nothing_is_published(self, tmp_path: Path) -> None:
         volume = raw_volume(tmp_path)
         assert_refused(volume, "found no purchase dated before 2024-02-26", as_of="2024-02-26")
 
-    def test_without_any_purchase_as_of_cannot_be_found(self, tmp_path: Path) -> None:
+    def test_without_any_purchase_as_of_auto_is_refused(self, tmp_path: Path) -> None:
         volume = raw_volume(tmp_path, HISTORY.assign(items=disguise_units(-2)))
         assert_refused(volume, "found not one purchase")
 
     def test_a_drop_whose_dates_are_all_years_away_does_not_move_as_of(self, volume: Volume) -> None:
         late = DROP.assign(purchase_date=DROP["purchase_date"] + pd.DateOffset(years=20))
         add_drop(volume, "transacciones_2.parquet", late)
-        result = loaded(volume)
+        result = load(volume)
         assert (result["as_of"], result["lines_as_of_or_later"]) == (AS_OF, 2)
-        (note,) = quality(volume, AS_OF)["notes"]
-        assert note.startswith(
-            "Weeks that stand apart from the others, as mistyped dates do: 2044-02-29, 2044-03-07;"
-        )
+        (note,) = read_quality(volume, AS_OF)["notes"]
+        assert note.startswith("Weeks far from all others, probably mistyped dates: 2044-02-29, 2044-03-07;")
 
     def test_a_line_mistyped_by_a_year_does_not_move_as_of_and_its_week_is_named(
         self, tmp_path: Path
@@ -81,37 +79,39 @@ class TestTime:
         days = ("2024-02-20", "2024-02-27", "2024-03-05")
         usual = lines(*((0, 0, order, days[order % 3], 2) for order in range(36)))
         volume = raw_volume(tmp_path, pd.concat([usual, lines((1, 1, 90, "2025-03-05", 2))]))
-        result = loaded(volume)
+        result = load(volume)
         assert (result["as_of"], result["quarantined"], result["lines_as_of_or_later"]) == (AS_OF, 0, 1)
-        (note,) = quality(volume, AS_OF)["notes"]
-        assert note.startswith("Weeks that stand apart from the others, as mistyped dates do: 2025-03-03;")
-        assert loaded(volume, "2025-03-06")["lines_as_of_or_later"] == 0
+        (note,) = read_quality(volume, AS_OF)["notes"]
+        assert note.startswith("Weeks far from all others, probably mistyped dates: 2025-03-03;")
+        assert load(volume, "2025-03-06")["lines_as_of_or_later"] == 0
 
-    def test_a_line_mistyped_by_a_year_into_the_past_is_named_and_no_first_day(self, tmp_path: Path) -> None:
+    def test_a_line_mistyped_by_a_year_into_the_past_is_named_and_does_not_move_the_first_day(
+        self, tmp_path: Path
+    ) -> None:
         days = ("2024-02-20", "2024-02-27", "2024-03-05")
         usual = lines(*((0, 0, order, days[order % 3], 2) for order in range(36)))
         volume = raw_volume(tmp_path, pd.concat([usual, lines((1, 1, 90, "2023-03-07", 2))]))
-        assert loaded(volume)["as_of"] == AS_OF
-        (note,) = quality(volume, AS_OF)["notes"]
+        assert load(volume)["as_of"] == AS_OF
+        (note,) = read_quality(volume, AS_OF)["notes"]
         assert note == (
-            "Weeks that stand apart from the others, as mistyped dates do: 2023-03-06; they decide neither "
-            "--as-of auto nor where the history begins."
+            "Weeks far from all others, probably mistyped dates: 2023-03-06; "
+            "--as-of auto and the start of the history ignore them."
         )
         assert volume.read_json(LEDGER)["first_date"] == "2024-02-20"
 
     @pytest.mark.parametrize("as_of", ["2024-03-06", "2024-03-12"])
-    def test_a_week_before_as_of_with_a_purchase_is_nothing_to_tell(self, volume: Volume, as_of: str) -> None:
-        assert loaded(volume, as_of)["notes"] == []
+    def test_a_week_before_as_of_with_a_purchase_needs_no_note(self, volume: Volume, as_of: str) -> None:
+        assert load(volume, as_of)["notes"] == []
 
-    def test_a_week_before_as_of_without_a_purchase_is_told_everywhere(self, volume: Volume) -> None:
+    def test_a_week_before_as_of_without_a_purchase_is_noted_in_every_output(self, volume: Volume) -> None:
         outcome = extract(volume, "2024-03-13")
         note = (
             "The newest purchase before 2024-03-13 is of 2024-03-05: the seven days before the period are "
-            "empty. Add the missing drop, or give --as-of 2024-03-06."
+            "empty. Add the missing transactions, or give --as-of 2024-03-06."
         )
         assert (outcome.code, outcome.result["notes"]) == (0, [note])
         assert f"WARNING {note}" in outcome.log
-        assert quality(volume, "2024-03-13")["notes"] == [note]
+        assert read_quality(volume, "2024-03-13")["notes"] == [note]
         assert note in volume.path(QUALITY_PAGE, date(2024, 3, 13)).read_text()
 
     def test_a_later_purchase_and_a_stray_do_not_fill_the_week_before_as_of(self, tmp_path: Path) -> None:
@@ -119,12 +119,12 @@ class TestTime:
         usual = lines(*((0, 0, order, days[order % 3], 2) for order in range(36)))
         stray = lines((1, 1, 90, "2024-12-30", 2))
         volume = raw_volume(tmp_path, pd.concat([usual, stray]))
-        (note,) = [note for note in loaded(volume, "2024-03-13")["notes"] if "newest" in note]
+        (note,) = [note for note in load(volume, "2024-03-13")["notes"] if "newest" in note]
         assert note.startswith("The newest purchase before 2024-03-13 is of 2024-02-27: ")
-        (note,) = [note for note in loaded(volume, "2025-01-01")["notes"] if "newest" in note]
+        (note,) = [note for note in load(volume, "2025-01-01")["notes"] if "newest" in note]
         assert note.startswith("The newest purchase before 2025-01-01 is of 2024-03-20: ")
 
-    def test_a_day_that_is_none_is_refused(self, volume: Volume) -> None:
+    def test_an_impossible_date_is_refused(self, volume: Volume) -> None:
         assert_refused(volume, "--as-of: found '2024-02-30', expected a date", as_of="2024-02-30")
 
 
@@ -132,15 +132,15 @@ class TestTables:
     def test_one_customer_only_is_enough(self, tmp_path: Path) -> None:
         volume = raw_volume(tmp_path, HISTORY.head(2))
         rewrite(volume.root / "raw" / "clientes.parquet", synthetic_customers(1))
-        result = loaded(volume)
+        result = load(volume)
         assert (result["customers"], result["kept"]) == (1, 2)
 
     def test_rows_without_key_and_repeated_rows_are_left_out_and_counted(self, volume: Volume) -> None:
         customers = synthetic_customers(3).astype({"customer_id": "float64"})
         nameless = customers.head(1).assign(customer_id=np.nan)
         rewrite(volume.root / "raw" / "clientes.parquet", pd.concat([customers, nameless, customers.tail(1)]))
-        assert loaded(volume, AS_OF)["customers"] == 3
-        report = quality(volume, AS_OF)["tables"]["customers"]
+        assert load(volume, AS_OF)["customers"] == 3
+        report = read_quality(volume, AS_OF)["tables"]["customers"]
         assert (report["rows_without_key"], report["duplicate_rows"]) == (1, 1)
 
     def test_two_different_rows_of_one_customer_are_refused(self, volume: Volume) -> None:
@@ -152,94 +152,94 @@ class TestTables:
     def test_swapped_coordinates_are_exchanged_and_reported(self, tmp_path: Path) -> None:
         volume = raw_volume(tmp_path)
         rewrite(volume.root / "raw" / "clientes.parquet", synthetic_customers(30))
-        loaded(volume, AS_OF)
+        load(volume, AS_OF)
         customers = volume.read(CUSTOMERS, date.fromisoformat(AS_OF)).to_pandas()
         assert customers["y"].between(-47, -46).all()
         assert customers["x"].dropna().between(-109, -107).all()
-        assert quality(volume, AS_OF)["tables"]["customers"]["swapped_coordinates"] == [FIRST_CUSTOMER]
+        assert read_quality(volume, AS_OF)["tables"]["customers"]["swapped_coordinates"] == [FIRST_CUSTOMER]
 
     def test_a_column_that_the_business_does_not_have_may_be_all_null(self, volume: Volume) -> None:
         table = pa.Table.from_pandas(synthetic_customers(3).drop(columns="Y"), preserve_index=False)
         table = table.append_column("Y", pa.nulls(3))
         pq.write_table(table, volume.root / "raw" / "clientes.parquet")
-        loaded(volume, AS_OF)
+        load(volume, AS_OF)
         assert volume.read(CUSTOMERS, date.fromisoformat(AS_OF))["y"].null_count == 3
 
     def test_a_product_without_a_value_keeps_its_null(self, volume: Volume) -> None:
         products = synthetic_products(4)
         products.loc[0, ["brand", "size"]] = None
         rewrite(volume.root / "raw" / "productos.parquet", products)
-        loaded(volume, AS_OF)
-        assert quality(volume, AS_OF)["tables"]["products"]["nulls"] == {"brand": 1, "size": 1}
+        load(volume, AS_OF)
+        assert read_quality(volume, AS_OF)["tables"]["products"]["nulls"] == {"brand": 1, "size": 1}
         first = volume.read(PRODUCTS, date.fromisoformat(AS_OF)).to_pylist()[0]
         assert (first["product_id"], first["brand"], first["size"]) == (FIRST_PRODUCT, None, None)
 
 
 class TestWarehouse:
-    def test_a_partition_that_is_gone_is_told_and_reload_builds_it_anew(self, volume: Volume) -> None:
-        before = purchases(volume)
-        named_lines(volume)[0].unlink()
+    def test_a_missing_partition_is_refused_and_reload_rebuilds_it(self, volume: Volume) -> None:
+        before = read_purchases(volume)
+        line_files(volume)[0].unlink()
         assert_refused(volume, "missing but named by the ledger", "--reload")
-        loaded(volume, AS_OF, "--reload")
-        assert purchases(volume) == before
+        load(volume, AS_OF, "--reload")
+        assert read_purchases(volume) == before
 
     @pytest.mark.parametrize("content", ["{", "{}", json.dumps({"files": [], "partitions": {}})])
-    def test_a_ledger_that_cannot_be_read_is_told_and_reload_builds_it_anew(
+    def test_an_unreadable_ledger_is_refused_and_reload_rebuilds_it(
         self, volume: Volume, content: str
     ) -> None:
-        before = state(volume)
+        before = read_state(volume)
         volume.path(LEDGER).write_text(content)
         assert_refused(volume, r"ledger\.json: .*; run extract_and_validate_data --reload")
-        loaded(volume, AS_OF, "--reload")
-        assert state(volume) == before
+        load(volume, AS_OF, "--reload")
+        assert read_state(volume) == before
 
-    def test_a_file_that_was_corrected_is_loaded_beside_its_earlier_content(self, volume: Volume) -> None:
+    def test_a_corrected_file_is_loaded_in_addition_to_its_earlier_content(self, volume: Volume) -> None:
         write_transactions(volume.root / "raw" / "transacciones.parquet", pd.concat([HISTORY.tail(2), DROP]))
-        result = loaded(volume)
+        result = load(volume)
         assert (result["rows_new"], result["kept"], result["duplicates"]) == (4, 6, 2)
-        (note,) = quality(volume, result["as_of"])["notes"]
+        (note,) = read_quality(volume, result["as_of"])["notes"]
         assert note.startswith("transacciones.parquet was loaded with 2 contents")
-        assert loaded(volume, result["as_of"], "--reload")["kept"] == 4
+        assert load(volume, result["as_of"], "--reload")["kept"] == 4
 
-    def test_rows_of_a_file_that_is_gone_stay_until_reload_and_both_are_told(self, volume: Volume) -> None:
+    def test_rows_of_a_removed_file_stay_until_reload_with_a_note_each_time(self, volume: Volume) -> None:
         drop = add_drop(volume, "transacciones_2.parquet", DROP)
-        loaded(volume)
+        load(volume)
         drop.unlink()
-        result = loaded(volume, "2024-03-08")
+        result = load(volume, "2024-03-08")
         assert result["notes"] == [
             "No longer in raw/, but in the warehouse until --reload: transacciones_2.parquet (2 rows)."
         ]
         assert result["kept"] == 6
 
         outcome = extract(volume, "2024-03-08", "--reload")
-        told = f"--reload took out of the warehouse what lies no longer in raw/: {drop.name} (2 rows)."
-        assert (outcome.result["notes"], outcome.result["kept"]) == ([told], 4)
-        assert f"WARNING {told}" in outcome.log
-        assert loaded(volume, "2024-03-08")["notes"] == []
+        note = f"--reload removed files from the warehouse that are no longer in raw/: {drop.name} (2 rows)."
+        assert (outcome.result["notes"], outcome.result["kept"]) == ([note], 4)
+        assert f"WARNING {note}" in outcome.log
+        assert load(volume, "2024-03-08")["notes"] == []
 
-    def test_a_file_of_another_name_or_with_another_content_is_not_gone(self, volume: Volume) -> None:
+    def test_a_file_with_another_name_or_content_is_not_removed(self, volume: Volume) -> None:
         raw = volume.root / "raw"
         drop = add_drop(volume, "transacciones_2.parquet", DROP)
-        loaded(volume)
+        load(volume)
         drop.rename(raw / "transacciones_3.parquet")
-        assert loaded(volume, "2024-03-08")["notes"] == []
+        assert load(volume, "2024-03-08")["notes"] == []
         write_transactions(raw / "transacciones.parquet", HISTORY.head(3))
-        assert loaded(volume, "2024-03-08", "--reload")["notes"] == []
+        assert load(volume, "2024-03-08", "--reload")["notes"] == []
 
-    def test_reload_says_where_nobody_can_tell_what_it_leaves_out(self, volume: Volume) -> None:
+    def test_reload_notes_that_an_unreadable_ledger_hides_what_it_leaves_out(self, volume: Volume) -> None:
         volume.path(LEDGER).write_text("{")
-        (note,) = loaded(volume, AS_OF, "--reload")["notes"]
+        (note,) = load(volume, AS_OF, "--reload")["notes"]
         assert note.startswith("The ledger could not be read: ")
-        assert loaded(volume, AS_OF, "--reload")["notes"] == []
+        assert load(volume, AS_OF, "--reload")["notes"] == []
 
-    def test_partitions_that_a_load_replaces_stay_for_who_reads_meanwhile(self, volume: Volume) -> None:
-        before, bought = named_lines(volume), purchases(volume)
-        read = [*transaction_partitions(volume, FAR).values()]
+    def test_replaced_partitions_stay_for_concurrent_readers(self, volume: Volume) -> None:
+        before, bought = line_files(volume), read_purchases(volume)
+        opened = [*transaction_partitions(volume, FAR).values()]
         add_drop(volume, "transacciones_2.parquet", DROP)
-        loaded(volume)
-        (replaced,) = set(before) - set(named_lines(volume))
+        load(volume)
+        (replaced,) = set(before) - set(line_files(volume))
         assert replaced.exists()
-        assert sum(pq.read_metadata(file).num_rows for file in read) == len(bought)
-        # The next load's readers go by a ledger that does not name it.
-        loaded(volume, AS_OF)
+        assert sum(pq.read_metadata(file).num_rows for file in opened) == len(bought)
+        # Readers of the next load use a ledger that does not name it.
+        load(volume, AS_OF)
         assert [file.exists() for file in before] == [file != replaced for file in before]

@@ -1,4 +1,4 @@
-"""Volumes for the tests of extract_and_validate_data, and what is looked at in them."""
+"""Volumes for the tests of extract_and_validate_data, and functions that read from them."""
 
 import json
 import re
@@ -21,12 +21,11 @@ from support.sales_data import (
 )
 from support.week import Outcome, files_of, run_stage
 
-MONDAY = date(2024, 3, 4)
 FAR = date(2100, 1, 1)
 
 
 def lines(*rows: tuple[int, int, int, str, float], decode: bool = True) -> pd.DataFrame:
-    """Raw lines: customer and product (0 = the first), order, date, units (written in disguise)."""
+    """Return raw lines of customer and product (0 = the first), order, date, units (written in disguise)."""
     columns = ["customer_id", "product_id", "order_id", "purchase_date", "items"]
     table = pd.DataFrame(rows, columns=columns)
     table["customer_id"] += FIRST_CUSTOMER
@@ -36,7 +35,7 @@ def lines(*rows: tuple[int, int, int, str, float], decode: bool = True) -> pd.Da
     return table
 
 
-# Two units each; a disguised two is no whole number, so that every day shows its disguise.
+# Two units each; a disguised two is no whole number, so that every day is recognised as disguised.
 HISTORY = lines(
     (0, 0, 10, "2024-02-26", 2),
     (0, 1, 10, "2024-02-26", 2),
@@ -48,7 +47,7 @@ DROP = lines((0, 0, 20, "2024-03-06", 2), (1, 1, 21, "2024-03-07", 2))
 
 
 def raw_volume(root: Path, history: pd.DataFrame = HISTORY) -> Volume:
-    """A volume with three customers, four products and a history that nobody has loaded yet."""
+    """Return a volume with three customers, four products and a history in raw/, not loaded yet."""
     raw = root / "raw"
     raw.mkdir(parents=True)
     synthetic_customers(3).to_parquet(raw / "clientes.parquet", index=False)
@@ -58,7 +57,7 @@ def raw_volume(root: Path, history: pd.DataFrame = HISTORY) -> Volume:
 
 
 def add_drop(volume: Volume, name: str, drop: pd.DataFrame) -> Path:
-    """Put a transaction file beside those that are there."""
+    """Add a transaction file to raw/."""
     path = volume.root / "raw" / name
     drop.to_parquet(path, index=False)
     return path
@@ -69,20 +68,20 @@ def extract(volume: Volume, as_of: str = "auto", *options: str) -> Outcome:
     return run_stage(EXTRACT, volume.root, as_of, *options)
 
 
-def loaded(volume: Volume, as_of: str = "auto", *options: str) -> dict[str, Any]:
-    """Run the stage, which must end well, and return its result line."""
+def load(volume: Volume, as_of: str = "auto", *options: str) -> dict[str, Any]:
+    """Run the stage, which must succeed, and return its result line."""
     outcome = extract(volume, as_of, *options)
     assert outcome.code == 0, outcome.log
     return outcome.result
 
 
-def quality(volume: Volume, as_of: str) -> dict[str, Any]:
-    """The quality record of a period."""
+def read_quality(volume: Volume, as_of: str) -> dict[str, Any]:
+    """Return the quality record of a period."""
     return volume.read_json(QUALITY, date.fromisoformat(as_of))
 
 
-def purchases(volume: Volume, before: date = FAR) -> list[tuple[int, int, int, str, float]]:
-    """Purchases as the numbers that `lines` takes, in order."""
+def read_purchases(volume: Volume, before: date = FAR) -> list[tuple[int, int, int, str, float]]:
+    """Return purchases as the numbers that `lines` takes, in order."""
     table = read_transactions(volume, before)
     TRANSACTIONS.contract.check(table, "transactions")
     rows = zip(*(table[name].to_pylist() for name in TRANSACTIONS.contract.names), strict=True)
@@ -92,23 +91,23 @@ def purchases(volume: Volume, before: date = FAR) -> list[tuple[int, int, int, s
     )
 
 
-def quarantined(volume: Volume) -> list[tuple[str, int, str]]:
-    """File, row and reason of what is in quarantine, in order."""
-    named = volume.read_json(LEDGER)["partitions"]["quarantine"].values()
-    tables = [pd.read_parquet(volume.path(QUARANTINE) / name) for name in named]
+def read_quarantine(volume: Volume) -> list[tuple[str, int, str]]:
+    """Return file, row and reason of the rows in quarantine, in order."""
+    names = volume.read_json(LEDGER)["partitions"]["quarantine"].values()
+    tables = [pd.read_parquet(volume.path(QUARANTINE) / name) for name in names]
     return sorted(
         row for table in tables for row in table[["file", "row", "reason"]].itertuples(index=False, name=None)
     )
 
 
-def state(volume: Volume) -> dict[str, Any]:
-    """The ledger without the run that loaded a file: partitions are named by their content."""
+def read_state(volume: Volume) -> dict[str, Any]:
+    """Return the ledger without the run that loaded each file; partitions are named by their content."""
     record = json.loads(volume.path(LEDGER).read_text())
     return {**record, "files": [{**file, "loaded_for": None} for file in record["files"]]}
 
 
-def results(volume: Volume) -> dict[str, bytes]:
-    """Every file that the stage has written, without the lock."""
+def output_files(volume: Volume) -> dict[str, bytes]:
+    """Return every file that the stage wrote, without the lock."""
     files = files_of(volume.root)
     return {
         path: content
@@ -117,14 +116,14 @@ def results(volume: Volume) -> dict[str, bytes]:
     }
 
 
-def named_lines(volume: Volume) -> list[Path]:
-    """The files of LINES that are in force."""
+def line_files(volume: Volume) -> list[Path]:
+    """Return the current files of LINES."""
     return [volume.path(LINES) / name for name in volume.read_json(LEDGER)["partitions"]["lines"].values()]
 
 
 def assert_refused(volume: Volume, *words: str, as_of: str = "auto", options: tuple[str, ...] = ()) -> str:
-    """The stage ends with one line that holds all `words`, exit 1, and what was there before is untouched."""
-    before = results(volume)
+    """Check that the stage ends with one line that contains all `words`, exit 1, and changes nothing."""
+    before = output_files(volume)
     outcome = extract(volume, as_of, *options)
     assert outcome.code == 1, outcome
     assert outcome.result["status"] == "failed"
@@ -132,7 +131,7 @@ def assert_refused(volume: Volume, *words: str, as_of: str = "auto", options: tu
     assert "\n" not in message
     for word in words:
         assert re.search(word, message), message
-    assert results(volume) == before
+    assert output_files(volume) == before
     return message
 
 

@@ -1,4 +1,4 @@
-"""From valid lines to purchases: duplicates dropped, cancellations taken off."""
+"""From valid lines to purchases: duplicates dropped, cancellations subtracted."""
 
 import ibis
 import ibis.expr.types as ir
@@ -13,28 +13,28 @@ _MILLION = 1_000_000
 
 
 def week_of_lines(lines: ir.Table) -> ir.Column:
-    """The Monday of each line's week, by which partitions are named."""
-    # DuckDB truncates a date to a timestamp where Ibis believes it a date: cast there and back.
+    """Return the Monday of each line's week, which names its partition."""
+    # DuckDB truncates a date to a timestamp, which Ibis takes for a date: cast there and back.
     return lines.purchase_date.truncate("W").cast("timestamp").cast("date")
 
 
-def distinct_lines(lines: ir.Table) -> ir.Table:
-    """Lines without exact duplicates, within and across files.
+def drop_duplicate_lines(lines: ir.Table) -> ir.Table:
+    """Drop exact duplicates of lines, within and across files.
 
-    A line that stands in several files counts for the one with the smallest key, so that the order
-    in which files were loaded cannot be told from the result. Args and return: the columns of LINES.
+    A line that occurs in several files is attributed to the one with the smallest key, so that the result
+    does not depend on the order in which files are loaded. Args and return: the columns of LINES.
     """
     return lines.group_by(LINE_KEY).agg(
         n_units=lines.n_units.argmin(lines.file_key), file_key=lines.file_key.min()
     )
 
 
-def order_products(lines: ir.Table) -> ir.Table:
-    """What each order holds of each product, after cancellations.
+def net_order_products(lines: ir.Table) -> ir.Table:
+    """Sum the lines of each order and product, so that cancellations are subtracted from sales.
 
     Returns:
-        the key of TRANSACTIONS, n_units (net, may be zero or less), file_key (the smallest),
-        is_sold and is_returned (whether a line says so).
+        the key of TRANSACTIONS, n_units (net, may be zero or less), file_key (the smallest), is_sold and
+        is_returned (whether any line has more, or less, than zero units).
     """
     millionths = (lines.n_units * _MILLION).round().cast("int64")
     return lines.group_by(PURCHASE_KEY).agg(
@@ -45,23 +45,26 @@ def order_products(lines: ir.Table) -> ir.Table:
     )
 
 
-def purchases(nets: ir.Table) -> ir.Table:
-    """The order-product nets that are purchases: more than zero units are left."""
+def select_purchases(nets: ir.Table) -> ir.Table:
+    """Return the rows of `net_order_products` with more than zero units."""
     return nets.filter(nets.n_units > 0)
 
 
-def counts_by_file(rows: ir.Table) -> ir.Table:
-    """Number of rows of each week and file: week, file_key, n."""
+def count_by_week_and_file(rows: ir.Table) -> ir.Table:
+    """Count the rows of each week and file: week, file_key, n."""
     return rows.group_by(week=week_of_lines(rows), file_key=rows.file_key).agg(n=rows.count())
 
 
-def week_figures(nets: ir.Table) -> ir.Table:
-    """What happened in each week, in order of the week.
+def summarise_weeks(nets: ir.Table) -> ir.Table:
+    """Return the figures of each week, in order of the week.
+
+    Args:
+        nets: what `net_order_products` returns.
 
     Returns:
-        week, purchases, customers and pairs (those with a purchase), units, cancelled (sold and taken
-        back whole), reduced (taken back in part), returned (taken back without a sale in the order),
-        first_date and last_date of the purchases (null without one).
+        week, purchases, customers and pairs (those with a purchase), cancelled (sold and returned whole),
+        reduced (returned in part), returned (returned without a sale in the order), first_date and
+        last_date of the purchases (null without one).
     """
     bought = nets.n_units > 0
     day = ibis.ifelse(bought, nets.purchase_date, ibis.null("date"))

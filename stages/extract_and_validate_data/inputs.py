@@ -1,4 +1,4 @@
-"""The files that the business dropped: found, hashed, opened and held against their contracts."""
+"""The files in raw/: find, hash and open them, and compare them with their contracts."""
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from extract_and_validate_data.core_columns import (
     RAW_CUSTOMERS,
     RAW_PRODUCTS,
     RAW_TRANSACTIONS,
-    Match,
+    ColumnMatch,
     match_columns,
 )
 from extract_and_validate_data.core_tables import TableReport, check_table
@@ -25,11 +25,14 @@ PRODUCT_NAMES = ("productos", "products")
 
 
 @dataclass(frozen=True)
-class Sources:
-    """What lies in raw/: transaction files by content hash, the two tables, and what is not read.
+class RawSources:
+    """The files in raw/.
 
-    `same_content` names files whose bytes an earlier file has, with that file; `ignored` are names
-    that no pattern asks for.
+    Args:
+        transactions: content hash -> file, one for each content.
+        customers, products: the two tables.
+        same_content: name of a transaction file -> name of an earlier one with the same bytes.
+        ignored: names that match no expected pattern.
     """
 
     transactions: Mapping[str, Path]
@@ -40,24 +43,24 @@ class Sources:
 
     @property
     def names(self) -> set[str]:
-        """Names of all transaction files."""
+        """Return the names of all transaction files."""
         return {path.name for path in self.transactions.values()} | self.same_content.keys()
 
 
 @dataclass(frozen=True)
 class RawFile:
-    """A parquet file of raw/ whose footer was read: its rows and how its columns meet the contract."""
+    """A parquet file in raw/ whose footer was read: its rows, and its columns compared with the contract."""
 
     path: Path
     n_rows: int
-    match: Match
+    match: ColumnMatch
 
 
-def find_sources(raw: Path) -> Sources:
-    """Find the files of raw/, under English or Spanish names.
+def find_sources(raw: Path) -> RawSources:
+    """Find the files in raw/, under English or Spanish names.
 
     Raises:
-        InputError: a file is missing, is there under both names, or is none.
+        InputError: a file is missing, exists under both names, or is a folder.
     """
     files = sorted(path for name in TRANSACTION_NAMES for path in raw.glob(f"{name}*.parquet"))
     if not files:
@@ -69,36 +72,38 @@ def find_sources(raw: Path) -> Sources:
     transactions: dict[str, Path] = {}
     same_content = {}
     for path in files:
-        first = transactions.setdefault(_hash_of(path), path)
+        first = transactions.setdefault(_hash_file(path), path)
         if first != path:
             same_content[path.name] = first.name
     ignored = {path for path in raw.iterdir() if not path.name.startswith(".")}
     ignored -= {*files, customers, products}
-    return Sources(
+    return RawSources(
         transactions, customers, products, same_content, tuple(sorted(path.name for path in ignored))
     )
 
 
-def open_all(sources: Sources, known: Collection[str]) -> tuple[dict[str, TableReport], dict[str, RawFile]]:
-    """Open the two tables and the transaction files that are not `known` by their content hash.
+def open_sources(
+    sources: RawSources, loaded: Collection[str]
+) -> tuple[dict[str, TableReport], dict[str, RawFile]]:
+    """Check the two tables, and open the transaction files whose content hash is not in `loaded`.
 
     Returns:
         the checked tables as `customers` and `products`, and the new files by hash.
 
     Raises:
-        InputError: files are not readable as parquet; all of them are named.
-        ContractError: columns or keys are wrong; all columns of all files are named.
+        InputError: files are not readable as parquet; the message names all of them.
+        ContractError: columns or keys are wrong; the message names every broken column of every file.
     """
-    new = {sha256: path for sha256, path in sources.transactions.items() if sha256 not in known}
-    opened = _open(
+    new = {sha256: path for sha256, path in sources.transactions.items() if sha256 not in loaded}
+    files = _open(
         {sources.customers: RAW_CUSTOMERS, sources.products: RAW_PRODUCTS}
         | dict.fromkeys(new.values(), RAW_TRANSACTIONS)
     )
     tables = {
         name: TableReport(
             path.name,
-            opened[path].match.extra,
-            check_table(_read(opened[path]), opened[path].match, contract),
+            files[path].match.extra,
+            check_table(_read(files[path]), files[path].match, contract),
         )
         for name, path, contract in (
             ("customers", sources.customers, RAW_CUSTOMERS),
@@ -106,31 +111,31 @@ def open_all(sources: Sources, known: Collection[str]) -> tuple[dict[str, TableR
         )
     }
     _raise_faults((report.file, report.checked.faults) for report in tables.values())
-    return tables, {sha256: opened[path] for sha256, path in new.items()}
+    return tables, {sha256: files[path] for sha256, path in new.items()}
 
 
 def _open(contracts: Mapping[Path, Contract]) -> dict[Path, RawFile]:
-    opened, unreadable = {}, []
+    files, unreadable = {}, []
     for path, contract in contracts.items():
         try:
-            with pq.ParquetFile(path) as stored:
-                match = match_columns(stored.schema_arrow, contract)
-                opened[path] = RawFile(path, stored.metadata.num_rows, match)
+            with pq.ParquetFile(path) as parquet:
+                match = match_columns(parquet.schema_arrow, contract)
+                files[path] = RawFile(path, parquet.metadata.num_rows, match)
         except (pa.ArrowException, OSError) as error:
             unreadable.append(f"{path.name} ({first_line(error)})")
     if unreadable:
         raise InputError(
             f"raw: {', '.join(unreadable)}: not readable, expected whole parquet files; send them again"
         )
-    _raise_faults((path.name, file.match.faults) for path, file in opened.items())
-    return opened
+    _raise_faults((path.name, file.match.faults) for path, file in files.items())
+    return files
 
 
-def _raise_faults(faults: Iterable[tuple[str, Sequence[str]]]) -> None:
-    told = [f"{name}: {', '.join(found)}" for name, found in faults if found]
-    if told:
+def _raise_faults(faults_by_file: Iterable[tuple[str, Sequence[str]]]) -> None:
+    messages = [f"{name}: {', '.join(faults)}" for name, faults in faults_by_file if faults]
+    if messages:
         raise ContractError(
-            f"raw: {'; '.join(told)}; correct the files (a column that the business does not have may be "
+            f"raw: {'; '.join(messages)}; correct the files (a column that the business does not have may be "
             "all null) and run again"
         )
 
@@ -146,19 +151,20 @@ def _read(file: RawFile) -> pa.Table:
 
 
 def _find_one(raw: Path, names: Sequence[str]) -> Path:
-    found = [path for name in names if (path := raw / f"{name}.parquet").exists()]
-    if len(found) != 1:
-        state, what = ("both", "take the older away") if found else ("neither", "put it there")
+    files = [path for name in names if (path := raw / f"{name}.parquet").exists()]
+    if len(files) != 1:
+        state, remedy = ("both", "remove the older") if files else ("neither", "add it")
         raise InputError(
-            f"{raw}: found {state} of {names[0]}.parquet and {names[1]}.parquet, expected one of them; {what}"
+            f"{raw}: found {state} of {names[0]}.parquet and {names[1]}.parquet, "
+            f"expected one of them; {remedy}"
         )
-    return found[0]
+    return files[0]
 
 
-def _hash_of(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     try:
-        with path.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except (IsADirectoryError, PermissionError) as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}), expected a parquet file; replace it"
