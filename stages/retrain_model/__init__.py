@@ -1,1 +1,1 @@
-"""Tunes, trains, calibrates and registers a challenger."""
+"""Tune, train, calibrate and register a challenger."""

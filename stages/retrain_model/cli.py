@@ -4,12 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sodai.data.catalog import (
-    FORECASTS,
-    RETRAIN,
-    TRAINING,
-    TRANSACTIONS,
-)
+from sodai.data.catalog import FORECASTS, RETRAIN, TRAINING, TRANSACTIONS
 from sodai.model.registry_reader import read_snapshot
 from sodai.stage.command import stage_command
 from sodai.stage.inputs import Inputs
@@ -34,19 +29,19 @@ def retrain_model(
         int, typer.Option(min=1, max=12, help="Closed periods that each trial is tested on.")
     ] = 3,
     search_rows: Annotated[
-        int, typer.Option(min=1000, help="Rows that a trial learns from, about; half as many test it.")
+        int, typer.Option(min=1000, help="Rows to train a trial on, about; half as many to test it.")
     ] = 40_000,
     final_rows: Annotated[
-        int, typer.Option(min=1000, help="Rows that the best trials learn from once more, about.")
+        int, typer.Option(min=1000, help="Rows to train the best trials on again, about.")
     ] = 250_000,
     fit_rows: Annotated[
-        int, typer.Option(min=1000, help="Rows that the final fit learns from, about.")
+        int, typer.Option(min=1000, help="Rows to train the final model on, about.")
     ] = 2_000_000,
     blend_rows: Annotated[
-        int, typer.Option(min=1000, help="Rows that a fold of the blend learns from, about.")
+        int, typer.Option(min=1000, help="Rows to train each fold of the blend on, about.")
     ] = 100_000,
     members: Annotated[
-        str, typer.Option(help="What may be blended: of classifier, ranker, momentum, with commas.")
+        str, typer.Option(help="Members that may be blended, separated by commas.")
     ] = "classifier,ranker,momentum",
     seed: Seed = 0,
     tracking_uri: TrackingUri = None,

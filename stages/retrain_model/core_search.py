@@ -1,4 +1,4 @@
-"""The search space, and the best trials held against each other on many rows."""
+"""The search space of the parameters, and the choice among the best trials on many rows."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,28 +9,34 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from retrain_model.core_folds import EncodedFold, evaluate_fold, prepare
-from retrain_model.core_rows import Lessons
+from retrain_model.core_lightgbm_fold import bin_fold, evaluate_fold
+from retrain_model.core_training_set import Fold, TrainingSet
 from sodai.model.trained_model import build_pipeline
 
-# A sample of rows asks for fewer trees than all of them: the best trials are held against each other
-# once more on many rows, and get their number of trees there.
+# The few rows of a trial need fewer trees than all rows: the best trials are evaluated again on many rows,
+# which also fixes their number of trees.
 N_FINALISTS = 2
 FINAL_ROUNDS = 500
 FINAL_PATIENCE = 25
-# Trials learn fast, the model that they choose half as fast with twice the trees: see `slowed`.
-_SLOWER = 2
+_FINAL_SLOWDOWN = 2
 
 
-def suggest(trial: optuna.Trial) -> dict[str, Any]:
-    """Parameters of LGBMClassifier for one trial.
+@dataclass(frozen=True)
+class Finalist:
+    """One of the best trials: its average precision on many rows, and its parameters with their trees."""
 
-    Slower learning than .08 costs a trial twice the trees and orders trials no better on SodAI (14
-    October and 9 December 2024). A trial's few rows prefer trees of seven leaves, all rows larger
-    ones: four autumn weeks of SodAI had NDCG@10 of .835 with 26 leaves and .833 with eight, Complete
-    Journey's product types .4385 with 31 and .4363 with ten (27 November 2017). Categories of many
-    values (those product types) want smoothing.
-    """
+    number: int
+    average_precision: float
+    params: dict[str, Any]
+
+
+def suggest_params(trial: optuna.Trial) -> dict[str, Any]:
+    """Return the parameters of LightGBM for one trial."""
+    # A learning rate below .08 doubles the trees of a trial and ranks trials no better on SodAI (14 October
+    # and 9 December 2024). The few rows of a trial prefer trees of seven leaves, all rows larger trees: on
+    # four autumn weeks of SodAI NDCG@10 was .835 with 26 leaves and .833 with eight, on Complete Journey's
+    # product types (27 November 2017) .4385 with 31 and .4363 with ten. Categories with many values, such as
+    # those product types, need smoothing.
     return {
         "learning_rate": trial.suggest_float("learning_rate", 0.08, 0.2, log=True),
         "num_leaves": trial.suggest_int("num_leaves", 16, 63, log=True),
@@ -42,64 +48,49 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
     }
 
 
-def encoder_of(lessons: Lessons) -> Any:
-    """What makes numbers of the categories, fitted on every training row."""
-    return build_pipeline({}, lessons.seed)["encode"].fit(lessons.rows.X)
+def fit_encoder(training_set: TrainingSet) -> Any:
+    """Return the encoder of categories as numbers, fitted on every training row."""
+    return build_pipeline({}, training_set.seed)["encode"].fit(training_set.X)
 
 
-def slowed(params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters of the same model learnt in smaller steps, for the final fit.
-
-    On four autumn weeks of SodAI it was worth .001 of NDCG@10, as much as two models averaged; a
-    search of such trials would take twice as long.
-
-    Args:
-        params: of a finalist.
-    """
-    return {
-        **params,
-        "learning_rate": params["learning_rate"] / _SLOWER,
-        "n_estimators": params["n_estimators"] * _SLOWER,
-    }
-
-
-@dataclass(frozen=True)
-class Finalist:
-    """One of the best trials, held against the others on many rows: its value there and its trees."""
-
-    number: int
-    average_precision: float
-    params: dict[str, Any]
-
-
-def finalists(
-    trials: Sequence[FrozenTrial], folds: Sequence[EncodedFold], seed: int, cpus: int
+def rank_finalists(
+    trials: Sequence[FrozenTrial], folds: Sequence[Fold], seed: int, cpus: int
 ) -> list[Finalist]:
-    """The best completed trials on folds of many rows, best first; as many folds at once as there are CPUs.
+    """Evaluate the best completed trials on folds of many rows; return them best first.
 
     Args:
         trials: of a study, at least one completed.
-        folds: to test on.
+        folds: encoded, evaluated in parallel on the CPUs.
         seed: of LightGBM.
-        cpus: to use.
+        cpus: number of CPUs.
     """
     completed = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     best = sorted(completed, key=lambda trial: (-(trial.value or 0.0), trial.number))[:N_FINALISTS]
-    side_by_side = min(len(folds), cpus)
-    threads = cpus // side_by_side
+    n_parallel = min(len(folds), cpus)
+    threads = cpus // n_parallel
 
-    def results_on(fold: EncodedFold) -> list[tuple[float, int]]:
-        prepared = prepare(fold, threads)
+    def evaluate_best(fold: Fold) -> list[tuple[float, int]]:
+        binned = bin_fold(fold, threads)
         return [
-            evaluate_fold(prepared, trial.params, seed, threads, FINAL_ROUNDS, FINAL_PATIENCE)
-            for trial in best
+            evaluate_fold(binned, trial.params, seed, threads, FINAL_ROUNDS, FINAL_PATIENCE) for trial in best
         ]
 
-    with ThreadPoolExecutor(side_by_side) as pool:
-        by_fold = list(pool.map(results_on, folds))
-    found = []
+    with ThreadPoolExecutor(n_parallel) as pool:
+        by_fold = list(pool.map(evaluate_best, folds))
+    finalists = []
     for trial, results in zip(best, zip(*by_fold, strict=True), strict=True):
         scores, trees = zip(*results, strict=True)
         params = {**trial.params, "n_estimators": int(np.median(trees)), "subsample_freq": 1}
-        found.append(Finalist(trial.number, float(np.mean(scores)), params))
-    return sorted(found, key=lambda each: -each.average_precision)
+        finalists.append(Finalist(trial.number, float(np.mean(scores)), params))
+    return sorted(finalists, key=lambda finalist: -finalist.average_precision)
+
+
+def slow_down(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a finalist with half the learning rate and twice the trees."""
+    # On four autumn weeks of SodAI this gained .001 of NDCG@10, as much as the mean of two models. Trials do
+    # without it, because a search would take twice as long.
+    return {
+        **params,
+        "learning_rate": params["learning_rate"] / _FINAL_SLOWDOWN,
+        "n_estimators": params["n_estimators"] * _FINAL_SLOWDOWN,
+    }

@@ -1,5 +1,6 @@
-"""The Optuna study: trials side by side, the same ones whatever the number of processes and interruptions."""
+"""The Optuna study: the same trials for any number of worker processes and after any interruption."""
 
+import hashlib
 import logging
 import os
 import sys
@@ -20,61 +21,74 @@ log = logging.getLogger("sodai")
 
 Suggest = Callable[[optuna.Trial], dict[str, Any]]
 
-# How many trials may run side by side. A trial is drawn, and pruned, from what was known so many
-# trials before it, also where fewer run: else a faster machine would search something else.
-SIDE_BY_SIDE = 8
+# Number of trials that may run in parallel. A trial is drawn, and pruned, from the trials whose numbers are
+# at least this much smaller, even if fewer run: otherwise the search would depend on the machine.
+MAX_PARALLEL_TRIALS = 8
 _STARTUP_TRIALS = 10
 _UNPRUNED_TRIALS = 5
 
 
-def run_study(
-    file: Path, key: str, n_trials: int, seed: int, n_folds: int, suggest: Suggest, score: Score
-) -> optuna.Study:
-    """The first `n_trials` trials of a study, with those of them that an earlier try left in `file`.
+def study_key(training_sha256: str, **settings: Any) -> str:
+    """Return the name of a study, which is the same only for the same training table and settings."""
+    text = "|".join([training_sha256, *(f"{name}={value}" for name, value in sorted(settings.items()))])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    The value of a trial is the mean over its folds, told fold by fold so that a poor one stops early.
-    Trials enter the file in their order and ended, so an interrupted study goes on where it was.
+
+def run_study(
+    journal: Path, key: str, n_trials: int, seed: int, n_folds: int, suggest: Suggest, score: Score
+) -> optuna.Study:
+    """Return the first `n_trials` trials of a study, and run those that the journal does not have yet.
+
+    The value of a trial is its mean score over the folds; a poor trial is pruned after a fold.
 
     Args:
-        file: journal of the study.
-        key: of data and settings; another key is another study.
-        n_trials: completed or pruned trials wanted.
+        journal: file of the study.
+        key: name of the study in the file.
+        n_trials: number of completed or pruned trials.
         seed: of the sampler.
         n_folds: folds of a trial.
-        suggest: draws the parameters.
-        score: starts the scoring of parameters on a fold; larger is better.
+        suggest: draws the parameters of a trial.
+        score: starts to score parameters on a fold; larger is better.
     """
-    study = _opened(file, key)
-    drafts: dict[int, _Draft] = {}
-    asked: dict[Future[float], _Draft] = {}
-    while (done := len(known := study.get_trials(deepcopy=False))) < n_trials:
-        for number in range(done, min(n_trials, done + SIDE_BY_SIDE)):
-            if number not in drafts:
-                before = known[: max(0, number - SIDE_BY_SIDE + 1)]
-                drafts[number] = _Draft(before, suggest, n_folds, np.random.SeedSequence([seed, number]))
-                asked[score(drafts[number].params, 0)] = drafts[number]
-        for future in wait(asked, return_when=FIRST_COMPLETED).done:
-            draft = asked.pop(future)
-            draft.take(future.result())
-            if draft.ended is None:
-                asked[score(draft.params, len(draft.scores))] = draft
-        while (first := drafts.get(done)) and first.ended:
-            study.add_trial(first.ended)
-            done += 1
-            _tell(study, n_trials)
-    # A longer search may have gone before: its first trials are those of a shorter one.
-    found = optuna.create_study(study_name=key, direction="maximize")
-    found.add_trials(study.trials[:n_trials])
-    return found
+    study = _open_study(journal, key)
+    started: dict[int, DeterministicTrial] = {}
+    pending: dict[Future[float], DeterministicTrial] = {}
+    while (n_ended := len(ended := study.get_trials(deepcopy=False))) < n_trials:
+        for number in range(n_ended, min(n_trials, n_ended + MAX_PARALLEL_TRIALS)):
+            if number not in started:
+                visible = ended[: max(0, number - MAX_PARALLEL_TRIALS + 1)]
+                trial = DeterministicTrial(visible, suggest, n_folds, np.random.SeedSequence([seed, number]))
+                started[number] = trial
+                pending[score(trial.params, 0)] = trial
+        for future in wait(pending, return_when=FIRST_COMPLETED).done:
+            trial = pending.pop(future)
+            trial.report(future.result())
+            if trial.result is None:
+                pending[score(trial.params, len(trial.scores))] = trial
+        # Trials enter the journal in their order and after their end, so that an interrupted search resumes.
+        while (oldest := started.get(n_ended)) and oldest.result:
+            study.add_trial(oldest.result)
+            n_ended += 1
+            _log_progress(study, n_trials)
+    # The journal may have more trials, of an earlier and longer search.
+    first_trials = optuna.create_study(study_name=key, direction="maximize")
+    first_trials.add_trials(study.trials[:n_trials])
+    return first_trials
 
 
-class _Draft:
-    """A trial on its way, drawn from the trials before it and told fold by fold what it is worth."""
+class DeterministicTrial:
+    """A trial whose parameters and pruning depend only on the ended trials that it may see, and on its seed.
+
+    Attributes:
+        params: the parameters.
+        scores: the scores of the folds so far.
+        result: the ended trial; None while it runs.
+    """
 
     def __init__(
-        self, before: Sequence[FrozenTrial], suggest: Suggest, n_folds: int, seed: np.random.SeedSequence
+        self, visible: Sequence[FrozenTrial], suggest: Suggest, n_folds: int, seed: np.random.SeedSequence
     ) -> None:
-        # A study of its own: it sees the trials that it may see, and no others that have ended by now.
+        # A study of its own, because the common one may have more trials by now.
         self._study = optuna.create_study(
             direction="maximize",
             sampler=optuna.samplers.TPESampler(
@@ -82,49 +96,49 @@ class _Draft:
             ),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_UNPRUNED_TRIALS),
         )
-        self._study.add_trials(before)
+        self._study.add_trials(visible)
         self._trial = self._study.ask()
         self._n_folds = n_folds
         self.params = suggest(self._trial)
         self.scores: list[float] = []
-        self.ended: FrozenTrial | None = None
+        self.result: FrozenTrial | None = None
 
-    def take(self, score: float) -> None:
-        """Add the value on the next fold; `ended` is set after the last, or where it is pruned."""
+    def report(self, score: float) -> None:
+        """Add the score of the next fold; `result` is set after the last one or when the trial is pruned."""
         self.scores.append(score)
         mean = float(np.mean(self.scores))
         self._trial.report(mean, len(self.scores) - 1)
         if len(self.scores) == self._n_folds:
-            self.ended = self._study.tell(self._trial, mean)
+            self.result = self._study.tell(self._trial, mean)
         elif self._trial.should_prune():
-            self.ended = self._study.tell(self._trial, state=TrialState.PRUNED)
+            self.result = self._study.tell(self._trial, state=TrialState.PRUNED)
 
 
-def _opened(file: Path, key: str) -> optuna.Study:
+def _open_study(journal: Path, key: str) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    _drop_half_line(file)
-    storage = JournalStorage(JournalFileBackend(str(file)))
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    _drop_partial_line(journal)
+    storage = JournalStorage(JournalFileBackend(str(journal)))
     return optuna.create_study(study_name=key, storage=storage, load_if_exists=True, direction="maximize")
 
 
-def _drop_half_line(file: Path) -> None:
-    """Cut off what a full volume or a machine that went down left of a line: Optuna reads no such file."""
-    written = file.read_bytes() if file.exists() else b""
-    whole = written.rfind(b"\n") + 1
-    if whole < len(written):
-        os.truncate(file, whole)
+def _drop_partial_line(journal: Path) -> None:
+    """Cut off an incomplete last line, after a crash or on a full volume: Optuna cannot read it."""
+    content = journal.read_bytes() if journal.exists() else b""
+    complete = content.rfind(b"\n") + 1
+    if complete < len(content):
+        os.truncate(journal, complete)
 
 
-def _tell(study: optuna.Study, n_trials: int) -> None:
+def _log_progress(study: optuna.Study, n_trials: int) -> None:
     trials = study.get_trials(deepcopy=False)
-    done, newest = len(trials), trials[-1]
+    n_ended, newest = len(trials), trials[-1]
     value = "pruned" if newest.value is None or newest.state == TrialState.PRUNED else f"{newest.value:.5f}"
     best = max(
         trial.value for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None
     )
     if sys.stderr.isatty():
-        filled = "#" * (30 * done // n_trials)
-        print(f"\r[{filled:<30}] {done}/{n_trials} best {best:.5f} ", end="", file=sys.stderr, flush=True)
+        bar = "#" * (30 * n_ended // n_trials)
+        print(f"\r[{bar:<30}] {n_ended}/{n_trials} best {best:.5f} ", end="", file=sys.stderr, flush=True)
         return
-    log.info("trial %d of %d: %s, best %.5f, %d left", done, n_trials, value, best, n_trials - done)
+    log.info("trial %d of %d: %s, best %.5f, %d left", n_ended, n_trials, value, best, n_trials - n_ended)

@@ -1,4 +1,4 @@
-"""Processes that score parameters on folds, one thread each: small fits gain little from a second thread."""
+"""Worker processes that score parameters on folds, one thread each: small fits gain little from a second."""
 
 import pickle
 from collections.abc import Callable, Iterator, Sequence
@@ -7,30 +7,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from retrain_model.core_folds import EncodedFold, PreparedFold, evaluate_fold, prepare
+from retrain_model.core_lightgbm_fold import BinnedFold, bin_fold, evaluate_fold
+from retrain_model.core_training_set import Fold
 from sodai.runtime.concurrency import warm_process_pool
 
-# Parameters and the number of a fold, to the value that they have there.
+# Takes parameters and the number of a fold.
 Score = Callable[[dict[str, Any], int], "Future[float]"]
-# Folds to test on and the seed of LightGBM, to what scores parameters on them.
-ScoreOn = Callable[[Sequence[EncodedFold], int], Score]
+# Takes the encoded folds and the seed of LightGBM.
+ScoreOn = Callable[[Sequence[Fold], int], Score]
 
-_prepared: dict[Path, PreparedFold] = {}
+_binned: dict[Path, BinnedFold] = {}
 
 
 @contextmanager
 def fold_workers(n_workers: int, folder: Path) -> Iterator[ScoreOn]:
-    """Worker processes, which import while the caller makes the folds.
+    """Start worker processes, which import while the caller prepares the folds; yield what hands them over.
 
-    What they still have to do at the end is dropped.
+    Scores that wait at the end are cancelled.
 
     Args:
-        n_workers: processes.
-        folder: an empty one, through which they get the folds: there are none yet when they start.
+        n_workers: number of processes.
+        folder: an empty folder through which the workers get the folds.
     """
     with warm_process_pool(__name__, n_workers) as pool:
 
-        def score_on(folds: Sequence[EncodedFold], seed: int) -> Score:
+        def score_on(folds: Sequence[Fold], seed: int) -> Score:
             files = [folder / str(number) for number in range(len(folds))]
             for file, fold in zip(files, folds, strict=True):
                 file.write_bytes(pickle.dumps(fold))
@@ -40,7 +41,7 @@ def fold_workers(n_workers: int, folder: Path) -> Iterator[ScoreOn]:
 
 
 def _score(file: Path, seed: int, params: dict[str, Any]) -> float:
-    if file not in _prepared:
-        _prepared[file] = prepare(pickle.loads(file.read_bytes()), threads=1)
-    value, _ = evaluate_fold(_prepared[file], params, seed, threads=1)
-    return value
+    if file not in _binned:
+        _binned[file] = bin_fold(pickle.loads(file.read_bytes()), threads=1)
+    score, _ = evaluate_fold(_binned[file], params, seed, threads=1)
+    return score

@@ -1,4 +1,4 @@
-"""The stage on made data: what it learns from, what it leaves on the volume, and what it refuses."""
+"""The stage on synthetic data: its training rows, its outputs on the volume, and what it refuses."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import average_precision_score
 
-from retrain_model.core_search import N_FINALISTS, slowed
+from retrain_model.core_search import N_FINALISTS, slow_down
 from sodai.data.catalog import REFERENCE, RETRAIN, RETRAINED_MODEL, SCORING, STUDIES, TRAINING, TRIALS
 from sodai.data.feature_catalog import FEATURE_NAMES
 from sodai.model.trained_model import features_frame, load_model
@@ -34,20 +34,20 @@ def volume(featured: SmallWeek, tmp_path: Path) -> Volume:
 
 
 def trees_of(volume: Volume, week: SmallWeek) -> dict[str, str]:
-    """LightGBM's own text of each member that has trees."""
+    """Return LightGBM's text form of each member with trees."""
     blend = load_model(volume.path(RETRAINED_MODEL, week.as_of)).blend
     return {name: each.booster_.model_to_string() for name, each in blend.estimators_.items()}
 
 
 def decayed_frequency(volume: Volume, week: SmallWeek) -> pd.Series:
-    """The score of every pair bought before: the sum over its weeks of .9 to the power of their age."""
+    """Return the score of every pair bought before: the sum of .9 to the power of the age of each week."""
     bought = read_transactions(volume, week.as_of).to_pandas()
     age = (pd.Timestamp(week.as_of) - pd.to_datetime(bought["purchase_date"])).dt.days.sub(1) // 7
     weeks = bought[["customer_id", "product_id"]].assign(age=age).drop_duplicates()
     return weeks.assign(score=0.9 ** weeks["age"]).groupby(["customer_id", "product_id"])["score"].sum()
 
 
-def test_habits_without_noise_are_learnt_better_than_a_frequency_can_tell(
+def test_a_model_of_habits_without_noise_is_better_than_a_frequency(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     week = week_with_features(tmp_path_factory.getbasetemp(), noise=0.0)
@@ -63,19 +63,19 @@ def test_habits_without_noise_are_learnt_better_than_a_frequency_can_tell(
     model = load_model(week.volume.path(RETRAINED_MODEL, week.as_of)).log_odds(features_frame(scoring))
     frequency = decayed_frequency(week.volume, week).reindex(pd.MultiIndex.from_tuples(keys)).fillna(0.0)
 
-    def found(score: np.ndarray) -> float:
-        """Share of the due pairs among as many of the best in each customer's list as are due."""
+    def recall(score: np.ndarray) -> float:
+        """Return the share of the due pairs in lists as long as the number of the customer's due pairs."""
         table = pairs.assign(due=y, score=score).sort_values("score", ascending=False)
-        place = table.groupby("customer_id").cumcount()
+        position = table.groupby("customer_id").cumcount()
         n_due = table.groupby("customer_id")["due"].transform("sum")
-        return float((table["due"] & (place < n_due)).sum() / y.sum())
+        return float((table["due"] & (position < n_due)).sum() / y.sum())
 
-    assert found(model) > 0.9
-    assert found(model) > found(frequency.to_numpy()) + 0.1
+    assert recall(model) > 0.9
+    assert recall(model) > recall(frequency.to_numpy()) + 0.1
     assert average_precision_score(y, model) > average_precision_score(y, frequency) + 0.1
 
 
-def test_it_learns_from_closed_periods_but_the_newest_which_evaluation_keeps(trained: SmallWeek) -> None:
+def test_it_trains_on_closed_periods_except_the_evaluation_period(trained: SmallWeek) -> None:
     held_out = trained.as_of - timedelta(weeks=1)
     card = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of)).card
     training = trained.volume.read(TRAINING, trained.as_of)
@@ -85,7 +85,7 @@ def test_it_learns_from_closed_periods_but_the_newest_which_evaluation_keeps(tra
     assert card["n_training_rows"] == training.filter(pc.field("cutoff") < held_out).num_rows
 
 
-def test_what_happened_in_the_newest_closed_period_changes_neither_search_nor_model(
+def test_the_purchases_of_the_evaluation_period_change_neither_search_nor_model(
     trained: SmallWeek, volume: Volume
 ) -> None:
     table = volume.read(TRAINING, trained.as_of)
@@ -109,7 +109,7 @@ def test_what_happened_in_the_newest_closed_period_changes_neither_search_nor_mo
     assert differing == {"run_id", "training_sha256"}
 
 
-def test_a_rerun_uses_the_trials_there_are_and_registers_the_same_model_again(
+def test_a_rerun_uses_the_stored_trials_and_registers_the_same_model_again(
     trained: SmallWeek, tmp_path: Path
 ) -> None:
     volume = trained.copy(tmp_path / "volume")
@@ -120,7 +120,7 @@ def test_a_rerun_uses_the_trials_there_are_and_registers_the_same_model_again(
     assert outcome.result == {**trained.last_outcome.result, "version": "2"}
     ((same_name, longer),) = files_of(volume.root / "studies").items()
     assert (same_name, longer[: len(journal)]) == (name, journal)
-    # What came on top is that the study was opened, no trial.
+    # The rerun opened the study, and added no trial.
     assert {json.loads(line)["op_code"] for line in longer[len(journal) :].splitlines()} == {0}
     for dataset in (TRIALS, REFERENCE):
         one, other = (v.path(dataset, trained.as_of).read_bytes() for v in (volume, trained.volume))
@@ -128,7 +128,7 @@ def test_a_rerun_uses_the_trials_there_are_and_registers_the_same_model_again(
     assert trees_of(volume, trained) == trees_of(trained.volume, trained)
 
 
-def test_trials_of_other_code_are_trials_of_another_search(trained: SmallWeek, tmp_path: Path) -> None:
+def test_other_code_starts_another_study(trained: SmallWeek, tmp_path: Path) -> None:
     volume, code = trained.copy(tmp_path / "volume"), tmp_path / "code"
     shutil.copytree(ROOT / "stages/retrain_model", code / "retrain_model")
     with (code / "retrain_model/core_search.py").open("a", encoding="utf-8") as file:
@@ -144,7 +144,7 @@ def test_trials_of_other_code_are_trials_of_another_search(trained: SmallWeek, t
     assert len(files_of(volume.root / "studies").keys() - {earlier}) == 1
 
 
-def test_the_model_card_says_what_the_model_was_made_from(trained: SmallWeek) -> None:
+def test_the_model_card_describes_the_training(trained: SmallWeek) -> None:
     volume = trained.volume
     card = load_model(volume.path(RETRAINED_MODEL, trained.as_of)).card
     assert card["features"] == FEATURE_NAMES
@@ -156,8 +156,8 @@ def test_the_model_card_says_what_the_model_was_made_from(trained: SmallWeek) ->
     assert trials["best_value"] == card["average_precision"]
     finalists = trials["finalists"]
     assert best["params"].items() <= finalists[0]["params"].items()
-    assert slowed(finalists[0]["params"]) == card["params"]
-    # The best of the search stand against each other on many rows, and the best there is taken.
+    assert slow_down(finalists[0]["params"]) == card["params"]
+    # The best trials of the search are compared on many rows, and the best there gives the parameters.
     completed = sorted(
         (trial for trial in trials["trials"] if trial["state"] == "COMPLETE"),
         key=lambda trial: (-trial["value"], trial["number"]),
@@ -171,16 +171,16 @@ def test_the_missing_share_counts_purchases_of_pairs_that_were_no_candidates(tra
     volume = trained.volume
     held_out = trained.as_of - timedelta(weeks=1)
     training = volume.read(TRAINING, trained.as_of).to_pandas()
-    learnt = training[pd.to_datetime(training["cutoff"]) < pd.Timestamp(held_out)]
-    bought = read_transactions(volume, held_out, learnt["cutoff"].min()).to_pandas()
+    trained_on = training[pd.to_datetime(training["cutoff"]) < pd.Timestamp(held_out)]
+    bought = read_transactions(volume, held_out, trained_on["cutoff"].min()).to_pandas()
     monday = pd.to_datetime(bought["purchase_date"]).dt.to_period("W").dt.start_time
     n_bought = len(bought.assign(monday=monday).drop_duplicates(["customer_id", "product_id", "monday"]))
     card = load_model(volume.path(RETRAINED_MODEL, trained.as_of)).card
-    assert card["missing_share"] == pytest.approx(1 - learnt["target"].sum() / n_bought)
+    assert card["missing_share"] == pytest.approx(1 - trained_on["target"].sum() / n_bought)
     assert 0 <= card["missing_share"] < 0.1
 
 
-def test_where_some_customers_alone_are_learnt_from_only_theirs_can_be_missing(
+def test_a_training_table_of_some_customers_has_the_missing_share_of_their_purchases(
     volume: Volume, featured: SmallWeek
 ) -> None:
     rows = volume.read(TRAINING, featured.as_of)
@@ -190,7 +190,7 @@ def test_where_some_customers_alone_are_learnt_from_only_theirs_can_be_missing(
     assert 0 <= load_model(volume.path(RETRAINED_MODEL, featured.as_of)).card["missing_share"] < 0.1
 
 
-def test_the_reference_holds_the_newest_periods_that_were_learnt_from(trained: SmallWeek) -> None:
+def test_the_reference_has_the_newest_training_periods(trained: SmallWeek) -> None:
     reference = trained.volume.read(REFERENCE, trained.as_of).to_pandas()
     card = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of)).card
     assert sorted(map(str, reference["cutoff"].unique())) == card["cutoffs"][-8:]
@@ -200,7 +200,7 @@ def test_the_reference_holds_the_newest_periods_that_were_learnt_from(trained: S
     assert not reference.duplicated(["cutoff", "grain", "customer_id", "product_id"]).any()
 
 
-def test_a_registry_that_does_not_answer_leaves_nothing_half_written(
+def test_a_registry_that_does_not_answer_leaves_no_partial_output(
     volume: Volume, featured: SmallWeek, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -214,41 +214,41 @@ def test_a_registry_that_does_not_answer_leaves_nothing_half_written(
     } == before
 
 
-def test_one_period_to_learn_from_is_refused(volume: Volume, featured: SmallWeek) -> None:
+def test_a_single_training_period_is_refused(volume: Volume, featured: SmallWeek) -> None:
     table = volume.read(TRAINING, featured.as_of)
     newest = table.filter(pc.field("cutoff") >= featured.as_of - timedelta(weeks=2))
     write_training(volume, featured.as_of, newest)
     before = files_of(volume.root)
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH)
     assert outcome.code == 1
-    assert "found 1 periods to learn from" in outcome.result["error"]
+    assert "found 1 training periods and none to test on, expected" in outcome.result["error"]
     assert files_of(volume.root) == before
 
 
 def assert_too_few_purchases(volume: Volume, week: SmallWeek, training: pa.Table) -> None:
-    """Training rows that hold no purchase to learn from are one line, and nothing changes."""
+    """Check that training rows without a purchase to train on are one line, and nothing changes."""
     write_training(volume, week.as_of, training)
     before = files_of(volume.root)
     outcome = run_stage(RETRAIN, volume.root, week.as_of, *SMALL_SEARCH)
     assert outcome.code == 1
-    assert "and 0 purchases before the newest with any, expected at least 2 and 1" in outcome.result["error"]
+    assert "training periods and none to test on, expected one with bought" in outcome.result["error"]
     assert files_of(volume.root) == before
 
 
-def test_periods_in_which_nobody_bought_are_refused(volume: Volume, featured: SmallWeek) -> None:
+def test_periods_without_a_purchase_are_refused(volume: Volume, featured: SmallWeek) -> None:
     table = volume.read(TRAINING, featured.as_of)
     nothing = pa.array(np.zeros(table.num_rows, np.int8))
     assert_too_few_purchases(volume, featured, table.set_column(3, "target", nothing))
 
 
-def test_purchases_in_the_newest_period_alone_are_refused(volume: Volume, featured: SmallWeek) -> None:
+def test_purchases_in_the_newest_period_only_are_refused(volume: Volume, featured: SmallWeek) -> None:
     table = volume.read(TRAINING, featured.as_of)
     before_newest = pc.less(table["cutoff"], pa.scalar(featured.as_of - timedelta(weeks=2)))
     target = pc.if_else(before_newest, pa.scalar(0, pa.int8()), table["target"])
     assert_too_few_purchases(volume, featured, table.set_column(3, "target", target))
 
 
-def test_purchases_in_the_oldest_period_alone_leave_none_to_test_on(
+def test_purchases_in_the_oldest_period_only_leave_none_to_test_on(
     volume: Volume, featured: SmallWeek
 ) -> None:
     table = volume.read(TRAINING, featured.as_of)

@@ -1,4 +1,4 @@
-"""The blend on made data: what its members are fitted on, the options that choose it, the model card."""
+"""The blend on synthetic data: the fit of its members, the options that choose them, the model card."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from retrain_model import core_blend
-from retrain_model.core_rows import Fold, Rows, lists_of, rolling_folds
+from retrain_model.core_blend import score_folds
+from retrain_model.core_training_set import Fold, Rows, TrainingSet, number_groups
 from sodai.data.catalog import RETRAIN, RETRAINED_MODEL, SCORING, TRAINING
 from sodai.data.feature_catalog import FEATURE_NAMES
 from sodai.model.blended_classifier import CLASSIFIER, MEMBERS, MOMENTUM, MOMENTUM_FEATURE, RANKER
@@ -27,26 +27,22 @@ def volume(featured: SmallWeek, tmp_path: Path) -> Volume:
 
 @pytest.fixture(scope="module")
 def folds(featured: SmallWeek) -> list[Fold]:
-    """The two newest closed periods of the training table, and what came before each."""
+    """The two newest closed periods of the training table, and the periods before each."""
     table = featured.volume.read(TRAINING, featured.as_of)
-    cutoff = pd.to_datetime(table["cutoff"].to_pandas())
-    group = lists_of(cutoff, table["customer_id"].to_numpy())
-    y = table["target"].to_numpy()
-    rng = np.random.default_rng(0)
-    return rolling_folds(features_frame(table), y, cutoff, group, 2, 7, 1_000_000, rng)
+    return TrainingSet.from_table(table, step_days=7, seed=0).folds(2, max_rows=1_000_000)
 
 
-def test_a_list_of_the_training_table_is_one_customer_in_one_period(featured: SmallWeek) -> None:
+def test_a_group_of_the_training_table_is_one_customer_in_one_period(featured: SmallWeek) -> None:
     table = featured.volume.read(TRAINING, featured.as_of).select(["cutoff", "customer_id"]).to_pandas()
-    table["list"] = lists_of(pd.to_datetime(table["cutoff"]), table["customer_id"].to_numpy())
-    n_lists = len(table[["cutoff", "customer_id"]].drop_duplicates())
-    assert table["list"].nunique() == n_lists == len(table.drop_duplicates())
+    table["group"] = number_groups(pd.to_datetime(table["cutoff"]), table["customer_id"].to_numpy())
+    n_groups = len(table[["cutoff", "customer_id"]].drop_duplicates())
+    assert table["group"].nunique() == n_groups == len(table.drop_duplicates())
 
 
 def test_a_tested_period_is_scored_by_every_member(folds: list[Fold]) -> None:
-    tested = core_blend.tested_periods(folds, PARAMS, 0, MEMBERS)
-    assert len(tested) == len(folds)
-    for each, fold in zip(tested, folds, strict=True):
+    scored = score_folds(folds, PARAMS, 0, MEMBERS)
+    assert len(scored) == len(folds)
+    for each, fold in zip(scored, folds, strict=True):
         assert list(each.scores) == list(MEMBERS)
         assert all(np.isfinite(score).all() and len(score) == len(each.y) for score in each.scores.values())
         np.testing.assert_array_equal(each.y, fold.valid.y)
@@ -58,21 +54,21 @@ def test_a_tested_period_is_scored_by_every_member(folds: list[Fold]) -> None:
             assert score[each.y == 1].mean() > score[each.y == 0].mean()
 
 
-def test_what_was_bought_in_a_tested_period_changes_no_score_of_it(folds: list[Fold]) -> None:
+def test_the_purchases_of_a_tested_period_change_no_score_of_it(folds: list[Fold]) -> None:
     fold = folds[0]
     valid = Rows(fold.valid.X, (1 - fold.valid.y).astype(np.int8), fold.valid.weight, fold.valid.group)
-    (before,) = core_blend.tested_periods([fold], PARAMS, 0, MEMBERS)
-    (after,) = core_blend.tested_periods([Fold(fold.cutoff, fold.train, valid)], PARAMS, 0, MEMBERS)
+    (before,) = score_folds([fold], PARAMS, 0, MEMBERS)
+    (after,) = score_folds([Fold(fold.cutoff, fold.train, valid)], PARAMS, 0, MEMBERS)
     for name in MEMBERS:
         np.testing.assert_array_equal(after.scores[name], before.scores[name])
 
 
 def test_a_member_that_is_not_wanted_is_not_fitted(folds: list[Fold]) -> None:
-    (tested,) = core_blend.tested_periods(folds[:1], PARAMS, 0, [RANKER, MOMENTUM])
-    assert list(tested.scores) == [RANKER, MOMENTUM]
+    (scored,) = score_folds(folds[:1], PARAMS, 0, [RANKER, MOMENTUM])
+    assert list(scored.scores) == [RANKER, MOMENTUM]
 
 
-def test_the_model_card_says_what_was_blended_and_what_each_choice_was_worth(trained: SmallWeek) -> None:
+def test_the_model_card_has_the_weights_and_the_figures_of_each_choice(trained: SmallWeek) -> None:
     model = load_model(trained.volume.path(RETRAINED_MODEL, trained.as_of))
     blend = model.card["blend"]
     assert set(blend) == {"weights", "figures"}
@@ -82,16 +78,14 @@ def test_the_model_card_says_what_was_blended_and_what_each_choice_was_worth(tra
     for figures in blend["figures"].values():
         assert figures["value"] == pytest.approx((figures["average_precision"] + figures["ndcg_at_10"]) / 2)
         assert 0 < figures["value"] <= 1
-    worth = {name: figures["value"] for name, figures in blend["figures"].items()}
-    best = max(MEMBERS, key=lambda name: worth[name])
+    value = {name: figures["value"] for name, figures in blend["figures"].items()}
+    best = max(MEMBERS, key=lambda name: value[name])
     chosen = "blend" if len(blend["weights"]) > 1 else next(iter(blend["weights"]))
-    assert chosen == ("blend" if worth["blend"] >= worth[best] + 0.001 else best)
+    assert chosen == ("blend" if value["blend"] >= value[best] + 0.001 else best)
 
 
 @pytest.mark.parametrize("name", MEMBERS)
-def test_a_member_that_is_asked_for_alone_stands_alone(
-    volume: Volume, featured: SmallWeek, name: str
-) -> None:
+def test_a_single_member_can_be_chosen_by_an_option(volume: Volume, featured: SmallWeek, name: str) -> None:
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH, "--members", name)
 
     assert outcome.code == 0, outcome.log
@@ -104,7 +98,7 @@ def test_a_member_that_is_asked_for_alone_stands_alone(
     assert len(set(model.log_odds(X))) > 10
 
 
-def test_members_stand_in_one_order_whatever_order_they_are_asked_in(
+def test_the_order_of_the_members_option_does_not_matter(
     volume: Volume, featured: SmallWeek, tmp_path: Path
 ) -> None:
     other = featured.copy(tmp_path / "other")
@@ -117,7 +111,7 @@ def test_members_stand_in_one_order_whatever_order_they_are_asked_in(
     assert len({file.read_bytes() for file in files}) == 1
 
 
-def test_rows_to_blend_by_change_neither_search_nor_features(
+def test_blend_rows_change_neither_search_nor_features(
     volume: Volume, trained: SmallWeek, featured: SmallWeek
 ) -> None:
     outcome = run_stage(RETRAIN, volume.root, featured.as_of, *SMALL_SEARCH, "--blend-rows", "1000")
@@ -125,9 +119,9 @@ def test_rows_to_blend_by_change_neither_search_nor_features(
     assert outcome.result["params"] == trained.last_outcome.result["params"]
     card = json.loads((volume.path(RETRAINED_MODEL, featured.as_of) / "model.json").read_text())
     assert card["features"] == FEATURE_NAMES
-    # Fewer rows teach the members of the folds, so that the figures are others.
-    known = trained.volume.path(RETRAINED_MODEL, trained.as_of) / "model.json"
-    assert card["blend"]["figures"] != json.loads(known.read_text())["blend"]["figures"]
+    # The members of the folds are trained on fewer rows, so their figures differ.
+    other = trained.volume.path(RETRAINED_MODEL, trained.as_of) / "model.json"
+    assert card["blend"]["figures"] != json.loads(other.read_text())["blend"]["figures"]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +133,7 @@ def test_rows_to_blend_by_change_neither_search_nor_features(
         ("classifier,", "''"),
     ],
 )
-def test_members_that_are_not_known_are_one_line_and_leave_no_output(
+def test_unknown_members_are_one_line_and_leave_no_output(
     volume: Volume, featured: SmallWeek, members: str, found: str
 ) -> None:
     before = files_of(volume.root)

@@ -1,9 +1,10 @@
-"""What MLflow holds after a training: the run, its trials, the version, and no pickle anywhere."""
+"""The result of a training in MLflow: the run, its trials, the version, and no pickle anywhere."""
 
 import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
+from optuna.distributions import IntDistribution
+from optuna.trial import FrozenTrial, TrialState
 
+from retrain_model.registration import log_trials
 from sodai.data.catalog import REFERENCE, RETRAINED_MODEL, SCORING, TRIALS
 from sodai.data.feature_catalog import FEATURE_NAMES
 from sodai.model.registry import MODEL_NAME, Registry
 from sodai.model.trained_model import features_frame, load_model
+from sodai.volume.volume import Volume
 from support.champion import SmallWeek
 
 
@@ -112,7 +117,7 @@ def test_the_signature_names_every_feature_in_order(registry: Registry) -> None:
     assert signature.inputs.input_names() == FEATURE_NAMES
 
 
-def test_the_registered_model_scores_without_the_project_beside_it(
+def test_the_registered_model_scores_without_the_project_installed(
     registry: Registry, week: SmallWeek, tmp_path: Path
 ) -> None:
     X = features_frame(week.volume.read(SCORING, week.as_of).slice(0, 20))
@@ -147,7 +152,7 @@ def test_the_reference_and_the_model_card_are_stored_with_the_model(
     assert {path.name for path in folder.iterdir()} == {"model.skops", "model.json"}
 
 
-def test_no_file_that_the_registry_stores_is_a_pickle(week: SmallWeek) -> None:
+def test_no_stored_file_is_a_pickle(week: SmallWeek) -> None:
     stored = [path for path in (week.root / "mlflow" / "artifacts").rglob("*") if path.is_file()]
     assert {path.suffix for path in stored} <= {
         ".css",
@@ -167,3 +172,53 @@ def test_no_file_that_the_registry_stores_is_a_pickle(week: SmallWeek) -> None:
     assert not [path for path in stored if path.read_bytes().startswith(b"\x80")]
     (model,) = [path for path in stored if path.name == "MLmodel"]
     assert "serialization_format: skops" in model.read_text()
+
+
+def ended_trial(
+    number: int, state: TrialState, value: float | None, params: dict[str, int], start: int, end: int
+) -> FrozenTrial:
+    """Return a trial that ran from second `start` to second `end`."""
+    return FrozenTrial(
+        number=number,
+        trial_id=number,
+        state=state,
+        value=value,
+        datetime_start=datetime.fromtimestamp(start),
+        datetime_complete=datetime.fromtimestamp(end),
+        params=params,
+        distributions=dict.fromkeys(params, IntDistribution(1, 99)),
+        user_attrs={},
+        system_attrs={},
+        intermediate_values={},
+    )
+
+
+def test_trials_become_child_runs_with_their_own_times(tmp_path: Path) -> None:
+    registry = Registry(Volume(tmp_path))
+    trials = [
+        ended_trial(0, TrialState.COMPLETE, 0.5, {"num_leaves": 7}, 1, 3),
+        ended_trial(1, TrialState.PRUNED, 0.3, {"num_leaves": 9}, 3, 4),
+        ended_trial(2, TrialState.FAIL, None, {}, 4, 5),
+    ]
+    with registry.run("parent", {}) as run_id:
+        log_trials(registry, run_id, trials, "average_precision")
+
+    runs = registry.client.search_runs(
+        [registry.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'", order_by=["attribute.start_time"]
+    )
+    assert [
+        (
+            run.info.run_name,
+            run.info.status,
+            run.info.start_time,
+            run.info.end_time,
+            run.data.tags["state"],
+            run.data.params,
+            run.data.metrics,
+        )
+        for run in runs
+    ] == [
+        ("trial-000", "FINISHED", 1_000, 3_000, "COMPLETE", {"num_leaves": "7"}, {"average_precision": 0.5}),
+        ("trial-001", "FINISHED", 3_000, 4_000, "PRUNED", {"num_leaves": "9"}, {}),
+        ("trial-002", "FAILED", 4_000, 5_000, "FAIL", {}, {}),
+    ]

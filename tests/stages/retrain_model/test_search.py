@@ -1,4 +1,4 @@
-"""The best trials once more on many rows, with LightGBM on made rows."""
+"""The best trials evaluated again on many rows, with LightGBM on synthetic rows."""
 
 from pathlib import Path
 
@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
-from retrain_model.core_folds import EncodedFold, PreparedFold, encode, evaluate_fold, prepare
-from retrain_model.core_rows import Fold, Rows
-from retrain_model.core_search import N_FINALISTS, finalists, slowed
+from retrain_model.core_lightgbm_fold import BinnedFold, bin_fold, encode_fold, evaluate_fold
+from retrain_model.core_search import N_FINALISTS, rank_finalists, slow_down
+from retrain_model.core_training_set import Fold, Rows
 from retrain_model.workers import fold_workers
 from sodai.data.feature_catalog import CATEGORICAL_NAMES
 
 PARAMS = {"learning_rate": 0.1, "num_leaves": 7, "min_child_samples": 20}
 
 
-def made_rows(seed: int, n: int = 2_000) -> Rows:
-    """Rows whose target depends on two of three numbers."""
+def synthetic_rows(seed: int, n: int = 2_000) -> Rows:
+    """Return rows whose target depends on two of three numbers."""
     rng = np.random.default_rng(seed)
     X = pd.DataFrame(rng.normal(size=(n, 3)).astype(np.float32), columns=["a", "b", "c"])
     X = X.assign(**dict.fromkeys(CATEGORICAL_NAMES, np.float32(0)))
@@ -27,15 +27,17 @@ def made_rows(seed: int, n: int = 2_000) -> Rows:
 
 
 @pytest.fixture(scope="module")
-def encoded() -> list[EncodedFold]:
-    rolled = [Fold(pd.Timestamp("2024-04-01"), made_rows(seed), made_rows(seed + 10)) for seed in range(2)]
-    as_it_is = FunctionTransformer().fit(rolled[0].train.X)
-    return [encode(fold, as_it_is) for fold in rolled]
+def encoded() -> list[Fold]:
+    plain = [
+        Fold(pd.Timestamp("2024-04-01"), synthetic_rows(seed), synthetic_rows(seed + 10)) for seed in range(2)
+    ]
+    unchanged = FunctionTransformer().fit(plain[0].train.X)
+    return [encode_fold(fold, unchanged) for fold in plain]
 
 
 @pytest.fixture(scope="module")
-def folds(encoded: list[EncodedFold]) -> list[PreparedFold]:
-    return [prepare(fold, threads=2) for fold in encoded]
+def folds(encoded: list[Fold]) -> list[BinnedFold]:
+    return [bin_fold(fold, threads=2) for fold in encoded]
 
 
 def trial(number: int, value: float | None, **params: float) -> optuna.trial.FrozenTrial:
@@ -55,20 +57,20 @@ def trial(number: int, value: float | None, **params: float) -> optuna.trial.Fro
     )
 
 
-def test_the_best_completed_trials_are_finalists(encoded: list[EncodedFold]) -> None:
+def test_the_best_completed_trials_are_finalists(encoded: list[Fold]) -> None:
     trials = [trial(0, 0.5), trial(1, None), trial(2, 0.7), trial(3, 0.6), trial(4, 0.7), trial(5, 0.1)]
-    found = finalists(trials, encoded, 0, 2)
-    assert {each.number for each in found} == {2, 4}
-    assert len(found) == N_FINALISTS
+    finalists = rank_finalists(trials, encoded, 0, 2)
+    assert {finalist.number for finalist in finalists} == {2, 4}
+    assert len(finalists) == N_FINALISTS
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 5])
-def test_what_counts_for_finalists_is_their_value_on_many_rows(
-    encoded: list[EncodedFold], folds: list[PreparedFold], cpus: int
+def test_finalists_are_ranked_by_their_value_on_many_rows(
+    encoded: list[Fold], folds: list[BinnedFold], cpus: int
 ) -> None:
-    # Said to be best by the search, and next to blind: a tree of two leaves hardly learns.
+    # The best of the search, but poor on many rows: trees of two leaves at this rate hardly learn.
     trials = [trial(0, 0.9, learning_rate=1e-4, num_leaves=2), trial(1, 0.1)]
-    best, last = finalists(trials, encoded, 0, cpus)
+    best, last = rank_finalists(trials, encoded, 0, cpus)
     assert (best.number, last.number) == (1, 0)
     results = [evaluate_fold(fold, trials[1].params, 0, 2, 500, 25) for fold in folds]
     assert best.average_precision == np.mean([score for score, _ in results])
@@ -79,8 +81,8 @@ def test_what_counts_for_finalists_is_their_value_on_many_rows(
     }
 
 
-def test_the_final_fit_takes_steps_half_as_large_and_twice_as_many() -> None:
-    assert slowed({**PARAMS, "n_estimators": 90}) == {
+def test_the_final_fit_has_half_the_learning_rate_and_twice_the_trees() -> None:
+    assert slow_down({**PARAMS, "n_estimators": 90}) == {
         "learning_rate": 0.05,
         "n_estimators": 180,
         "num_leaves": 7,
@@ -88,25 +90,25 @@ def test_the_final_fit_takes_steps_half_as_large_and_twice_as_many() -> None:
     }
 
 
-def test_worker_processes_find_what_this_one_finds(
-    encoded: list[EncodedFold], folds: list[PreparedFold], tmp_path: Path
+def test_worker_processes_return_the_scores_of_this_process(
+    encoded: list[Fold], folds: list[BinnedFold], tmp_path: Path
 ) -> None:
     other = {**PARAMS, "num_leaves": 3}
     with fold_workers(2, tmp_path) as score_on:
         score = score_on(encoded, 5)
-        asked = [score(params, fold) for params in (PARAMS, other) for fold in range(2)]
-        found = [future.result() for future in asked]
+        futures = [score(params, fold) for params in (PARAMS, other) for fold in range(2)]
+        scores = [future.result() for future in futures]
     expected = [evaluate_fold(fold, params, 5, 2)[0] for params in (PARAMS, other) for fold in folds]
-    assert found == expected
+    assert scores == expected
 
 
-def test_a_tested_period_is_cut_in_whole_lists() -> None:
-    fold = Fold(pd.Timestamp("2024-04-01"), made_rows(0), made_rows(1))
-    as_it_is = FunctionTransformer().fit(fold.train.X)
-    kept = encode(fold, as_it_is, max_tested=500)
-    # 200 lists of ten rows, a quarter of them: a standard deviation is 6 lists.
-    lists = fold.valid.group[kept.valid.X.index]
+def test_a_tested_period_is_sampled_in_whole_groups() -> None:
+    fold = Fold(pd.Timestamp("2024-04-01"), synthetic_rows(0), synthetic_rows(1))
+    unchanged = FunctionTransformer().fit(fold.train.X)
+    kept = encode_fold(fold, unchanged, max_valid_rows=500)
+    # A quarter of 200 groups of ten rows: a standard deviation is 6 groups.
+    groups = fold.valid.group[kept.valid.X.index]
     assert len(kept.valid.y) == pytest.approx(500, abs=5 * 60)
-    assert (np.unique(lists, return_counts=True)[1] == 10).all()
+    assert (np.unique(groups, return_counts=True)[1] == 10).all()
     assert len(kept.train.y) == 2_000
-    assert encode(fold, as_it_is, max_tested=500).valid.X.equals(kept.valid.X)
+    assert encode_fold(fold, unchanged, max_valid_rows=500).valid.X.equals(kept.valid.X)

@@ -1,4 +1,4 @@
-"""An Optuna study on a file: the same trials however many run side by side, interrupted or not."""
+"""An Optuna study on a file: the same trials however many run in parallel, interrupted or not."""
 
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -11,16 +11,16 @@ from typing import Any
 import optuna
 import pytest
 
-from retrain_model.study import SIDE_BY_SIDE, run_study
+from retrain_model.study import MAX_PARALLEL_TRIALS, run_study, study_key
 from retrain_model.workers import Score
 
-# More than the trials that are drawn at random, or from nothing because so many run side by side.
+# More than the trials that are drawn at random, or see no other trial because so many run in parallel.
 N_TRIALS = 30
 N_FOLDS = 2
 
 
 class ProcessKilledError(Exception):
-    """Ends a trial as a kill does: nobody tells the study."""
+    """Ends a trial as a kill does: the study gets no result."""
 
 
 def draw(trial: optuna.Trial) -> dict[str, Any]:
@@ -28,12 +28,12 @@ def draw(trial: optuna.Trial) -> dict[str, Any]:
 
 
 def bowl(params: dict[str, Any], fold: int) -> float:
-    """Best at x = .3, n = 10, and a little lower on the second fold."""
+    """Return a value that is best at x = .3, n = 10, and a little lower on the second fold."""
     return -((params["x"] - 0.3) ** 2) - abs(params["n"] - 10) / 50 - fold / 100
 
 
 def late_at_random(params: dict[str, Any], fold: int) -> float:
-    """The same, ready after a time that has nothing to do with the order of the trials."""
+    """Return the same after a time that does not depend on the order of the trials."""
     sleep(params["x"] * 1000 % 1 / 100)
     return bowl(params, fold)
 
@@ -44,8 +44,8 @@ def scorer(executor: Executor, value: Any) -> Iterator[Score]:
         yield lambda params, fold: executor.submit(value, params, fold)
 
 
-def run(file: Path, n_trials: int, seed: int = 0, value: Any = bowl, side_by_side: int = 1) -> optuna.Study:
-    with scorer(ThreadPoolExecutor(side_by_side), value) as score:
+def run(file: Path, n_trials: int, seed: int = 0, value: Any = bowl, n_parallel: int = 1) -> optuna.Study:
+    with scorer(ThreadPoolExecutor(n_parallel), value) as score:
         return run_study(file, "key", n_trials, seed, N_FOLDS, draw, score)
 
 
@@ -66,30 +66,30 @@ def test_a_seed_gives_the_same_trials_and_another_seed_others(
     assert not {trial.params["x"] for trial in others.trials} & {t.params["x"] for t in uninterrupted.trials}
 
 
-@pytest.mark.parametrize("side_by_side", [2, 3, SIDE_BY_SIDE, 2 * SIDE_BY_SIDE])
-def test_trials_are_the_same_however_many_run_side_by_side_and_whichever_ends_first(
-    uninterrupted: optuna.Study, tmp_path: Path, side_by_side: int
+@pytest.mark.parametrize("n_parallel", [2, 3, MAX_PARALLEL_TRIALS, 2 * MAX_PARALLEL_TRIALS])
+def test_trials_are_the_same_however_many_run_in_parallel_and_in_whatever_order_they_end(
+    uninterrupted: optuna.Study, tmp_path: Path, n_parallel: int
 ) -> None:
-    study = run(tmp_path / "study.journal", N_TRIALS, value=late_at_random, side_by_side=side_by_side)
+    study = run(tmp_path / "study.journal", N_TRIALS, value=late_at_random, n_parallel=n_parallel)
     assert outcomes(study) == outcomes(uninterrupted)
 
 
-def test_as_many_trials_run_side_by_side_as_may(tmp_path: Path) -> None:
-    all_started = Barrier(SIDE_BY_SIDE, timeout=60)
+def test_as_many_trials_run_in_parallel_as_allowed(tmp_path: Path) -> None:
+    all_started = Barrier(MAX_PARALLEL_TRIALS, timeout=60)
 
     def waits_for_the_others(params: dict[str, Any], fold: int) -> float:
         all_started.wait()
         return bowl(params, fold)
 
     file = tmp_path / "study.journal"
-    run(file, SIDE_BY_SIDE, value=waits_for_the_others, side_by_side=SIDE_BY_SIDE)
+    run(file, MAX_PARALLEL_TRIALS, value=waits_for_the_others, n_parallel=MAX_PARALLEL_TRIALS)
 
 
 def test_no_two_trials_draw_the_same_parameters(uninterrupted: optuna.Study) -> None:
     assert len({tuple(trial.params.values()) for trial in uninterrupted.trials}) == N_TRIALS
 
 
-def test_trials_drawn_from_others_are_better_than_those_drawn_at_random(uninterrupted: optuna.Study) -> None:
+def test_trials_drawn_from_earlier_ones_are_better_than_random_ones(uninterrupted: optuna.Study) -> None:
     def mean(trials: list[optuna.trial.FrozenTrial]) -> float:
         return sum(bowl(trial.params, 0) for trial in trials) / len(trials)
 
@@ -97,17 +97,17 @@ def test_trials_drawn_from_others_are_better_than_those_drawn_at_random(uninterr
 
 
 @pytest.mark.parametrize("done", [3, 13, 25])
-def test_a_study_that_goes_on_in_its_file_ends_like_an_uninterrupted_one(
+def test_a_study_that_resumes_ends_like_an_uninterrupted_one(
     uninterrupted: optuna.Study, tmp_path: Path, done: int
 ) -> None:
     file = tmp_path / "study.journal"
-    first = outcomes(run(file, done, side_by_side=3))
-    study = run(file, N_TRIALS, side_by_side=3)
+    first = outcomes(run(file, done, n_parallel=3))
+    study = run(file, N_TRIALS, n_parallel=3)
     assert outcomes(study) == outcomes(uninterrupted)
     assert outcomes(study)[:done] == first
 
 
-def test_a_journal_that_ends_in_half_a_line_can_be_gone_on_with(
+def test_a_study_resumes_from_a_journal_with_a_partial_last_line(
     uninterrupted: optuna.Study, tmp_path: Path
 ) -> None:
     file = tmp_path / "study.journal"
@@ -126,7 +126,7 @@ def test_a_study_that_has_its_trials_runs_none(tmp_path: Path) -> None:
     assert len(run(file, 5, value=never).trials) == 5
 
 
-def test_a_search_after_a_longer_one_ends_like_one_that_nothing_went_before(
+def test_a_search_after_a_longer_one_ends_like_a_first_search(
     uninterrupted: optuna.Study, tmp_path: Path
 ) -> None:
     file = tmp_path / "study.journal"
@@ -147,7 +147,7 @@ def test_pruned_trials_count_and_the_best_is_a_completed_one(uninterrupted: optu
     assert best.value == pytest.approx(bowl(best.params, 0) - 0.005)
 
 
-def test_an_error_inside_a_trial_ends_the_search_and_never_counts_as_a_trial(
+def test_an_error_inside_a_trial_ends_the_search_and_does_not_count_as_a_trial(
     uninterrupted: optuna.Study, tmp_path: Path
 ) -> None:
     def broken(params: dict[str, Any], fold: int) -> float:
@@ -157,3 +157,10 @@ def test_an_error_inside_a_trial_ends_the_search_and_never_counts_as_a_trial(
     with pytest.raises(ProcessKilledError, match="on its first fold"):
         run(file, 3, value=broken)
     assert outcomes(run(file, N_TRIALS)) == outcomes(uninterrupted)
+
+
+def test_a_study_has_another_key_for_other_data_or_settings() -> None:
+    key = study_key("abc", seed=0, folds=3)
+    assert key == study_key("abc", folds=3, seed=0)
+    others = {study_key("abd", seed=0, folds=3), study_key("abc", seed=1, folds=3), study_key("abc", seed=0)}
+    assert len(others | {key}) == 4

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from retrain_model.registration import register
+from retrain_model.registration import register_challenger
 from sodai.data.catalog import CHALLENGER, CHAMPION
 from sodai.errors import ModelError, RegistryError
 from sodai.model.registry import MODEL_NAME, REPLACED, Registry
@@ -56,7 +56,7 @@ def home(model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in (1, 2):
         pq.write_table(pa.table({"version": [number]}), reference)
         with registry.run(f"retrain {number}", {}) as run_id:
-            register(registry, run_id, model, synthetic_features(5), [reference])
+            register_challenger(registry, run_id, model, synthetic_features(5), [reference])
         if number == 1:
             registry.promote("1")
     (folder / "origin").rename(folder / "home")
@@ -122,7 +122,7 @@ def test_a_volume_moved_twice_into_a_folder_with_an_awkward_name_is_complete(
     registry_of_moved = Registry(moved)
     registry_of_moved.download("1", tmp_path / "first")
     with registry_of_moved.run("retrain 3", {}) as run_id:
-        register(
+        register_challenger(
             registry_of_moved,
             run_id,
             model,
