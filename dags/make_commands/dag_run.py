@@ -29,6 +29,9 @@ class _EndListener:
 
     @hookimpl
     def on_task_instance_failed(self, task_instance: Any, error: BaseException | str | None) -> None:
+        # Airflow treats Ctrl-C as a failed try and would retry the task.
+        if isinstance(error, KeyboardInterrupt):
+            raise error
         known = isinstance(error, StageFailed | StageLost)
         self._pass_on(task_instance, str(error) if known else f"{type(error).__name__}: {error}")
 

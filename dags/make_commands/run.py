@@ -23,6 +23,8 @@ from sodai_dag.stages import DETECT, EVALUATE, EXTRACT
 
 # Contains the version of Airflow that created or migrated the database next to it.
 _MIGRATED = "migrated"
+# The exit code of a program that SIGINT ended, 128 + 2.
+_EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -82,8 +84,16 @@ def _run(volume: RunVolume, home: Path, params: Mapping[str, Any]) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     progress = Progress(sys.stdout)
-    with log.open("w", encoding="utf-8", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
-        succeeded = _run_dag(home, params, progress)
+    try:
+        with (
+            log.open("w", encoding="utf-8", buffering=1) as file,
+            redirect_stdout(file),
+            redirect_stderr(file),
+        ):
+            succeeded = _run_dag(home, params, progress)
+    except KeyboardInterrupt:
+        print(f"run: interrupted; full log in {log}", file=sys.stderr)
+        return _EXIT_INTERRUPTED
     seconds = time.monotonic() - started
     if not succeeded:
         print(f"run: failed after {seconds:.0f} s: {progress.error or f'see {log}'}", file=sys.stderr)

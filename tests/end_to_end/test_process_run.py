@@ -1,7 +1,9 @@
 """Stages as local processes: two weeks in a row, purchases from the future, hard kills."""
 
 import json
+import os
 import re
+import signal
 from datetime import timedelta
 from pathlib import Path
 
@@ -46,6 +48,7 @@ from support.pipeline_runs import (
     results_of,
     run_pipeline,
     run_without_airflow,
+    stages_of,
     start_pipeline,
     task_states,
     wait_for,
@@ -292,6 +295,23 @@ def test_a_stage_that_is_killed_alone_is_retried_and_the_run_succeeds(
     assert (running.returncode, stderr) == (0, "")
     assert re.findall(r"^  create_features +[\d.]+ s(.*)$", stdout, re.MULTILINE) == ["  failed", ""]
     assert f"run: week of {history.as_of} published" in stdout
+
+
+def test_an_interrupt_ends_the_run_and_its_stage(history: History, tmp_path: Path) -> None:
+    root = tmp_path / "volume"
+    running = start_pipeline(history.before, root)
+    try:
+        wait_for(".attempts/extract_and_validate_data-*/*", root, running)
+        (stage,) = stages_of(running)
+        running.send_signal(signal.SIGINT)
+        _, stderr = running.communicate(timeout=60)
+    finally:
+        kill_hard(running)
+
+    assert running.returncode == 130
+    assert stderr.startswith("run: interrupted; full log in ")
+    with pytest.raises(ProcessLookupError):
+        os.kill(stage, 0)
 
 
 def without_names(files: dict[str, bytes]) -> set[str]:

@@ -170,9 +170,13 @@ def kill_hard(process: "subprocess.Popen[str]") -> None:
 
 def kill_stage(process: "subprocess.Popen[str]") -> None:
     """Kill the running stage of a run, and nothing else of the run."""
-    *_, stage = (pid for pid in _family(process.pid) if os.getpgid(pid) == pid)
-    assert stage != process.pid
+    (stage,) = stages_of(process)
     os.killpg(stage, signal.SIGKILL)
+
+
+def stages_of(process: "subprocess.Popen[str]") -> list[int]:
+    """Return the processes of the running stages of a run, which lead process groups of their own."""
+    return [pid for pid in _family(process.pid)[1:] if os.getpgid(pid) == pid]
 
 
 def wait_for(pattern: str, root: Path, process: "subprocess.Popen[str]") -> None:
