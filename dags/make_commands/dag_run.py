@@ -42,18 +42,16 @@ class _EndListener:
         self._ended(TaskEnd(name, seconds, getattr(task_instance.task, "result", None), error))
 
 
-def migrate_database() -> None:
-    """Bring Airflow's database to the installed version of Airflow."""
-    upgradedb()
-
-
-def run_dag(params: Mapping[str, Any], ended: Callable[[TaskEnd], None]) -> bool:
+def run_dag(params: Mapping[str, Any], ended: Callable[[TaskEnd], None], migrate: bool) -> bool:
     """Run the DAG once and return whether all of it succeeded.
 
     Args:
         params: of the run.
         ended: called at the end of each try of a task, a retried one included.
+        migrate: whether to bring Airflow's database to the installed version first.
     """
+    if migrate:
+        upgradedb()
     listeners: Any = get_listener_manager()
     listeners.add_listener(_EndListener(ended))
     return bool(dag.test(run_conf=dict(params)).state == DagRunState.SUCCESS)

@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Sequence
 
-from make_commands.input_volume import ROOT
-from make_commands.up import compose_config, output_of
-from sodai_dag.settings import SWARM
+from make_commands.commands import output_of
+from make_commands.up import compose_config
+from sodai_dag.settings import ROOT, SWARM
 
 _TASK = "label=sodai.dag"
 _WAIT_SECONDS = 30

@@ -6,13 +6,14 @@ import shutil
 import subprocess
 import tempfile
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
-from sodai_dag.settings import is_object_store
+from make_commands.commands import output_of, output_of_module
+from sodai_dag.settings import ROOT, is_object_store
 
-ROOT = Path(__file__).resolve().parents[2]
 # The transaction files of the example data begin with this name on every volume.
 _EXAMPLE = "transacciones_example"
 # Scripts for a container that sees the volume at /data. A file gets into raw/ complete or not at all.
@@ -29,15 +30,18 @@ mv -f -- "$@" /data/raw/
 """
 
 
-class InputVolume(Protocol):
+class InputVolume(ABC):
     """A volume whose raw/ gets the input files.
 
     Attributes:
+        name: value of SODAI_VOLUME.
         remedy: what to do to get a volume without input files.
     """
 
+    name: str
     remedy: str
 
+    @abstractmethod
     def raw_names(self) -> list[str]:
         """Return the names of the parquet files in raw/.
 
@@ -45,6 +49,7 @@ class InputVolume(Protocol):
             OSError: the volume cannot be reached; the message is one line.
         """
 
+    @abstractmethod
     def add(self, source: Path) -> None:
         """Add the parquet files of a folder to raw/, each as a whole; replace files of the same name.
 
@@ -54,10 +59,11 @@ class InputVolume(Protocol):
 
     def path_of(self, path: str) -> str:
         """Return how people write a path below the root."""
+        return f"{self.name}/{path}"
 
 
-class FolderVolume:
-    """A folder of this machine."""
+class FolderVolume(InputVolume):
+    """A folder of this machine, which is also the `home` of Airflow's database and logs."""
 
     def __init__(self, root: Path) -> None:
         self.home = root.resolve()
@@ -65,7 +71,7 @@ class FolderVolume:
         self.remedy = f"give another OUT, or remove {self.name}"
 
     def raw_names(self) -> list[str]:
-        """Return the names of the parquet files in raw/; none without the folder."""
+        """List the folder; it may be missing."""
         return _parquet_names(self.home / "raw")
 
     def add(self, source: Path) -> None:
@@ -80,15 +86,12 @@ class FolderVolume:
             shutil.copyfile(file, private)
             os.replace(private, target)
 
-    def path_of(self, path: str) -> str:
-        """Return the absolute path."""
-        return f"{self.name}/{path}"
 
-
-class StoreVolume:
+class StoreVolume(InputVolume):
     """A volume on an object store, which the environment of the stages loads and lists.
 
-    What belongs to this machine is below SODAI_CACHE if that is a folder, else below the project.
+    `home` is a folder of this machine for Airflow's database and logs: below SODAI_CACHE if that is a
+    folder, else below the project.
     """
 
     remedy = "give another OUT"
@@ -100,21 +103,17 @@ class StoreVolume:
         self.home = base / "runs" / self.name.partition("://")[2]
 
     def raw_names(self) -> list[str]:
-        """Return the names of the published parquet files in raw/."""
-        paths = run_stages_python("-m", "sodai.object_store", "list", self.name, "raw/*.parquet")
+        """List the published files."""
+        paths = output_of_module("sodai.object_store", "list", self.name, "raw/*.parquet")
         return [path.removeprefix("raw/") for path in paths.splitlines()]
 
     def add(self, source: Path) -> None:
         """Upload the files."""
         parquet_names(source)
-        run_stages_python("-m", "sodai.object_store", "load", str(source), self.name)
-
-    def path_of(self, path: str) -> str:
-        """Return the URL."""
-        return f"{self.name}/{path}"
+        output_of_module("sodai.object_store", "load", str(source.resolve()), self.name)
 
 
-class DockerVolume:
+class DockerVolume(InputVolume):
     """A volume of the Docker engine, or a folder of its machine, as the container of a stage sees it.
 
     Files are sent as a stream: an engine on another machine works too, and the files belong to the user of
@@ -135,7 +134,7 @@ class DockerVolume:
         self._command = [*run.split(), mount, image, "-c"]
 
     def raw_names(self) -> list[str]:
-        """Return the names of the parquet files in raw/; none without the folder."""
+        """List the folder inside; it may be missing."""
         return sorted(self._run(subprocess.DEVNULL, _LIST).splitlines())
 
     def add(self, source: Path) -> None:
@@ -150,15 +149,13 @@ class DockerVolume:
         return f"{self.name}:{path}"
 
     def _run(self, stdin: IO[bytes] | int | None, *script: str) -> str:
-        command = [*self._command, *script]
-        done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=False)
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-            raise OSError(f"{self.name}: {lines[0]}")
-        return done.stdout
+        try:
+            # Docker explains an error in the first line; a hint about its help follows.
+            return output_of(*self._command, *script, stdin=stdin, error_line=0)
+        except OSError as error:
+            raise OSError(f"{self.name}: {error}") from error
 
 
-# `name` is the value of SODAI_VOLUME, `home` a folder of this machine for Airflow's database and logs.
 RunVolume = FolderVolume | StoreVolume
 
 
@@ -184,7 +181,7 @@ def add_input(volume: InputVolume, source: Path | None) -> str:
         if present:
             return f"the {len(present)} files in {raw}"
         with tempfile.TemporaryDirectory() as folder:
-            run_stages_python("-m", "example_data", folder)
+            output_of_module("example_data", folder)
             volume.add(Path(folder))
         return f"the example data, in {raw}"
     new = parquet_names(source)
@@ -206,24 +203,6 @@ def parquet_names(folder: Path) -> list[str]:
     if not names:
         raise FileNotFoundError(f"{folder}: no parquet files, expected transactions, customers and products")
     return names
-
-
-def run_stages_python(*arguments: str) -> str:
-    """Run Python in the environment of the stages and return what it prints; Airflow has its own.
-
-    Raises:
-        OSError: it failed; the message is the last line of its stderr.
-    """
-    done = subprocess.run(
-        [ROOT / ".venv/bin/python", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "shared")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise OSError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
-    return done.stdout
 
 
 def _are_example(names: Collection[str]) -> bool:

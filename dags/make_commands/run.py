@@ -8,17 +8,18 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from make_commands.input_volume import ROOT, RunVolume, add_input, open_volume
+from make_commands.input_volume import RunVolume, add_input, open_volume
 from make_commands.progress import Progress
 from sodai_dag.parameters import RUN_PARAMETERS, RunParameter
-from sodai_dag.settings import DOCKER, PROCESS, Settings, settings_from
+from sodai_dag.settings import DOCKER, PROCESS, ROOT, Settings, settings_from
 from sodai_dag.stages import DETECT, EVALUATE, EXTRACT
 
 # Contains the version of Airflow that created or migrated the database next to it.
@@ -109,12 +110,10 @@ def _run_dag(home: Path, params: Mapping[str, Any], progress: Progress) -> bool:
     gc.set_threshold(50_000, 50, 1_000)
     atexit.register(gc.freeze)
     # Imported here, because Airflow reads its environment and its output streams while it is imported.
-    from make_commands.dag_run import migrate_database, run_dag
+    from make_commands.dag_run import run_dag
 
     airflow = version("apache-airflow-core")
-    if needs_migration(home, airflow):
-        migrate_database()
-    succeeded = run_dag(params, progress.add)
+    succeeded = run_dag(params, progress.add, needs_migration(home, airflow))
     (home / _MIGRATED).write_text(airflow, encoding="utf-8")
     return succeeded
 
@@ -145,27 +144,24 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     for parameter in RUN_PARAMETERS:
         options: dict[str, Any] = {"action": "store_true"}
         if parameter.type != "boolean":
-            options = {"type": _value_of(parameter), "default": parameter.default}
+            read = _day if parameter.type == "date" else partial(_number, parameter)
+            options = {"type": read, "default": parameter.default}
         parser.add_argument(parameter.option, dest=parameter.name, help=parameter.title, **options)
     return parser.parse_args(arguments)
 
 
-def _value_of(parameter: RunParameter) -> Callable[[str], int | str]:
-    """Return the function that reads a value of a parameter."""
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"found {text}, expected a day such as 2025-01-06") from None
+
+
+def _number(parameter: RunParameter, text: str) -> int:
     least, most = parameter.minimum, parameter.maximum
-
-    def day(text: str) -> str:
-        try:
-            return date.fromisoformat(text).isoformat()
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"found {text}, expected a day such as 2025-01-06") from None
-
-    def number(text: str) -> int:
-        if not text.isdecimal() or not (least or 0) <= int(text) <= (most or int(text)):
-            raise argparse.ArgumentTypeError(f"found {text}, expected a whole number from {least} to {most}")
-        return int(text)
-
-    return day if parameter.type == "date" else number
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"found {text}, expected a whole number from {least} to {most}")
+    return int(text)
 
 
 def _engine_answers() -> bool:

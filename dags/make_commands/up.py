@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from make_commands.input_volume import ROOT, DockerVolume, add_input, parquet_names
-from sodai_dag.settings import DOCKER, PROCESS, SWARM, is_object_store
+from make_commands.commands import output_of
+from make_commands.input_volume import DockerVolume, add_input, parquet_names
+from sodai_dag.settings import DOCKER, PROCESS, ROOT, SWARM, is_object_store
 from sodai_dag.stages import EXTRACT
 
 _LOG = ROOT / ".cache/up.log"
@@ -98,19 +99,6 @@ def compose_config() -> dict[str, Any]:
     output_of("images/secrets.sh")
     config: dict[str, Any] = json.loads(output_of("docker", "compose", "config", "--format", "json"))
     return config
-
-
-def output_of(*command: str) -> str:
-    """Run a command in the project's folder and return what it prints.
-
-    Raises:
-        OSError: it failed; the message is the last line of its stderr.
-    """
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"{' '.join(command)}: exit code {done.returncode}"]
-        raise OSError(lines[-1])
-    return done.stdout
 
 
 def _compose(*arguments: str) -> None:

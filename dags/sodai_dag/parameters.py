@@ -26,8 +26,8 @@ class RunParameter:
         variable: variable of `make run`.
         type: JSON type of its value, or `date` for an ISO day or nothing.
         stages: those whose command takes it.
-        minimum: smallest value, inclusive; None without bounds.
-        maximum: largest value, inclusive; None without bounds.
+        minimum: smallest value of an integer, inclusive.
+        maximum: largest value of an integer, inclusive.
     """
 
     name: str
@@ -37,8 +37,8 @@ class RunParameter:
     title: str
     description: str
     stages: Sequence[str]
-    minimum: int | None = None
-    maximum: int | None = None
+    minimum: int = 0
+    maximum: int = 0
 
     @property
     def option(self) -> str:
@@ -50,8 +50,8 @@ class RunParameter:
         """Return the JSON schema of its values, as Airflow's form takes it."""
         if self.type == "date":
             return {"type": ["null", "string"], "format": "date"}
-        bounds = {"minimum": self.minimum, "maximum": self.maximum}
-        return {"type": self.type, **{name: bound for name, bound in bounds.items() if bound is not None}}
+        bounds = {"minimum": self.minimum, "maximum": self.maximum} if self.type == "integer" else {}
+        return {"type": self.type, **bounds}
 
     @property
     def stage_arguments(self) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from sodai_dag.stages import SCORE, STAGES
 
+# The project; in the image of Airflow, the folder above dags/.
+ROOT = Path(__file__).resolve().parents[2]
 DOCKER, PROCESS, SWARM = "docker", "process", "swarm"
 DUCKDB, SPARK = "duckdb", "spark"
 DEFAULT_SCHEDULE = "0 6 * * 1"
@@ -49,7 +51,6 @@ class Settings:
         image_tag: tag of the images.
         tracking_uri: MLflow's address; a database on the volume if empty.
         python: interpreter of the stages, for the process runner.
-        code: folder with `shared/` and `stages/`, for the process runner.
         shards: number of shards in which the candidates are scored.
         engine: `duckdb` or `spark`.
         spark: address of the Spark Connect server; empty without one.
@@ -66,7 +67,6 @@ class Settings:
     image_tag: str
     tracking_uri: str
     python: str
-    code: Path
     shards: int
     engine: str
     spark: str
@@ -174,7 +174,6 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         raise ValueError(f"SODAI_ENGINE: found {engine!r}, expected {DUCKDB} or {SPARK}")
     if error := check_settings(environment):
         raise ValueError(error)
-    root = Path(__file__).resolve().parents[2]
     return Settings(
         runner=runner,
         volume=environment.get("SODAI_VOLUME", "sodai_data"),
@@ -183,8 +182,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         image_prefix=environment.get("SODAI_IMAGE_PREFIX", "sodai/"),
         image_tag=environment.get("SODAI_IMAGE_TAG", "latest"),
         tracking_uri=environment.get("MLFLOW_TRACKING_URI", ""),
-        python=environment.get("SODAI_PYTHON", str(root / ".venv/bin/python")),
-        code=root,
+        python=environment.get("SODAI_PYTHON", str(ROOT / ".venv/bin/python")),
         shards=int(shards),
         engine=engine,
         spark=environment.get("SODAI_SPARK", ""),

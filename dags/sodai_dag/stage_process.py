@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from sodai_dag.settings import Settings
+from sodai_dag.settings import ROOT, Settings
 
 
 def start_stage(settings: Settings, stage: str, arguments: Sequence[str]) -> "subprocess.Popen[str]":
@@ -18,7 +18,7 @@ def start_stage(settings: Settings, stage: str, arguments: Sequence[str]) -> "su
         env={
             **os.environ,
             **settings.stage_environment,
-            "PYTHONPATH": f"{settings.code / 'shared'}{os.pathsep}{settings.code / 'stages'}",
+            "PYTHONPATH": f"{ROOT / 'shared'}{os.pathsep}{ROOT / 'stages'}",
             "SODAI_DATA": settings.volume,
         },
         stdin=subprocess.DEVNULL,

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from make_commands.input_volume import ROOT
 from sodai.data.catalog import DECISION, EVALUATION, HISTORY, PREDICTION_SUMMARY, RETRAIN
 from sodai.data.periods import DAYS_PER_WEEK, Period, parse_date
 from sodai.stage.fingerprint import code_digest
 from sodai.volume.file_hashes import sha256_of
 from sodai.volume.volume import Volume
-from sodai_dag.settings import PROCESS, settings_from
+from sodai_dag.settings import PROCESS, ROOT, settings_from
 from sodai_dag.settings import Settings as RunnerSettings
 from support.staged_run import run_one, run_stages
 

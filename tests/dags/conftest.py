@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from make_commands.input_volume import ROOT
 from make_commands.run import airflow_environment
 from sodai_dag.parameters import RUN_PARAMETERS
+from sodai_dag.settings import ROOT
 from support.sales_data import make_raw
 from support.week import start_stage
 

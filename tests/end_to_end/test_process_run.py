@@ -11,7 +11,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from make_commands.input_volume import ROOT
 from sodai.data.catalog import (
     ALL_DATASETS,
     DECISION,
@@ -37,6 +36,7 @@ from sodai.data.catalog import (
 from sodai.evaluation.drift_sample import PREDICTION
 from sodai.volume.file_hashes import sha256_of
 from sodai.volume.volume import Volume
+from sodai_dag.settings import ROOT
 from support.pipeline_runs import (
     N_CUSTOMERS,
     N_PRODUCTS,

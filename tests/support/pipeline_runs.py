@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from make_commands.input_volume import ROOT, add_input, open_volume
+from make_commands.input_volume import add_input, open_volume
 from sodai_dag.parameters import RUN_PARAMETERS
+from sodai_dag.settings import ROOT
 from support.sales_data import make_raw
 from support.staged_run import StageEnd, run_here, run_stages
 from support.week import files_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dags.engine_runs import docker, swarm_of_this_engine
-from make_commands.input_volume import ROOT
+from sodai_dag.settings import ROOT
 
 pytestmark = pytest.mark.docker
 

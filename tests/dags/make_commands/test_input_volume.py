@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from example_data.beverages import TRANSACTIONS
+from make_commands.commands import output_of_module
 from make_commands.input_volume import (
     _EXAMPLE,
     DockerVolume,
@@ -16,7 +17,6 @@ from make_commands.input_volume import (
     InputVolume,
     StoreVolume,
     add_input,
-    run_stages_python,
 )
 from support.object_store_server import ObjectStoreServer
 
@@ -91,7 +91,7 @@ def content(volume: InputVolume, tmp_path: Path) -> dict[str, str]:
     raw = tmp_path / "volume/raw"
     if isinstance(volume, StoreVolume):
         to = str(tmp_path / "volume")
-        run_stages_python("-m", "sodai.object_store", "get", volume.name, "raw", "--to", to)
+        output_of_module("sodai.object_store", "get", volume.name, "raw", "--to", to)
     return {file.name: file.read_text() for file in raw.iterdir()}
 
 

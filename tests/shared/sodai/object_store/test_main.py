@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from make_commands.input_volume import ROOT
 from sodai.object_store.__main__ import app
 from sodai.object_store.checkout import open_checkout
+from sodai_dag.settings import ROOT
 from support.object_store_server import ObjectStoreServer
 from support.week import files_of
 
