@@ -10,8 +10,8 @@ import shap
 
 from analyze_interpretability import core, core_plots
 from sodai.data.feature_catalog import FEATURES
-from sodai.report.charts import inline_svg
 from sodai.report.pages import Bar, environment, page
+from sodai.report.svg import inline_svg
 
 N_DEPENDENCE = 9
 

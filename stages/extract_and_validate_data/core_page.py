@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from sodai.report.charts import ACCENT, PALETTE, WARN, drawing, inline_svg
+from sodai.report.charts import ACCENT, PALETTE, WARN, drawing
 from sodai.report.pages import Bar, Heading, load_template, page
+from sodai.report.svg import inline_svg
 
 # The page shows the newest files; quality.json has all.
 _N_FILES = 15

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from sodai.report.charts import ACCENT, INK, PALETTE, SOFT, WARN, drawing, inline_svg
+from sodai.report.charts import ACCENT, INK, PALETTE, SOFT, WARN, drawing
+from sodai.report.svg import inline_svg
 
 Record = Mapping[str, Any]
 # A label and a value for each period, None where it is not known.

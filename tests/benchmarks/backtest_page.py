@@ -3,8 +3,8 @@
 import pandas as pd
 
 from benchmarks.replay import SIGNALS
-from sodai.report.charts import inline_svg
 from sodai.report.pages import load_template, page
+from sodai.report.svg import inline_svg
 
 QUALITY = ["recall_at_5", "ndcg_at_5", "recall_at_10", "ndcg_at_10", "precision_at_10", "hit_rate_at_10"]
 _NEWEST = 16

@@ -24,7 +24,8 @@ from markupsafe import Markup
 from benchmarks.scale_model import bare_prediction, publish_model
 from benchmarks.synthetic_sales import AS_OF, write_sales
 from sodai.data.catalog import EXTRACT, FEATURES_STAGE, PREDICT, RAW, run_record
-from sodai.report.charts import PALETTE, drawing, inline_svg
+from sodai.report.charts import PALETTE, drawing
+from sodai.report.svg import inline_svg
 from sodai.runtime.limits import available_cpus
 from sodai.volume.volume import Volume
 

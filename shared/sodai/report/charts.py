@@ -1,16 +1,12 @@
 """The look of every plot: small enough for a phone, one palette, no decoration."""
 
-import io
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from markupsafe import Markup, escape
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 INK = "#1c2733"
 SOFT = "#5b6b7a"
@@ -51,45 +47,16 @@ _SETTINGS: dict[Any, Any] = {
 
 
 @contextmanager
-def drawing(width: float = WIDTH_INCHES, height: float = 2.4) -> Iterator[tuple["Figure", "Axes"]]:
-    """Yield a figure and its axes in the look of the pages, for `inline_svg`, which closes the figure.
+def drawing(width: float = WIDTH_INCHES, height: float = 2.4) -> Iterator[tuple[Figure, Axes]]:
+    """Yield a figure and its axes in the look of the pages.
 
     Args:
         width: inches, see WIDTH_INCHES.
         height: inches.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    with matplotlib.rc_context(_SETTINGS):
-        figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
+    with rc_context(_SETTINGS):
+        # Without pyplot, which keeps every figure until it is closed.
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots()
         axes.tick_params(length=0)
         yield figure, axes
-
-
-def inline_svg(figure: "Figure", label: str) -> Markup:
-    """Return a figure as an SVG element for a page, the same bytes for the same figure, and close it.
-
-    Args:
-        figure: of `drawing`.
-        label: a description of the plot for screen readers, unique on the page.
-    """
-    import matplotlib
-    from matplotlib import pyplot as plt
-
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": label, "svg.fonttype": "none"}):
-        # Without a tight bounding box, which would draw the figure twice more: the layout fits already.
-        figure.savefig(buffer, format="svg", dpi=130, metadata={"Date": None})
-    plt.close(figure)
-    element = buffer.getvalue()
-    element = element[element.index("<svg") :]
-    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    # Matplotlib names fonts that a reader may not have; the page has its own.
-    element = re.sub(r"font-family: [^;\"]*", "font-family: system-ui, sans-serif", element)
-    # The ids of two plots on one page must differ.
-    prefix = re.sub(r"\W+", "-", label.lower())
-    element = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{prefix}-", element)
-    return Markup(element.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1))

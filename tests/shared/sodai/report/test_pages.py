@@ -7,8 +7,9 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from sodai.report.charts import drawing, inline_svg
+from sodai.report.charts import drawing
 from sodai.report.pages import Bar, Heading, environment, load_template, page
+from sodai.report.svg import inline_svg
 
 
 def plot_of_a_line() -> str:
