@@ -1,1 +1,1 @@
-"""Fetches the champion from the registry."""
+"""Load the champion from the registry."""

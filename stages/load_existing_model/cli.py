@@ -11,7 +11,7 @@ from sodai.stage.options import DEFAULT_DATA, DEFAULT_HORIZON_DAYS, AsOf, DataRo
     LOAD,
     Inputs(registry=read_snapshot, champion=True),
     # MLflow and scikit-learn take two seconds each to import.
-    preload="load_existing_model.checked:read_model_card",
+    preload="load_existing_model.inputs:read_model_card",
 )
 def load_existing_model(
     as_of: AsOf,
@@ -19,4 +19,4 @@ def load_existing_model(
     horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Fetch the champion, and check that it fits today's features."""
+    """Download the champion and check that it was trained on today's features."""

@@ -1,4 +1,4 @@
-"""The champion's files, read as the stages after this one will read them."""
+"""The files of the champion, checked like the stages that score with it."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from sodai.model.trained_model import load_model
 
 
 def read_model_card(folder: Path) -> dict[str, Any]:
-    """The model card of a model folder whose estimator can be read.
+    """Return the model card of a model folder after loading its estimator.
 
     Raises:
         ModelError: see `load_model`.

@@ -1,4 +1,4 @@
-"""The champion of a registry, fetched by the stage: what arrives, and what it refuses in one line."""
+"""The champion of a registry, loaded by the stage: its files on the volume, and the one-line refusals."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def volume(week: SmallWeek, tmp_path: Path) -> Volume:
 
 
 def model_card_in_registry(volume: Volume) -> Path:
-    """The model card of the only version, as MLflow stores it."""
+    """Return the model card of the only version, as MLflow stores it."""
     (card_file,) = volume.root.glob("mlflow/artifacts/*/artifacts/pipeline/model.json")
     return card_file
 
@@ -33,9 +33,7 @@ def change_model_card(volume: Volume, **changes: object) -> None:
     card_file.write_text(json.dumps({**json.loads(card_file.read_text()), **changes}))
 
 
-def test_the_champion_that_is_loaded_scores_like_the_one_that_was_promoted(
-    volume: Volume, week: SmallWeek
-) -> None:
+def test_the_loaded_champion_scores_like_the_promoted_one(volume: Volume, week: SmallWeek) -> None:
     outcome = run_stage(LOAD, volume.root, week.as_of)
 
     assert outcome.code == 0, outcome.log
@@ -72,7 +70,7 @@ def test_a_rerun_replaces_the_model_with_the_same_bytes(volume: Volume, week: Sm
     assert files_of(volume.path(LOADED_MODEL, week.as_of)) == before
 
 
-def test_a_later_week_tells_the_age_of_its_champion(volume: Volume, week: SmallWeek) -> None:
+def test_a_later_week_reports_the_age_of_its_champion(volume: Volume, week: SmallWeek) -> None:
     outcome = run_stage(LOAD, volume.root, week.as_of + timedelta(weeks=2))
     assert (outcome.code, outcome.result["age_days"]) == (0, 14)
     assert "WARNING" not in outcome.log
@@ -94,24 +92,26 @@ def test_another_horizon_than_the_champion_was_trained_for_is_a_warning(
 
 
 @pytest.mark.parametrize(
-    "made", [week_with_features, week_with_challenger], ids=["nothing registered", "a challenger"]
+    "build", [week_with_features, week_with_challenger], ids=["nothing registered", "a challenger"]
 )
-def test_without_a_champion_it_says_so_in_one_line(
-    made: Callable[[Path], SmallWeek], tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+def test_a_registry_without_a_champion_is_one_line(
+    build: Callable[[Path], SmallWeek], tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
-    week = made(tmp_path_factory.getbasetemp())
+    week = build(tmp_path_factory.getbasetemp())
     volume = week.copy(tmp_path / "volume")
     before = files_of(volume.root)
 
     outcome = run_stage(LOAD, volume.root, week.as_of)
 
     assert outcome.code == 1
-    told = f"sodai_purchase_model has no version with the alias champion, expected one; {TRAIN_AGAIN}"
-    assert outcome.result["error"].endswith(told)
+    message = f"sodai_purchase_model has no version with the alias champion, expected one; {TRAIN_AGAIN}"
+    assert outcome.result["error"].endswith(message)
     assert files_of(volume.root) == before
 
 
-def test_a_champion_of_other_features_is_named_with_what_differs(volume: Volume, week: SmallWeek) -> None:
+def test_a_champion_of_other_features_is_refused_with_the_differences(
+    volume: Volume, week: SmallWeek
+) -> None:
     features = json.loads(model_card_in_registry(volume).read_text())["features"]
     change_model_card(volume, features=["shoe_size", *features[1:]])
     before = files_of(volume.root)
@@ -119,12 +119,12 @@ def test_a_champion_of_other_features_is_named_with_what_differs(volume: Volume,
     outcome = run_stage(LOAD, volume.root, week.as_of)
 
     assert outcome.code == 1
-    what = f"removed: shoe_size; added: {features[0]}"
-    assert outcome.result["error"].endswith(f"was trained on other features ({what}); {TRAIN_AGAIN}")
+    difference = f"removed: shoe_size; added: {features[0]}"
+    assert outcome.result["error"].endswith(f"was trained on other features ({difference}); {TRAIN_AGAIN}")
     assert files_of(volume.root) == before
 
 
-def test_a_champion_whose_features_changed_places_is_refused(volume: Volume, week: SmallWeek) -> None:
+def test_a_champion_with_its_features_in_another_order_is_refused(volume: Volume, week: SmallWeek) -> None:
     features = json.loads(model_card_in_registry(volume).read_text())["features"]
     change_model_card(volume, features=features[::-1])
     outcome = run_stage(LOAD, volume.root, week.as_of)
