@@ -126,4 +126,4 @@ def test_a_cluster_has_the_spark_of_its_client_and_the_packages_that_score_candi
     assert cluster.pop("pyspark") == pins("all")["pyspark-client"]
     del cluster["py4j"]  # connects Python to Spark's Java; the client has no Java
     assert cluster.items() <= pins("all").items()
-    assert third_party(imported_by_files(ROOT / "stages/generate_predictions/parts.py")) <= set(cluster)
+    assert third_party(imported_by_files(ROOT / "stages/generate_predictions/score_files.py")) <= set(cluster)
