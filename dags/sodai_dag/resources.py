@@ -1,4 +1,4 @@
-"""What each task may use, and how often it is retried: one typed table."""
+"""Limits and retries of each task, in one typed table."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -215,7 +215,7 @@ def _outcome(action: Any) -> dict[str, Any]:
         return {
             "error": type(error).__name__,
             "message": str(error),
-            "fails_at_once": isinstance(error, AirflowFailException),
+            "fails_without_retry": isinstance(error, AirflowFailException),
         }
 
 

@@ -1,4 +1,4 @@
-"""A stage that only tells its options starts at once: what is heavy is imported where it is used."""
+"""`--help` of a stage is fast: heavy packages are imported only where they are used."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ HEAVY = {
 
 
 def imported(stage: str, *options: str) -> set[str]:
-    """The packages that a stage's process imports."""
+    """Return the packages that the process of a stage imports."""
     paths = os.pathsep.join(str(ROOT / folder) for folder in ("shared", "stages"))
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", stage, *options],
@@ -32,6 +32,6 @@ def imported(stage: str, *options: str) -> set[str]:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_help_imports_nothing_heavy(stage: str) -> None:
-    found = imported(stage, "--help")
-    assert {"typer", "sodai", stage} <= found
-    assert found & HEAVY == set()
+    packages = imported(stage, "--help")
+    assert {"typer", "sodai", stage} <= packages
+    assert packages & HEAVY == set()

@@ -99,7 +99,7 @@ class Checkout:
     def push(self, publish_roots: Collection[str]) -> None:
         """Upload files and folders below `root`, by path, then replace all of them in the manifest together.
 
-        What other runs push at the same time is kept.
+        Files that other runs push at the same time are kept.
 
         Raises:
             VolumeError: too many concurrent updates of the manifest, another run changed what this one

@@ -1,4 +1,4 @@
-"""What a machine keeps of object stores: files by their SHA-256, and the checkouts of running stages."""
+"""The cache of a machine for object stores: files by their SHA-256, and the checkouts of running stages."""
 
 import os
 import shutil

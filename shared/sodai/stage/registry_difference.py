@@ -1,4 +1,4 @@
-"""Whether the registry is still in the state that an earlier run of a stage and its promotion produced."""
+"""The difference between the registry now and after an earlier run of a stage and its promotion."""
 
 from collections.abc import Mapping
 from datetime import date

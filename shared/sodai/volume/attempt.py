@@ -40,7 +40,7 @@ class Attempt:
     def path(self, dataset: Dataset, file_name: str = "") -> Path:
         """Return a private path for `dataset`, or for a file of the folder that it is.
 
-        What is written there is committed with the other outputs.
+        Files written there are committed with the other outputs.
         """
         path = self._private / dataset.relative_path(self._as_of) / file_name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -93,7 +93,7 @@ def test_a_container_is_on_a_network_where_its_registry_is_a_server(run: Run) ->
 def test_a_container_that_is_removed_by_hand_is_lost(run: Run) -> None:
     docker("rm", "--force", run.begin_in_the_middle())
     outcome = run.airflow.answer()
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageLost", False)
     assert outcome["message"].startswith(f"{FEATURES}: ")
 
 
@@ -103,7 +103,7 @@ def test_a_stage_without_enough_memory_says_so_and_is_retried(run: Run) -> None:
     assert outcome == {
         "error": "StageOutOfMemory",
         "message": f"{FEATURES}: out of memory; raise memory_gib in dags/sodai_dag/resources.py",
-        "fails_at_once": False,
+        "fails_without_retry": False,
     }
     assert files_of(run.week.root / "weeks") == before
     assert run.leftovers() == []
@@ -120,7 +120,7 @@ def test_the_try_after_one_without_enough_memory_gets_more_and_says_so(run: Run)
         "error": "StageFailed",
         "message": f"{FEATURES}: out of memory; raise memory_gib in dags/sodai_dag/resources.py; "
         "it had 0.09375 GiB, its max_memory_gib",
-        "fails_at_once": True,
+        "fails_without_retry": True,
     }
     warning = "the previous try ran out of memory: this one gets 0.09375 GiB, at most 0.09375"
     assert warning in run.airflow.log.read_text()
@@ -150,11 +150,11 @@ def test_the_container_of_an_earlier_try_is_removed_first_and_no_other(run: Run)
 
 def test_an_engine_that_does_not_answer_is_retried(run: Run) -> None:
     outcome = run.execute(EXTRACT, env={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageLost", False)
     assert outcome["message"].startswith(f"{EXTRACT}: Docker engine: ")
 
 
 def test_a_missing_image_is_reported_with_its_name(run: Run) -> None:
     outcome = run.execute(EXTRACT, env={"SODAI_IMAGE_TAG": "never"})
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageFailed", True)
     assert outcome["message"] == f"{EXTRACT}: image sodai/{EXTRACT}:never is missing; run make images"

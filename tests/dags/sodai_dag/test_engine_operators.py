@@ -32,7 +32,7 @@ def test_an_expected_failure_is_the_stages_own_line_and_leaves_nothing(run: Run)
 
     outcome = run.execute(EXTRACT)
 
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageFailed", True)
     assert outcome["message"].startswith(f"{EXTRACT}: ")
     assert "productos.parquet" in outcome["message"]
     assert "\n" not in outcome["message"]
@@ -47,7 +47,7 @@ def test_a_container_killed_hard_is_retried_and_the_pipeline_continues(run: Run)
     assert run.airflow.answer() == {
         "error": "StageLost",
         "message": f"{FEATURES}: killed before writing a result; see the log above",
-        "fails_at_once": False,
+        "fails_without_retry": False,
     }
     assert files_of(run.week.root / "weeks") == before
     assert run.leftovers() == []
@@ -71,6 +71,6 @@ def test_the_end_of_a_task_ends_and_removes_what_ran(run: Run) -> None:
     run.airflow.process.terminate()
 
     outcome = run.airflow.answer()
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageLost", False)
     assert run.leftovers() == []
     assert files_of(run.week.root / "weeks") == before

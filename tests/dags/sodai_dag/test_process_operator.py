@@ -72,7 +72,7 @@ def test_an_expected_failure_is_the_stages_own_line_and_not_retried(airflow: Air
         as_of="unused",
         params={**PARAMS, "as_of": week.as_of},
     )
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageFailed", True)
     assert outcome["message"].startswith("extract_and_validate_data: ")
     assert "productos.parquet" in outcome["message"]
     assert "\n" not in outcome["message"]
@@ -90,7 +90,7 @@ def test_a_refused_argument_is_not_retried(airflow: Airflow, week: Week) -> None
     assert outcome == {
         "error": "StageFailed",
         "message": "create_features: refused its arguments; see the log above",
-        "fails_at_once": True,
+        "fails_without_retry": True,
     }
     assert "--horizon-days" in airflow.log.read_text()
 
@@ -102,7 +102,7 @@ def test_a_killed_stage_is_retried_and_the_next_try_succeeds(airflow: Airflow, w
     assert airflow.answer() == {
         "error": "StageLost",
         "message": "create_features: killed before writing a result; see the log above",
-        "fails_at_once": False,
+        "fails_without_retry": False,
     }
     assert files_of(week.root / "weeks") == before
 
@@ -124,7 +124,7 @@ def test_the_end_of_a_task_ends_the_stage_and_leaves_nothing_half_written(
     airflow.process.terminate()
 
     outcome = airflow.answer()
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageLost", False)
     assert_gone(stage)
     assert files_of(week.root / "weeks") == before
 
@@ -136,7 +136,7 @@ def test_an_interpreter_that_is_not_there_is_one_line(airflow: Airflow, week: We
         "error": "StageLost",
         "message": "create_features: not started, SODAI_PYTHON is /nowhere/python: [Errno 2] No such file "
         "or directory: '/nowhere/python'",
-        "fails_at_once": False,
+        "fails_without_retry": False,
     }
 
 
@@ -152,7 +152,7 @@ def test_the_branch_that_the_drift_report_decided_against_is_skipped(
 
 def test_a_decision_for_no_branch_is_an_error_and_skips_nothing(airflow: Airflow, tmp_path: Path) -> None:
     outcome = decide(airflow, tmp_path, "evaluate_model")
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageFailed", True)
     assert outcome["message"].startswith("detect_data_drift: found branch 'evaluate_model', expected ")
 
 

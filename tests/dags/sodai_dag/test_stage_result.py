@@ -38,7 +38,7 @@ def test_success_without_a_result_fails_immediately(airflow: Airflow, stdout: st
     assert outcome_of(airflow, 0, stdout) == {
         "error": "StageFailed",
         "message": f"{STAGE}: succeeded without a result line, expected one JSON object on stdout",
-        "fails_at_once": True,
+        "fails_without_retry": True,
     }
 
 
@@ -46,7 +46,7 @@ def test_an_expected_failure_fails_immediately_with_the_line_of_the_stage(airflo
     assert outcome_of(airflow, 1, FAILURE) == {
         "error": "StageFailed",
         "message": f"{STAGE}: products: missing, expected productos",
-        "fails_at_once": True,
+        "fails_without_retry": True,
     }
 
 
@@ -54,20 +54,20 @@ def test_an_expected_failure_fails_immediately_with_the_line_of_the_stage(airflo
 def test_an_unexpected_error_fails_immediately_and_points_to_the_log(airflow: Airflow, stdout: str) -> None:
     outcome = outcome_of(airflow, 1, stdout)
     assert outcome["message"] == f"{STAGE}: failed with an unexpected error; see the log above"
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageFailed", True)
 
 
 def test_refused_arguments_fail_immediately(airflow: Airflow) -> None:
     outcome = outcome_of(airflow, 2, "")
     assert outcome["message"] == f"{STAGE}: refused its arguments; see the log above"
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageFailed", True)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageFailed", True)
 
 
 @pytest.mark.parametrize("exit_code", [1, 137])
 def test_running_out_of_memory_is_reported_and_retried(airflow: Airflow, exit_code: int) -> None:
     outcome = outcome_of(airflow, exit_code, "", out_of_memory=True)
     assert outcome["message"] == f"{STAGE}: out of memory; raise memory_gib in dags/sodai_dag/resources.py"
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageOutOfMemory", False)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageOutOfMemory", False)
 
 
 @pytest.mark.parametrize(
@@ -87,4 +87,4 @@ def test_a_stage_that_is_lost_is_retried_whatever_it_wrote(
 ) -> None:
     outcome = outcome_of(airflow, exit_code, stdout)
     assert outcome["message"] == f"{STAGE}: {how} before writing a result; see the log above"
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageLost", False)

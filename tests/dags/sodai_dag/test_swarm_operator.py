@@ -42,7 +42,7 @@ def test_a_service_may_use_no_more_than_its_table_says(run: Run) -> None:
     docker("service", "rm", service)
     outcome = run.airflow.answer()
 
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageLost", False)
     limits, spec = resources_of(FEATURES), template["ContainerSpec"]
     assert template["Resources"]["Limits"] == {
         "MemoryBytes": limits.memory_gib * GIB,
@@ -77,6 +77,6 @@ def test_the_service_of_an_earlier_try_is_removed_first_and_no_other(run: Run) -
 
 def test_an_image_that_no_host_has_is_reported_with_its_name(run: Run) -> None:
     outcome = run.execute(EXTRACT, env={"SODAI_IMAGE_TAG": "never"})
-    assert (outcome["error"], outcome["fails_at_once"]) == ("StageLost", False)
+    assert (outcome["error"], outcome["fails_without_retry"]) == ("StageLost", False)
     assert f"sodai/{EXTRACT}:never" in outcome["message"]
     assert run.leftovers() == []

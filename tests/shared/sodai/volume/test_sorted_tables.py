@@ -53,7 +53,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_shards_end_between_two_customers(file: Path) -> None:
-    # Six rows of customers 10, 10, 20, 20, 20, 30: the half lies within 20.
+    # Six rows of customers 10, 10, 20, 20, 20, 30: the middle is within customer 20.
     assert shard_rows(Shard(0, 2), file, "example") == range(0, 5)
     assert shard_rows(Shard(1, 2), file, "example") == range(5, 6)
     assert Shard(0, 2).name == "0-of-2"
