@@ -1,1 +1,1 @@
-"""Holds models against the newest closed period and its baselines, and promotes or keeps."""
+"""Evaluate models and baselines on the newest closed period, and promote the challenger or not."""

@@ -1,4 +1,4 @@
-"""The command of evaluate_model: models and truth in, figures, promotion and the published model out."""
+"""The command of evaluate_model: models and purchases in, metrics, promotion and the published model out."""
 
 from typing import Annotated
 
@@ -42,7 +42,7 @@ def evaluate_model(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,
     horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
-    k: Annotated[int, typer.Option("--k", min=1, max=100, help="Length of the lists that decide.")] = 10,
+    k: Annotated[int, typer.Option("--k", min=1, max=100, help="Length of the compared lists.")] = 10,
     seed: Seed = 0,
     tracking_uri: TrackingUri = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""The models of a period: what its branch made, and the champion that a challenger is held against."""
+"""The models that are compared: the challenger with the champion, or the loaded champion alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,41 +24,46 @@ from sodai.volume.volume import Volume
 
 @dataclass(frozen=True)
 class Contenders:
-    """The models of a period and their folders, by role, and what the registry says of the champion.
+    """The models of a period and the state of the registry.
 
-    `champion` is the version that has the alias, None without one. `replaced` is told where an earlier run
-    of the period trained that version and promoted it: the version that was champion before, empty without
-    one. A challenger is held against the champion, or once more against the one that it replaced; `unfit`
-    says why that cannot be used, if so.
+    Attributes:
+        folders, models: by role.
+        champion: version with the alias champion; None without one.
+        replaced: version that the champion replaced, empty if there was none; None unless an earlier run of
+            this period trained and promoted the champion.
+        rival_error: why the model that a challenger is compared with cannot be used, if so.
     """
 
     folders: Mapping[str, Path]
     models: Mapping[str, TrainedModel]
     champion: str | None
     replaced: str | None
-    unfit: str | None = None
+    rival_error: str | None = None
 
     @property
     def versions(self) -> dict[str, str]:
-        """The version of each role; of a champion that the period trained, as before its promotion."""
+        """Return the version of each role, for a champion that the period trained as before its promotion."""
         if CHALLENGER not in self.models and self.champion and self.replaced:
             return {CHALLENGER: self.champion, CHAMPION: self.replaced}
         return {role: model.card["version"] for role, model in self.models.items()}
 
 
-def contenders(volume: Volume, registry: Registry, period: Period, scratch: Path) -> Contenders:
-    """The models to evaluate.
+def read_contenders(volume: Volume, registry: Registry, period: Period, scratch: Path) -> Contenders:
+    """Read the model of the period's branch and, if it is a challenger, the rival that it is compared with.
 
     Args:
-        scratch: for the champion's files.
+        volume: with the outputs of the branch.
+        registry: of the pipeline.
+        period: of the run.
+        scratch: an empty folder for the files of the rival.
 
     Raises:
-        InputError: what the branch made is for periods of another length.
+        InputError: the model of the branch is for periods of another length.
         ModelError: it cannot be used.
     """
-    loads = volume.read_json(DECISION, period.as_of)["branch"] == LOAD
+    is_loaded = volume.read_json(DECISION, period.as_of)["branch"] == LOAD
     role, dataset, stage = (
-        (CHAMPION, LOADED_MODEL, DRIFT) if loads else (CHALLENGER, RETRAINED_MODEL, RETRAIN)
+        (CHAMPION, LOADED_MODEL, DRIFT) if is_loaded else (CHALLENGER, RETRAINED_MODEL, RETRAIN)
     )
     folder = volume.existing(dataset, period.as_of)
     model = load_model(folder)
@@ -66,24 +71,24 @@ def contenders(volume: Volume, registry: Registry, period: Period, scratch: Path
     champion = registry.champion()
     if champion is None:
         return Contenders({role: folder}, {role: model}, None, None)
-    own = (champion.version, period.as_of.isoformat()) == (model.card["version"], model.card["as_of"])
-    replaced = champion.replaced if own else None
-    found = Contenders({role: folder}, {role: model}, champion.version, replaced)
+    is_own = (champion.version, period.as_of.isoformat()) == (model.card["version"], model.card["as_of"])
+    replaced = champion.replaced if is_own else None
+    contenders = Contenders({role: folder}, {role: model}, champion.version, replaced)
+    # A challenger that is champion already is compared again with the version that it replaced.
     rival = champion.version if replaced is None else replaced
-    return found if loads or not rival else _beside(found, registry, rival, scratch)
+    return contenders if is_loaded or not rival else _with_rival(contenders, registry, rival, scratch)
 
 
-def _beside(found: Contenders, registry: Registry, version: str, scratch: Path) -> Contenders:
-    """A challenger with the champion of that version, or with what makes it useless."""
+def _with_rival(contenders: Contenders, registry: Registry, version: str, scratch: Path) -> Contenders:
     try:
         registry.download(version, scratch)
         model = load_model(scratch)
     except ModelError as error:
-        return replace(found, unfit=str(error))
+        return replace(contenders, rival_error=str(error))
     except RegistryError as error:
-        if version == found.champion:
+        if version == contenders.champion:
             raise
-        # Whoever was replaced may be deleted as a whole.
-        return replace(found, unfit=str(error))
-    folders, models = {**found.folders, CHAMPION: scratch}, {**found.models, CHAMPION: model}
-    return replace(found, folders=folders, models=models)
+        # A replaced version may have been deleted.
+        return replace(contenders, rival_error=str(error))
+    folders, models = {**contenders.folders, CHAMPION: scratch}, {**contenders.models, CHAMPION: model}
+    return replace(contenders, folders=folders, models=models)

@@ -1,4 +1,4 @@
-"""A copy of the week with a champion that a test may write to; its drift can be asked again."""
+"""A copy of the week with a champion that a test may write to; detect_data_drift can run on it."""
 
 from pathlib import Path
 

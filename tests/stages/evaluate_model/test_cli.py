@@ -1,4 +1,4 @@
-"""The stage on made volumes: what it is held against, which model it publishes, and when the alias moves."""
+"""The stage on small volumes: the comparison, the model of the week, and when the alias moves."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from evaluate_model.records import read_evaluation_period
+from evaluate_model.inputs import read_evaluation_period
 from sodai.data.catalog import (
     DECISION,
     EVALUATE,
@@ -60,7 +60,7 @@ def test_the_first_version_is_promoted_and_published(trained: SmallWeek, week: S
     assert (record["promoted"], record["versions"]) == (True, {"challenger": "1"})
 
 
-def test_the_promoted_version_is_no_challenger_any_more(week: SmallWeek) -> None:
+def test_the_promoted_version_has_no_longer_the_alias_challenger(week: SmallWeek) -> None:
     model = Registry(week.volume).client.get_registered_model(MODEL_NAME)
     assert {alias: str(version) for alias, version in model.aliases.items()} == {"champion": "1"}
 
@@ -74,7 +74,7 @@ def test_the_evaluated_period_is_the_newest_closed_one_and_the_model_has_not_see
     assert max(card["cutoffs"]) < str(closed)
 
 
-def test_the_figures_are_those_of_the_model_on_that_period(week: SmallWeek) -> None:
+def test_the_metrics_are_those_of_the_model_on_that_period(week: SmallWeek) -> None:
     volume, closed = week.volume, week.as_of - timedelta(weeks=1)
     rows = volume.read(TRAINING, week.as_of)
     rows = rows.filter(pc.equal(rows["cutoff"], closed))
@@ -82,8 +82,8 @@ def test_the_figures_are_those_of_the_model_on_that_period(week: SmallWeek) -> N
     target = rows["target"].to_numpy()
     truth = bought(volume, closed, week.as_of)
     table = rows.select(["customer_id", "product_id"]).to_pandas().assign(log_odds=log_odds)
-    table["place"] = table.groupby("customer_id")["log_odds"].rank(ascending=False, method="first")
-    hits = table[table["place"] <= 5].merge(truth).groupby("customer_id").size()
+    table["position"] = table.groupby("customer_id")["log_odds"].rank(ascending=False, method="first")
+    hits = table[table["position"] <= 5].merge(truth).groupby("customer_id").size()
     n_bought = truth.groupby("customer_id").size()
 
     figures = volume.read_json(EVALUATION, week.as_of)["models"]["challenger"]
@@ -100,13 +100,13 @@ def test_the_expected_pairs_are_the_forecast_of_that_period(week: SmallWeek) -> 
     (forecast,) = [each["expected_pairs"] for each in forecasts if each["cutoff"] == closed]
     record = volume.read_json(EVALUATION, week.as_of)
     assert record["models"]["challenger"]["expected_pairs"] == pytest.approx(forecast, abs=1e-5)
-    # Quantiles of the calibration table are of all candidates, whose probabilities are what is not missing.
+    # The bins of the calibration table contain all candidates: the demand without its missing share.
     card = load_model(volume.path(PUBLISHED_MODEL, week.as_of)).card
     among_candidates = sum(row["n_rows"] * row["mean_probability"] for row in record["calibration"])
     assert among_candidates == pytest.approx(forecast * (1 - card["missing_share"]), rel=1e-4)
 
 
-def test_the_baselines_stand_beside_the_model_on_the_same_truth(week: SmallWeek) -> None:
+def test_the_baselines_are_measured_on_the_same_truth_as_the_model(week: SmallWeek) -> None:
     volume, closed = week.volume, week.as_of - timedelta(weeks=1)
     record = volume.read_json(EVALUATION, week.as_of)
     assert set(record["baselines"]) == set(BASELINES)
@@ -122,15 +122,15 @@ def test_the_baselines_stand_beside_the_model_on_the_same_truth(week: SmallWeek)
     )
 
 
-def test_mlflow_keeps_the_figures_of_model_and_baselines_and_the_plot(week: SmallWeek) -> None:
+def test_mlflow_has_the_metrics_of_model_and_baselines_and_the_plot(week: SmallWeek) -> None:
     registry = Registry(week.volume)
     (run,) = registry.client.search_runs([registry.experiment_id], "tags.stage = 'evaluate_model'")
     record = week.volume.read_json(EVALUATION, week.as_of)
     assert run.data.metrics == pytest.approx(
         {
-            f"{who}.{name}": value
+            f"{owner}.{name}": value
             for group in ("models", "baselines")
-            for who, figures in record[group].items()
+            for owner, figures in record[group].items()
             for name, value in figures.items()
         }
     )
@@ -140,7 +140,7 @@ def test_mlflow_keeps_the_figures_of_model_and_baselines_and_the_plot(week: Smal
     ]
 
 
-def test_a_rerun_leaves_champion_figures_and_model_as_they_are(volume: Volume, week: SmallWeek) -> None:
+def test_a_rerun_changes_neither_champion_nor_metrics_nor_model(volume: Volume, week: SmallWeek) -> None:
     before = volume.read_json(EVALUATION, week.as_of)
     model = files_of(volume.path(PUBLISHED_MODEL, week.as_of))
 
@@ -206,7 +206,7 @@ def test_a_backfill_publishes_its_own_model_and_never_moves_the_alias(
     assert champion_version(volume) == "1"
 
 
-def test_a_champion_of_other_features_gives_way_to_the_challenger(volume: Volume, week: SmallWeek) -> None:
+def test_a_champion_of_other_features_is_replaced_by_the_challenger(volume: Volume, week: SmallWeek) -> None:
     register_second_version(volume, week)
     card_file = stored_model_card(volume)
     record = json.loads(card_file.read_text())
@@ -220,7 +220,7 @@ def test_a_champion_of_other_features_gives_way_to_the_challenger(volume: Volume
 
 
 @pytest.mark.parametrize("name", ["model.skops", "model.json"])
-def test_a_champion_whose_files_are_gone_gives_way_to_the_challenger(
+def test_a_champion_whose_files_are_missing_is_replaced_by_the_challenger(
     volume: Volume, week: SmallWeek, name: str
 ) -> None:
     register_second_version(volume, week)
@@ -252,104 +252,103 @@ def test_a_loaded_champion_is_published_and_stays_champion(volume: Volume, week:
     assert champion_version(volume) == "1"
 
 
-def test_a_champion_that_learnt_from_the_closed_period_is_told(volume: Volume, week: SmallWeek) -> None:
+def test_a_champion_that_was_trained_on_the_closed_period_is_reported(
+    volume: Volume, week: SmallWeek
+) -> None:
     write_record(volume, DECISION, week.as_of, {"branch": "load_existing_model"})
     run_stage(LOAD, volume.root, week.as_of)
     card_file = volume.path(LOADED_MODEL, week.as_of) / "model.json"
     record = json.loads(card_file.read_text())
-    # Of seven days, one lies in the closed period.
+    # The last of its seven days is in the closed period.
     overlapping = str(week.as_of - timedelta(days=13))
     card_file.write_text(json.dumps({**record, "cutoffs": [*record["cutoffs"], overlapping]}))
     assert run_stage(EVALUATE, volume.root, week.as_of).code == 0
     assert volume.read_json(EVALUATION, week.as_of)["seen"] == {"champion": True}
 
 
-def test_lists_of_another_length_decide_when_asked_to(volume: Volume, week: SmallWeek) -> None:
+def test_lists_of_another_length_decide_with_an_option(volume: Volume, week: SmallWeek) -> None:
     outcome = run_stage(EVALUATE, volume.root, week.as_of, "--k", "3")
     assert outcome.code == 0, outcome.log
     assert volume.read_json(EVALUATION, week.as_of)["k"] == 3
     assert {"ndcg_at_3", "ndcg_at_5", "ndcg_at_10"} <= set(outcome.result)
 
 
-def no_decision(volume: Volume, week: SmallWeek) -> None:
+def delete_decision(volume: Volume, week: SmallWeek) -> None:
     volume.path(DECISION, week.as_of).unlink()
 
 
-def no_model(volume: Volume, week: SmallWeek) -> None:
+def move_model(volume: Volume, week: SmallWeek) -> None:
     volume.path(RETRAINED_MODEL, week.as_of).rename(volume.root / "elsewhere")
 
 
-def no_forecast(volume: Volume, week: SmallWeek) -> None:
+def delete_forecasts(volume: Volume, week: SmallWeek) -> None:
     volume.path(FORECASTS, week.as_of).unlink()
 
 
-def test_where_some_customers_alone_are_learnt_from_they_are_the_market(
-    volume: Volume, week: SmallWeek
-) -> None:
+def test_with_a_sample_of_the_customers_only_these_are_evaluated(volume: Volume, week: SmallWeek) -> None:
     period = Period(week.as_of, 7)
-    everyone = read_evaluation_period(volume, period)
+    full = read_evaluation_period(volume, period)
     rows = volume.read(TRAINING, week.as_of)
-    some = pa.array(everyone.pairs["customer_id"].unique()[::3])
+    some = pa.array(full.pairs["customer_id"].unique()[::3])
     write_training(volume, week.as_of, rows.filter(pc.is_in(rows["customer_id"], some)))
 
-    found = read_evaluation_period(volume, period)
+    sampled = read_evaluation_period(volume, period)
 
     own = set(some.to_pylist())
     assert len(own) > 3
     for name in ("pairs", "truth", "purchases_before"):
-        table = getattr(everyone, name)
+        table = getattr(full, name)
         expected = table[table["customer_id"].isin(own)]
         pd.testing.assert_frame_equal(
-            getattr(found, name).reset_index(drop=True), expected.reset_index(drop=True)
+            getattr(sampled, name).reset_index(drop=True), expected.reset_index(drop=True)
         )
-    # Of the pairs that came true in the closed periods before.
-    before = read_evaluation_period(volume, period).purchases_before
+    # Their share is that of the realised demand of the earlier closed periods.
     cutoffs = sorted(pc.unique(rows["cutoff"]).to_pylist())[:-1]
     n_own, n_all = (
         sum(
             len(
-                bought_pairs[
-                    bought_pairs["purchase_date"].between(
+                purchases[
+                    purchases["purchase_date"].between(
                         pd.Timestamp(day), pd.Timestamp(day + timedelta(days=6))
                     )
                 ][PAIR].drop_duplicates()
             )
             for day in cutoffs
         )
-        for bought_pairs in (before, everyone.purchases_before)
+        for purchases in (sampled.purchases_before, full.purchases_before)
     )
-    assert found.expected_pairs == pytest.approx(everyone.expected_pairs * n_own / n_all)
+    assert sampled.expected_pairs == pytest.approx(full.expected_pairs * n_own / n_all)
     assert 0.1 < n_own / n_all < 0.6
 
 
-def no_closed_period(volume: Volume, week: SmallWeek) -> None:
+def drop_closed_period(volume: Volume, week: SmallWeek) -> None:
     table = volume.read(TRAINING, week.as_of)
     older = table.filter(pc.less(table["cutoff"], week.as_of - timedelta(weeks=1)))
     write_training(volume, week.as_of, older)
 
 
-def other_features(volume: Volume, week: SmallWeek) -> None:
+def change_features(volume: Volume, week: SmallWeek) -> None:
     card_file = volume.path(RETRAINED_MODEL, week.as_of) / "model.json"
     record = json.loads(card_file.read_text())
     card_file.write_text(json.dumps({**record, "features": record["features"][::-1]}))
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("damage", "message"),
     [
-        (no_decision, "run detect_data_drift for this period first"),
-        (no_model, "run retrain_model for this period first"),
-        (no_closed_period, "found no candidates of 2024-04-15, the newest closed period"),
-        (no_forecast, "forecasts.parquet is missing; run create_features for this period first"),
-        (other_features, "was trained on other features (their order changed)"),
+        (delete_decision, "run detect_data_drift for this period first"),
+        (move_model, "run retrain_model for this period first"),
+        (drop_closed_period, "found no candidates of 2024-04-15, the newest closed period"),
+        (delete_forecasts, "forecasts.parquet is missing; run create_features for this period first"),
+        (change_features, "was trained on other features (their order changed)"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_what_is_missing_is_one_line_and_moves_no_alias(
-    trained: SmallWeek, tmp_path: Path, spoil: Callable[[Volume, SmallWeek], None], message: str
+def test_missing_inputs_are_one_line_and_move_no_alias(
+    trained: SmallWeek, tmp_path: Path, damage: Callable[[Volume, SmallWeek], None], message: str
 ) -> None:
     volume = trained.copy(tmp_path / "volume")
-    spoil(volume, trained)
+    damage(volume, trained)
     before = files_of(volume.root)
 
     outcome = run_stage(EVALUATE, volume.root, trained.as_of)
@@ -369,14 +368,14 @@ def test_features_of_another_horizon_are_one_line(volume: Volume, week: SmallWee
 
 
 @pytest.mark.parametrize(
-    ("branch", "made"), [("retrain_model", RETRAINED_MODEL), ("load_existing_model", LOADED_MODEL)]
+    ("branch", "dataset"), [("retrain_model", RETRAINED_MODEL), ("load_existing_model", LOADED_MODEL)]
 )
 def test_a_model_of_another_horizon_is_one_line_and_not_promoted(
-    volume: Volume, week: SmallWeek, branch: str, made: Dataset
+    volume: Volume, week: SmallWeek, branch: str, dataset: Dataset
 ) -> None:
     assert run_stage(LOAD, volume.root, week.as_of).code == 0
     write_record(volume, DECISION, week.as_of, {"branch": branch})
-    card_file = volume.path(made, week.as_of) / "model.json"
+    card_file = volume.path(dataset, week.as_of) / "model.json"
     card_file.write_text(json.dumps({**json.loads(card_file.read_text()), "horizon_days": 5, "version": "2"}))
     before = files_of(volume.root)
 
@@ -389,7 +388,7 @@ def test_a_model_of_another_horizon_is_one_line_and_not_promoted(
     assert files_of(volume.root) == before
 
 
-def test_a_period_in_which_nobody_bought_promotes_nothing_and_has_figures_of_zero(
+def test_a_period_without_a_purchase_promotes_nothing_and_has_metrics_of_zero(
     volume: Volume, week: SmallWeek
 ) -> None:
     register_second_version(volume, week)
@@ -405,6 +404,6 @@ def test_a_period_in_which_nobody_bought_promotes_nothing_and_has_figures_of_zer
 
     assert outcome.code == 0, outcome.log
     assert outcome.result["promoted"] is False
-    assert outcome.result["reason"] == "nobody bought in the closed period, so nothing can be compared"
+    assert outcome.result["reason"] == "no purchases in the closed period, so there is nothing to compare"
     assert (outcome.result["set_f1"], outcome.result["n_bought"]) == (0.0, 0.0)
     assert champion_version(volume) == "1"

@@ -1,4 +1,4 @@
-"""Whether a challenger becomes champion: each rule, its margin, and the groups that it looks at."""
+"""The promotion of a challenger: each rule, its margin, and the groups of customers that it protects."""
 
 from datetime import date
 
@@ -11,38 +11,38 @@ from evaluate_model.core_promotion import (
     Promotion,
     compare,
     customer_groups,
+    describe_difference,
     is_backfill,
-    no_challenger,
-    on_backfill,
-    outcome,
-    standing,
-    without_comparison,
+    keep_loaded_champion,
+    keep_on_backfill,
+    keep_promoted,
+    promote_without_comparison,
 )
 from sodai.data.catalog import CHALLENGER, CHAMPION
 from sodai.evaluation.bootstrap import SMALLEST_GROUP
 
 N = 400
 CUSTOMERS = pd.RangeIndex(1, N + 1, name="customer_id")
-BEFORE = pd.Series(np.linspace(0.2, 0.8, N), CUSTOMERS)
+CHAMPION_NDCG = pd.Series(np.linspace(0.2, 0.8, N), CUSTOMERS)
 TYPES = pd.Series(np.where(np.arange(N) < 100, "KIOSCO", "ABARROTES"), CUSTOMERS)
-VOLUMES = pd.Series(np.resize(["low", "middle", "high"], N), CUSTOMERS)
+DEMAND = pd.Series(np.resize(["low", "middle", "high"], N), CUSTOMERS)
 
 
-def held_against(change: object, types: pd.Series = TYPES, volumes: pd.Series = VOLUMES) -> Promotion:
-    """The comparison of a challenger whose NDCG is the champion's and `change`."""
-    groups = pd.DataFrame({"customer_type": types, "volume": volumes})
-    return compare(BEFORE + change, BEFORE, groups, np.random.default_rng(0))
+def compare_after(change: object, types: pd.Series = TYPES, demand: pd.Series = DEMAND) -> Promotion:
+    """Compare a challenger whose NDCG is the champion's plus `change`."""
+    groups = pd.DataFrame({"customer_type": types, "demand": demand})
+    return compare(CHAMPION_NDCG + change, CHAMPION_NDCG, groups, np.random.default_rng(0))
 
 
 def test_a_challenger_like_the_champion_is_promoted() -> None:
-    promotion = held_against(0.0)
+    promotion = compare_after(0.0)
     assert (promotion.promoted, promotion.role) == (True, CHALLENGER)
     assert promotion.reason == "not worse: NDCG +0.0000 on the closed period"
     assert promotion.difference == {"mean": 0.0, "low": 0.0, "high": 0.0}
 
 
-def test_a_better_challenger_is_promoted_with_its_figures() -> None:
-    promotion = held_against(0.05)
+def test_a_better_challenger_is_promoted_with_its_difference() -> None:
+    promotion = compare_after(0.05)
     assert promotion.promoted
     assert promotion.reason == "not worse: NDCG +0.0500 on the closed period"
     assert promotion.difference == pytest.approx({"mean": 0.05, "low": 0.05, "high": 0.05})
@@ -51,18 +51,18 @@ def test_a_better_challenger_is_promoted_with_its_figures() -> None:
 @pytest.mark.parametrize(("change", "promoted"), [(-0.0099, True), (-0.0101, False)])
 def test_a_challenger_may_lose_the_margin_and_no_more(change: float, promoted: bool) -> None:
     assert MARGIN == 0.01
-    assert held_against(change).promoted is promoted
+    assert compare_after(change).promoted is promoted
 
 
-def test_a_worse_challenger_leaves_the_champion_in_use_and_says_by_how_much() -> None:
-    promotion = held_against(-0.05)
+def test_a_worse_challenger_is_not_promoted_and_the_reason_says_by_how_much() -> None:
+    promotion = compare_after(-0.05)
     assert (promotion.promoted, promotion.role) == (False, CHAMPION)
     assert promotion.reason == "worse overall: NDCG -0.0500, 95 % -0.0500 to -0.0500, margin -0.01"
 
 
 def test_a_challenger_that_may_be_much_worse_is_not_promoted_for_an_equal_mean() -> None:
-    # One half gains a half, the other half loses it: the mean is 0, its standard error .5 / 20.
-    promotion = held_against(np.where(np.arange(N) % 2, 0.5, -0.5))
+    # Half of the customers gain .5, the others lose it: the mean is 0, its standard error .5 / 20.
+    promotion = compare_after(np.where(np.arange(N) % 2, 0.5, -0.5))
     assert promotion.difference is not None
     assert promotion.difference["mean"] == pytest.approx(0.0)
     assert promotion.difference["low"] == pytest.approx(-1.96 * 0.025, abs=0.005)
@@ -72,7 +72,7 @@ def test_a_challenger_that_may_be_much_worse_is_not_promoted_for_an_equal_mean()
 
 
 def test_a_challenger_better_overall_but_worse_for_one_type_of_customer_is_not_promoted() -> None:
-    promotion = held_against(np.where(TYPES == "KIOSCO", -0.05, 0.1))
+    promotion = compare_after(np.where(TYPES == "KIOSCO", -0.05, 0.1))
     assert (promotion.promoted, promotion.role) == (False, CHAMPION)
     assert promotion.reason == "clearly worse for customers of customer type KIOSCO"
     types = [group for group in promotion.groups if group["by"] == "customer_type"]
@@ -83,19 +83,19 @@ def test_a_challenger_better_overall_but_worse_for_one_type_of_customer_is_not_p
     assert [group["mean"] for group in types] == pytest.approx([0.1, -0.05])
 
 
-def test_a_challenger_worse_for_customers_of_one_volume_is_not_promoted() -> None:
-    promotion = held_against(np.where(VOLUMES == "low", -0.05, 0.1))
+def test_a_challenger_worse_for_customers_of_one_demand_level_is_not_promoted() -> None:
+    promotion = compare_after(np.where(DEMAND == "low", -0.05, 0.1))
     assert (promotion.promoted, promotion.role) == (False, CHAMPION)
-    assert promotion.reason == "clearly worse for customers of volume low"
-    volumes = {group["group"]: group["n_customers"] for group in promotion.groups if group["by"] == "volume"}
-    assert volumes == {"high": 133, "low": 134, "middle": 133}
+    assert promotion.reason == "clearly worse for customers of demand low"
+    sizes = {group["group"]: group["n_customers"] for group in promotion.groups if group["by"] == "demand"}
+    assert sizes == {"high": 133, "low": 134, "middle": 133}
 
 
 @pytest.mark.parametrize(("size", "promoted"), [(SMALLEST_GROUP - 1, True), (SMALLEST_GROUP, False)])
-def test_a_type_with_few_customers_stops_no_challenger(size: int, promoted: bool) -> None:
+def test_a_customer_type_with_few_customers_stops_no_challenger(size: int, promoted: bool) -> None:
     few = np.arange(N) < size
     types = pd.Series(np.where(few, "RESTAURANT", "ABARROTES"), CUSTOMERS)
-    promotion = held_against(np.where(few, -0.05, 0.1), types)
+    promotion = compare_after(np.where(few, -0.05, 0.1), types)
     assert promotion.promoted is promoted
     named = [group["group"] for group in promotion.groups if group["by"] == "customer_type"]
     assert named == (["ABARROTES"] if promoted else ["ABARROTES", "RESTAURANT"])
@@ -103,20 +103,23 @@ def test_a_type_with_few_customers_stops_no_challenger(size: int, promoted: bool
 
 def test_customers_without_a_type_are_a_group_of_their_own() -> None:
     unknown = TYPES.where(TYPES != "KIOSCO", None)
-    promotion = held_against(np.where(unknown.isna(), -0.05, 0.1), unknown)
+    promotion = compare_after(np.where(unknown.isna(), -0.05, 0.1), unknown)
     assert promotion.reason == "clearly worse for customers of customer type not known"
 
 
-def test_a_period_in_which_nobody_bought_promotes_nothing() -> None:
+def test_a_period_without_a_purchase_promotes_nothing() -> None:
     promotion = compare(
-        BEFORE[:0], BEFORE[:0], pd.DataFrame({"customer_type": TYPES[:0]}), np.random.default_rng(0)
+        CHAMPION_NDCG[:0],
+        CHAMPION_NDCG[:0],
+        pd.DataFrame({"customer_type": TYPES[:0]}),
+        np.random.default_rng(0),
     )
     assert promotion == Promotion(
-        False, "nobody bought in the closed period, so nothing can be compared", CHAMPION
+        False, "no purchases in the closed period, so there is nothing to compare", CHAMPION
     )
 
 
-def test_customers_fall_into_three_equal_parts_by_what_they_bought_of_late() -> None:
+def test_customers_are_split_into_three_equal_groups_by_recent_demand() -> None:
     as_of = date(2024, 6, 3)
     bought = [(customer, product) for customer in range(2, 7) for product in range(customer)]
     recent = pd.DataFrame(bought, columns=["customer_id", "product_id"]).assign(
@@ -126,40 +129,38 @@ def test_customers_fall_into_three_equal_parts_by_what_they_bought_of_late() -> 
     old = pd.DataFrame({"customer_id": 1, "product_id": range(9), "purchase_date": date(2024, 4, 7)})
     customers = pd.DataFrame({"customer_id": range(6, 0, -1), "customer_type": "KIOSCO"})
     groups = customer_groups(customers, pd.concat([recent, recent, old]), as_of)
-    assert groups["volume"].to_dict() == {
+    assert groups["demand"].to_dict() == {
         1: "low", 2: "low", 3: "middle", 4: "middle", 5: "high", 6: "high"
     }  # fmt: skip
     assert (groups["customer_type"] == "KIOSCO").all()
 
 
 @pytest.mark.parametrize(("change", "verb"), [(0.02, "beat"), (0.0, "did not beat"), (-0.02, "did not beat")])
-def test_the_record_of_a_training_says_whether_its_challenger_beat_the_champion(
-    change: float, verb: str
-) -> None:
-    record = outcome(pd.Series(change, CUSTOMERS), seed=0)
+def test_the_difference_is_described_as_beating_the_champion_or_not(change: float, verb: str) -> None:
+    record = describe_difference(pd.Series(change, CUSTOMERS), seed=0)
     assert record["difference"] == pytest.approx({"mean": change, "low": change, "high": change})
     assert record["reason"].startswith(f"the challenger {verb} the champion: NDCG {change:+.4f}")
 
 
-def test_a_training_before_a_period_in_which_nobody_bought_stays_unjudged() -> None:
-    record = outcome(pd.Series([], dtype=float), seed=0)
-    assert record == {"difference": None, "reason": "nobody bought in the closed period"}
+def test_a_retraining_before_a_period_without_a_purchase_has_no_difference() -> None:
+    record = describe_difference(pd.Series([], dtype=float), seed=0)
+    assert record == {"difference": None, "reason": "no purchases in the closed period"}
 
 
 def test_without_a_champion_to_compare_with_the_challenger_is_promoted() -> None:
-    assert without_comparison("first version: there was no champion") == Promotion(
+    assert promote_without_comparison("first version: there was no champion") == Promotion(
         True, "first version: there was no champion", CHALLENGER
     )
 
 
 def test_without_a_challenger_nothing_moves_and_the_champion_is_published() -> None:
-    assert no_challenger() == Promotion(False, "no challenger: the champion was loaded", CHAMPION)
+    assert keep_loaded_champion() == Promotion(False, "no challenger: the champion was loaded", CHAMPION)
 
 
-def test_a_challenger_that_was_promoted_before_stays_and_says_what_is_found_now() -> None:
-    assert standing(held_against(0.05)) == held_against(0.05)
-    worse = held_against(-0.05)
-    promotion = standing(worse)
+def test_a_challenger_that_was_promoted_before_stays_with_the_new_comparison_as_reason() -> None:
+    assert keep_promoted(compare_after(0.05)) == compare_after(0.05)
+    worse = compare_after(-0.05)
+    promotion = keep_promoted(worse)
     assert (promotion.promoted, promotion.role) == (True, CHALLENGER)
     assert promotion.reason == f"promoted by an earlier run of this period, and stays; now {worse.reason}"
     assert (promotion.difference, promotion.groups) == (worse.difference, worse.groups)
@@ -173,6 +174,6 @@ def test_a_run_for_a_period_before_the_champions_is_a_backfill(trained_for: str,
 
 
 def test_a_backfill_publishes_its_own_model_and_never_moves_the_alias() -> None:
-    assert on_backfill({"as_of": "2024-04-22"}, date(2024, 4, 15)) == Promotion(
+    assert keep_on_backfill({"as_of": "2024-04-22"}, date(2024, 4, 15)) == Promotion(
         False, "backfill: the champion was trained for 2024-04-22, later than 2024-04-15", CHALLENGER
     )
