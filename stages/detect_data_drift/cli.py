@@ -36,14 +36,14 @@ from sodai.stage.options import (
         champion=True,
         trainings=True,
     ),
-    # Evidently takes as long to import as everything before its report.
-    preload="detect_data_drift.report:drift_report",
+    # Importing Evidently takes as long as all steps before its report.
+    preload="detect_data_drift.report:build_drift_report",
 )
 def detect_data_drift(
     as_of: AsOf,
     data: DataRoot = DEFAULT_DATA,
     horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
-    force_retrain: Annotated[bool, typer.Option(help="Train again whatever the report says.")] = False,
+    force_retrain: Annotated[bool, typer.Option(help="Train again whatever the report finds.")] = False,
     max_age_weeks: Annotated[int, typer.Option(min=1, help="Age at which a champion is replaced.")] = 8,
     seed: Seed = 0,
     tracking_uri: TrackingUri = None,

@@ -1,25 +1,19 @@
-"""The steps of detect_data_drift."""
+"""The steps of detect_data_drift: compare this week with the champion's reference, decide the branch."""
 
 import logging
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from detect_data_drift import core_rules as rules
-from detect_data_drift import records
-from detect_data_drift.core_columns import tested_columns
-from detect_data_drift.core_drifted import DriftReport
+from detect_data_drift.champion import Champion, read_champion
+from detect_data_drift.core_columns import list_drift_tests
+from detect_data_drift.core_drift_result import DriftResult
 from detect_data_drift.core_rules import Signal, Thresholds
-from detect_data_drift.records import Champion
-from sodai.data.catalog import (
-    DECISION,
-    DRIFT,
-    DRIFT_PAGE,
-    DRIFT_REPORT,
-    DRIFT_TABLE,
-)
+from detect_data_drift.inputs import read_demand, read_entities, read_realised_metrics, read_weekly_sales
+from detect_data_drift.outputs import write_outputs
+from sodai.data.catalog import DRIFT
 from sodai.data.periods import Period
 from sodai.errors import InputError
 from sodai.evaluation.drift_sample import PREDICTION
@@ -30,6 +24,8 @@ from sodai.volume.volume import Volume
 
 log = logging.getLogger("sodai")
 
+ReportBuilder = Callable[..., DriftResult]
+
 
 def run(
     volume: Volume,
@@ -39,63 +35,44 @@ def run(
     max_age_weeks: int,
     seed: int,
     tracking_uri: str | None,
-    drift_report: Callable[..., DriftReport],
+    build_drift_report: ReportBuilder,
 ) -> dict[str, Any]:
     """Compare this week with the champion's reference, and decide which branch follows."""
     require_features_horizon(volume, period)
-    thresholds = rules.Thresholds(max_age_weeks=max_age_weeks)
+    thresholds = Thresholds(max_age_weeks=max_age_weeks)
     registry = Registry(volume, tracking_uri)
     with volume.attempt(DRIFT, period.as_of) as attempt:
-        found = records.champion_of(registry, attempt.scratch("champion"), period, lenient=force_retrain)
-        champion = found.champion if found else None
-        report = (
-            _report(drift_report, volume, period, champion, seed, lenient=force_retrain) if champion else None
-        )
-        version, share = found.version if found else None, report.share if report else None
-        signals = [rules.champion_missing(version), rules.forced(force_retrain)]
-        if champion and report:
-            signals += _signals(volume, period, champion, report, seed, thresholds)
+        scratch = attempt.scratch("champion")
+        version, champion = read_champion(registry, scratch, period, lenient=force_retrain)
+        signals, result = [rules.check_champion(version), rules.check_force(force_retrain)], None
+        if champion:
+            result = _compare(build_drift_report, volume, period, champion, seed, lenient=force_retrain)
+        if champion and result:
+            signals += _check_champion(volume, period, champion, result, seed, thresholds)
         decision = rules.decide(signals)
-        more = {"as_of": period.as_of, "champion_version": version, "drift_share": share}
-        attempt.write_json(DECISION, rules.record(decision, signals, more))
-        table = report.table if report else records.empty_table()
-        attempt.write(
-            DRIFT_TABLE, pa.Table.from_pandas(table, DRIFT_TABLE.contract.schema, preserve_index=False)
-        )
-        left_out = dict(report.left_out) if report else {}
-        attempt.write_json(
-            DRIFT_REPORT, {"share": share, "columns": table.to_dict("records"), "left_out": left_out}
-        )
-        attempt.write_text(
-            DRIFT_PAGE, report.html if report else records.page_without_report(decision.reason)
-        )
+        write_outputs(attempt, period, version, result, signals, decision)
     log.info("%s: %s", decision.branch, decision.reason)
-    drifted = int(report.columns["drifted"].sum()) if report else 0
     return {
         "branch": decision.branch,
         "rule": decision.rule,
         "reason": decision.reason,
-        "drift_share": share,
-        "n_drifted": drifted,
-        "n_tested": len(report.columns) if report else 0,
+        "drift_share": result.share if result else None,
+        "n_drifted": int(result.features["drifted"].sum()) if result else 0,
+        "n_tested": len(result.features) if result else 0,
     }
 
 
-def _report(
-    drift_report: Callable[..., DriftReport],
-    volume: Volume,
-    period: Period,
-    champion: Champion,
-    seed: int,
-    lenient: bool,
-) -> DriftReport | None:
-    """This week beside the champion's reference; None where only a forced run gets past what is wrong."""
+def _compare(
+    build: ReportBuilder, volume: Volume, period: Period, champion: Champion, seed: int, lenient: bool
+) -> DriftResult | None:
+    """Compare this week with the champion's reference; None if that fails and the run is lenient."""
     try:
+        samples = (read_entities(volume, period, seed), champion.reference.to_pandas())
         current, reference = (
-            units.assign(**{PREDICTION: champion.model.log_odds(select_features(units))})
-            for units in (records.current_units(volume, period, seed), champion.reference.to_pandas())
+            sample.assign(**{PREDICTION: champion.model.log_odds(select_features(sample))})
+            for sample in samples
         )
-        return drift_report(current, reference, tested_columns())
+        return build(current, reference, list_drift_tests())
     except InputError as error:
         if not lenient:
             raise
@@ -103,30 +80,24 @@ def _report(
         return None
 
 
-def _signals(
-    volume: Volume,
-    period: Period,
-    champion: Champion,
-    report: DriftReport,
-    seed: int,
-    thresholds: Thresholds,
+def _check_champion(
+    volume: Volume, period: Period, champion: Champion, result: DriftResult, seed: int, thresholds: Thresholds
 ) -> list[Signal]:
-
     age, waited = champion.age_weeks(period), champion.since_training_weeks(period)
     cooling = waited < thresholds.cool_down_weeks
-    newest, known = records.volumes(volume, period, champion.reference)
-    published, rng = records.last_published(volume, period), np.random.default_rng(seed)
-    leads = [
-        rules.realised_lead(name, published.lead(metric, rng) if published else None, cooling, thresholds)
+    newest, known = read_demand(volume, period, champion.reference)
+    realised, rng = read_realised_metrics(volume, period), np.random.default_rng(seed)
+    margins = {
+        name: realised.margin(metric, rng) if realised else None
         for name, metric in (("realised_set_lead", "set_f1"), ("realised_list_lead", "ndcg"))
-    ]
+    }
     return [
-        rules.other_horizon(champion.model.card["horizon_days"], period.horizon_days),
-        rules.trained_later(champion.as_of, period.as_of),
-        rules.feature_drift(report.share, cooling, thresholds),
-        rules.prediction_drift(report.prediction, cooling, thresholds),
-        rules.volume_drift(newest, known, cooling, thresholds),
-        rules.returned_ratio(records.weekly_sales(volume, period), cooling, thresholds),
-        *leads,
-        rules.too_old(age, waited, thresholds),
+        rules.check_horizon(champion.model.card["horizon_days"], period.horizon_days),
+        rules.check_backfill(champion.as_of, period.as_of),
+        rules.check_features(result.share, cooling, thresholds),
+        rules.check_predictions(result.prediction, cooling, thresholds),
+        rules.check_demand(newest, known, cooling, thresholds),
+        rules.check_returns(read_weekly_sales(volume, period), cooling, thresholds),
+        *(rules.check_realised(name, margin, cooling, thresholds) for name, margin in margins.items()),
+        rules.check_age(age, waited, thresholds),
     ]

@@ -24,7 +24,7 @@ from support.staged_run import run_one, run_stages
 SIGNALS = (
     "drift_share",
     "prediction_drift",
-    "volume_deviation",
+    "demand_deviation",
     "returned_ratio",
     "realised_set_lead",
     "realised_list_lead",

@@ -1,4 +1,4 @@
-"""Evidently, for the tests of this folder."""
+"""Import Evidently for the tests of this folder."""
 
 from support.quiet_import import import_evidently
 
