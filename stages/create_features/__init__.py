@@ -1,1 +1,1 @@
-"""Makes candidate customer-product pairs and their point-in-time features."""
+"""Select candidate customer-product pairs and compute their point-in-time features."""

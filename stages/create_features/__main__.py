@@ -1,4 +1,4 @@
-"""`python -m create_features`."""
+"""Run the stage: `python -m create_features`."""
 
 from create_features.cli import create_features
 from sodai.data.catalog import FEATURES_STAGE

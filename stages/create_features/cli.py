@@ -4,13 +4,8 @@ from typing import Annotated
 
 import typer
 
-from sodai.data.catalog import (
-    CUSTOMERS,
-    FEATURES_STAGE,
-    PRODUCTS,
-    TRAINING_CACHE,
-    TRANSACTIONS,
-)
+from create_features.core_training_periods import MIN_PERIODS
+from sodai.data.catalog import CUSTOMERS, FEATURES_STAGE, PRODUCTS, TRAINING_CACHE, TRANSACTIONS
 from sodai.stage.command import stage_command
 from sodai.stage.inputs import Inputs
 from sodai.stage.options import (
@@ -20,12 +15,10 @@ from sodai.stage.options import (
     AsOf,
     DataRoot,
     HorizonDays,
+    MemoryLimit,
     SparkRemote,
     WhichEngine,
 )
-
-# retrain_model learns from two at least, and the newest is held out for evaluate_model.
-MIN_PERIODS = 3
 
 
 @stage_command(FEATURES_STAGE, Inputs((TRANSACTIONS, CUSTOMERS, PRODUCTS), untracked=(TRAINING_CACHE,)))
@@ -40,29 +33,20 @@ def create_features(
         ),
     ] = 14,
     min_history_days: Annotated[
-        int, typer.Option(min=1, help="Days of purchases that must lie before a training period.")
+        int, typer.Option(min=1, help="Days of purchases that a training period must have before it.")
     ] = 56,
     max_bought: Annotated[
-        int, typer.Option(min=1, help="Candidates of a customer that it bought before, at most.")
+        int, typer.Option(min=1, help="Most candidates of a customer among the products it bought before.")
     ] = 200,
     n_popular: Annotated[
         int, typer.Option(min=1, help="Candidates of a customer that sell now to its type.")
     ] = 30,
     training_rows: Annotated[
         int,
-        typer.Option(
-            min=1_000, help="Training rows, about; where there are more, whole customers are left out."
-        ),
+        typer.Option(min=1_000, help="Training rows, about; beyond them, whole customers are left out."),
     ] = 4_000_000,
-    memory_limit: Annotated[
-        int | None,
-        typer.Option(
-            metavar="MIB",
-            min=100,
-            help="MiB that DuckDB may hold before it spills to disk; 60 % of the memory there is.",
-        ),
-    ] = None,
+    memory_limit: MemoryLimit = None,
     engine: WhichEngine = DEFAULT_ENGINE,
     spark_remote: SparkRemote = None,
 ) -> None:
-    """Make candidate pairs and their 72 point-in-time features, for past periods and the one to come."""
+    """Select candidate pairs and compute their 72 features, for past periods and the one to predict."""

@@ -8,37 +8,37 @@ import numpy.typing as npt
 from dateutil.easter import easter
 
 # Days of rest wherever Christian holidays are kept. SodAI sold on them, in 2024, .16 (1 January), .08
-# (Good Friday), .45 (1 May) and .27 (25 December) of what it sells on such a weekday; on national
+# (Good Friday), .45 (1 May) and .27 (25 December) of its sales on such a weekday; on those national
 # holidays of single countries that were tried it sold as on any day.
 _FIXED = ((1, 1), (5, 1), (12, 25))
 _EVES = ((12, 24), (12, 31))
 _GOOD_FRIDAY_BEFORE_EASTER = timedelta(days=2)
-# Orders follow the month (SodAI: fewer on the 13th, more from the 22nd), so its quarters are told apart.
+# Orders follow the month (SodAI: fewer on the 13th, more from the 22nd): one trait for each week of it.
 _QUARTERS = ((1, 7), (8, 14), (15, 21), (22, 28))
 REST, EVE, AFTER_REST = 0, 1, 2
 N_TRAITS = 3 + len(_QUARTERS)
 
 
 def is_rest(day: date) -> bool:
-    """Whether business rests on a day."""
+    """Return whether business rests on a day."""
     return (day.month, day.day) in _FIXED or easter(day.year) - day == _GOOD_FRIDAY_BEFORE_EASTER
 
 
 def is_eve(day: date) -> bool:
-    """Whether a day is the eve of Christmas or of the new year."""
+    """Return whether a day is the eve of Christmas or of the new year."""
     return (day.month, day.day) in _EVES
 
 
 def is_ordinary(day: date) -> bool:
-    """Whether a day is neither."""
+    """Return whether a day is neither a day of rest nor an eve."""
     return not is_rest(day) and not is_eve(day)
 
 
-def traits(days: Sequence[date]) -> npt.NDArray[np.float64]:
-    """What is known of each day years before: (n days, 7) of 0 and 1.
+def day_traits(days: Sequence[date]) -> npt.NDArray[np.float64]:
+    """Return the calendar traits of each day: (n days, 7) of 0 and 1.
 
     Columns: day of rest, eve, day after a rest, then the first, second, third and fourth week of a
-    month (the last days of a month are none of them).
+    month (the last days of a month are in none of them).
     """
     return np.array(
         [

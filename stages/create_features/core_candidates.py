@@ -1,4 +1,6 @@
-"""Candidates: which customer-product pairs are worth a score, bounded for each customer."""
+"""Candidates: the customer-product pairs that are scored, a bounded number for each customer."""
+
+from dataclasses import dataclass
 
 import ibis
 from ibis import _
@@ -7,17 +9,25 @@ from ibis.expr.types import Table
 from sodai.data.catalog import PAIR
 
 
-def popular_products(types: Table, n_popular: int) -> Table:
-    """What sells now to customers of each type: the products with most buyers of the type last week,
-    then in four weeks, then among all; so customers without history have candidates too.
+@dataclass(frozen=True)
+class Bounds:
+    """How many candidates a customer may have: bought before, and selling now to its type."""
+
+    max_bought: int = 200
+    n_popular: int = 30
+
+
+def select_popular_products(types: Table, n_popular: int) -> Table:
+    """Return the products that sell best to each type of customer.
 
     Args:
-        types: the columns of `type_features`, and product_buyers_1w.
-        n_popular: products a type.
+        types: the columns of `compute_type_features`, and product_buyers_1w.
+        n_popular: products of a type.
 
     Returns:
         customer_type, product_id.
     """
+    # The last tie-breakers give candidates to types that bought nothing in four weeks.
     order = ibis.window(
         group_by="customer_type",
         order_by=[
@@ -27,18 +37,18 @@ def popular_products(types: Table, n_popular: int) -> Table:
             "product_id",
         ],
     )
-    placed = types.mutate(place=ibis.row_number().over(order)).filter(_.place < n_popular)
-    return placed.select("customer_type", "product_id")
+    ranked = types.mutate(position=ibis.row_number().over(order)).filter(_.position < n_popular)
+    return ranked.select("customer_type", "product_id")
 
 
-def candidates(customers: Table, pairs: Table, popular: Table, max_bought: int) -> Table:
-    """What each customer bought before, and what sells now to customers of its type.
+def select_candidates(customers: Table, pairs: Table, popular: Table, max_bought: int) -> Table:
+    """Return the products that each customer bought before, and those that sell now to its type.
 
     Args:
         customers: the columns of CUSTOMERS.
-        pairs: the columns of `pair_features`; a customer's best `max_bought` by pair_position.
-        popular: what `popular_products` returns.
-        max_bought: bound of the first part, for each customer.
+        pairs: the columns of `compute_pair_features`.
+        popular: what `select_popular_products` returns.
+        max_bought: a customer's products with the smallest pair_position that are kept.
 
     Returns:
         customer_id, product_id, distinct.

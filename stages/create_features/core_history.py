@@ -1,4 +1,4 @@
-"""What was known before a cutoff: the only door through which purchases reach a feature."""
+"""The purchases before a cutoff: every feature reads purchases through `History`, and nothing else."""
 
 import math
 from collections.abc import Callable
@@ -12,107 +12,107 @@ from ibis.expr.types import Column, Table, Value
 from sodai.data.periods import DAYS_PER_WEEK
 
 # Sums of floats depend on the order in which threads deliver them; sums of whole numbers below 2^53 do
-# not, so weights and quantities are added as whole multiples of these units.
-WEIGHT_UNIT = 2**32
-QUANTITY_UNIT = 1000
+# not, so weights and quantities are added as whole multiples of 1 / scale.
+WEIGHT_SCALE = 2**32
+QUANTITY_SCALE = 1000
 
-# Keeps a table under a name, so that it is computed once, and gives it back.
-Hold = Callable[[str, Table], Table]
+# Computes a table once, under a name, and returns the stored table.
+Materialize = Callable[[str, Table], Table]
 
 
 @dataclass(frozen=True)
 class History:
-    """Purchases before a cutoff, at the two grains that features count.
+    """Purchases before a cutoff.
 
-    `days`: customer_id, product_id, age_days (1 = the day before the cutoff), week (0 = the last
-    seven days), milli_units, gap_days (since the pair's purchase before it, null for the first),
-    opens_week (1 on the pair's first day of a week, else 0); one row a pair and day. `weeks`:
-    customer_id, product_id, week; one row a pair and week.
+    Args:
+        days: one row for each pair and day: customer_id, product_id, age_days (1 = the day before the
+            cutoff), week (0 = the last seven days), milli_units, gap_days (since the pair's purchase before
+            it, null for the first), opens_week (1 on the pair's first day of a week, else 0).
     """
 
     days: Table
 
     @property
     def weeks(self) -> Table:
-        """The pairs of each week."""
+        """Return customer_id, product_id, week: one row for each pair and week with a purchase."""
         return self.days.filter(_.opens_week == 1).select("customer_id", "product_id", "week")
 
-    def of(self, customers: Table) -> "History":
-        """The same of some customers alone, which are the rows of `customers`."""
+    def of_customers(self, customers: Table) -> "History":
+        """Return the history of the customers in the rows of `customers` alone."""
         return History(self.days.semi_join(customers, "customer_id"))
 
-    def at(self, moment: Table) -> "History":
-        """What was known at the cutoff of an earlier period.
+    def shift_to(self, cutoff_row: Table) -> "History":
+        """Return what was known at the cutoff of an earlier period.
 
         Args:
-            moment: one row: weeks_back, from this history's cutoff to that one.
+            cutoff_row: one row: weeks_back, from this history's cutoff to that one.
         """
-        known = self.days.cross_join(moment.select("weeks_back")).filter(_.week >= _.weeks_back)
+        known = self.days.cross_join(cutoff_row.select("weeks_back")).filter(_.week >= _.weeks_back)
         return History(
             known.mutate(age_days=_.age_days - DAYS_PER_WEEK * _.weeks_back, week=_.week - _.weeks_back).drop(
                 "weeks_back"
             )
         )
 
-    def held(self, name: str, hold: Hold) -> "History":
-        """The same, computed once."""
-        return History(hold(name, self.days))
+    def materialize(self, name: str, materialize: Materialize) -> "History":
+        """Return the same history, computed once."""
+        return History(materialize(name, self.days))
 
 
-def history_before(transactions: Table, cutoff: date) -> History:
-    """The purchases dated before `cutoff`, in order of the customer.
+def build_history(transactions: Table, cutoff: date) -> History:
+    """Return the purchases dated before `cutoff`, in order of the customer.
 
     Args:
-        transactions: the columns of TRANSACTIONS; later rows may be there and are not seen.
-        cutoff: first day that must not be seen.
+        transactions: the columns of TRANSACTIONS; later rows are ignored.
+        cutoff: exclusive.
     """
     seen = transactions.filter(_.purchase_date < cutoff)
     pair = {"group_by": ["customer_id", "product_id"], "order_by": "purchase_date"}
     before = seen.purchase_date.lag().over(ibis.window(**pair))
-    # The frame is one day: each order of the day has the sum of all, and all but one go.
-    on_the_day = (seen.n_units * QUANTITY_UNIT).round().cast("int64").sum()
-    lines = seen.select(
+    # The frame is one day: every order of a day has the sum of all; the filter below keeps the first.
+    on_the_day = (seen.n_units * QUANTITY_SCALE).round().cast("int64").sum()
+    orders = seen.select(
         "customer_id",
         "product_id",
         age_days=ibis.literal(cutoff).delta(seen.purchase_date, unit="day").cast("int32"),
         milli_units=on_the_day.over(ibis.range_window(preceding=0, following=0, **pair)).cast("int64"),
         gap_days=seen.purchase_date.delta(before, unit="day").cast("int32"),
     )
-    days = lines.filter(_.gap_days.isnull() | (_.gap_days > 0))
+    days = orders.filter(_.gap_days.isnull() | (_.gap_days > 0))
     days = days.mutate(
         week=((_.age_days - 1) // DAYS_PER_WEEK).cast("int32"),
-        opens_week=opens(_.age_days, _.gap_days, DAYS_PER_WEEK).cast("int32"),
+        opens_week=is_first_in_step(_.age_days, _.gap_days, DAYS_PER_WEEK).cast("int32"),
     )
     return History(days.order_by("customer_id"))
 
 
-def known_since(rows: Table, key: str, history: History) -> Table:
-    """Add known_days, the age of the first purchase, to customers or products; null where there is none.
+def add_known_days(rows: Table, key: str, history: History) -> Table:
+    """Add known_days, the age of the first purchase, to customers or products; null without a purchase.
 
     Args:
         rows: with `key`.
         key: customer_id or product_id.
-        history: purchases before the cutoff from which the age counts.
+        history: purchases before the cutoff from which ages count.
     """
     first = history.days.group_by(key).agg(known_days=_.age_days.max())
     return rows.left_join(first, key).drop(f"{key}_right")
 
 
-def opens(age_days: Value, gap_days: Value, step_days: int) -> Value:
-    """Whether the pair has no earlier day in the same step, counted back from age 1."""
+def is_first_in_step(age_days: Value, gap_days: Value, step_days: int) -> Value:
+    """Return whether the pair has no earlier day in the same step, counted back from age 1."""
     in_step = (age_days - 1) % step_days
     return gap_days.isnull() | (in_step + gap_days >= step_days)
 
 
-def decayed(week: Column, decay: float, times: Column | int = 1) -> Column:
-    """Sum of `times`, each worth `decay` of the same a week later: the same to the last bit in any order."""
+def decayed_sum(week: Column, decay: float, times: Column | int = 1) -> Column:
+    """Return the sum of `times`, weighted by `decay` to the power of `week`; the same bits in any order."""
     # As floats: DuckDB takes a literal for a decimal, whose products cost it twenty times as much.
-    weight = ((week.cast("float64") * math.log(decay)).exp() * WEIGHT_UNIT).round()
-    return (weight * times).sum() / WEIGHT_UNIT
+    weight = ((week.cast("float64") * math.log(decay)).exp() * WEIGHT_SCALE).round()
+    return (weight * times).sum() / WEIGHT_SCALE
 
 
-def gap_sums(age_days: Column, gap_days: Column) -> dict[str, Value]:
-    """Columns to aggregate for `with_gaps`, of groups with a row a day."""
+def gap_aggregates(age_days: Column, gap_days: Column) -> dict[str, Value]:
+    """Return the columns that `add_gap_features` needs, to aggregate over one row a day."""
     return {
         "n_days": age_days.count(),
         "gap_squares": (gap_days * gap_days).sum(),
@@ -120,8 +120,8 @@ def gap_sums(age_days: Column, gap_days: Column) -> dict[str, Value]:
     }
 
 
-def with_gaps(sums: Table, prefix: str) -> Table:
-    """Put <prefix>_gap_mean_days, _median_ and _std_ in place of the columns of `gap_sums`.
+def add_gap_features(sums: Table, prefix: str) -> Table:
+    """Replace the columns of `gap_aggregates` by <prefix>_gap_mean_days, _median_days and _std_days.
 
     All three are null where there is one day. `sums` has <prefix>_recency_days and _tenure_days.
     """

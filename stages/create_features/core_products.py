@@ -1,4 +1,4 @@
-"""Product features: what a product is, how it sells now, and how it sells to customers of one type."""
+"""Product features: attributes, how a product sells now, and how it sells to customers of one type."""
 
 import ibis
 from ibis import _
@@ -13,19 +13,19 @@ from sodai.data.periods import DAYS_PER_WEEK
 MOMENTUM_POWER = 0.6
 
 
-def weekly_sales(history: History, customers: Table) -> Table:
-    """What every period of a run reads of its products, a row a type of customer, product and week.
+def count_weekly_sales(history: History, customers: Table) -> Table:
+    """Count the buyers of each product, week and type of customer.
 
     Args:
         history: purchases before the run's own cutoff.
         customers: the columns of CUSTOMERS; a missing type is a type of its own.
 
     Returns:
-        customer_type (never null), product_id, week, n_buyers, n_again (of them, those who bought it the
-        week before too), n_new (of them, those who never had), first_age_days and last_age_days of a sale.
+        customer_type (never null), product_id, week, n_buyers, n_again (those who bought it in the week
+        before too), n_new (those who never had), first_age_days and last_age_days of a sale.
     """
     typed = customers.select("customer_id", customer_type=_.customer_type.coalesce(""))
-    # From the purchase before to the end of this one's week: in the week before, it is less than two.
+    # Days from the purchase before to the end of this one's week: below 14 it was in the week before.
     since = (_.age_days - 1) % DAYS_PER_WEEK + _.gap_days
     by_week = history.days.join(typed, "customer_id").group_by("customer_type", "product_id", "week")
     return by_week.agg(
@@ -37,14 +37,14 @@ def weekly_sales(history: History, customers: Table) -> Table:
     )
 
 
-def sales_at(sales: Table, moment: Table) -> Table:
-    """The sales that were known at the cutoff of an earlier period, with weeks and ages from there.
+def shift_sales(sales: Table, cutoff_row: Table) -> Table:
+    """Return the sales known at the cutoff of an earlier period, with weeks and ages counted from there.
 
     Args:
-        sales: the columns of `weekly_sales`.
-        moment: one row: weeks_back, from the run's own cutoff to that one.
+        sales: the columns of `count_weekly_sales`.
+        cutoff_row: one row: weeks_back, from the run's own cutoff to that one.
     """
-    known = sales.cross_join(moment.select("weeks_back")).filter(_.week >= _.weeks_back)
+    known = sales.cross_join(cutoff_row.select("weeks_back")).filter(_.week >= _.weeks_back)
     days_back = DAYS_PER_WEEK * known.weeks_back
     return known.mutate(
         week=_.week - _.weeks_back,
@@ -53,17 +53,18 @@ def sales_at(sales: Table, moment: Table) -> Table:
     ).drop("weeks_back")
 
 
-def product_features(sales: Table, products: Table) -> Table:
-    """The product features that do not depend on the customer, one row a product sold so far.
+def compute_product_features(sales: Table, products: Table) -> Table:
+    """Return the product features that do not depend on the customer, one row a product sold so far.
 
     Args:
-        sales: the columns of `weekly_sales`, from the cutoff of the period.
+        sales: the columns of `count_weekly_sales`, from the cutoff of the period.
         products: the columns of PRODUCTS.
 
     Returns:
-        product_id and the features of the group product but the three `product_type_` ones.
+        product_id and the features of the group product without the three `product_type_` ones and those
+        of `add_family_shares`.
     """
-    what = products.select(
+    attributes = products.select(
         "product_id",
         product_brand=_.brand,
         product_sub_category=_.sub_category,
@@ -71,7 +72,7 @@ def product_features(sales: Table, products: Table) -> Table:
         product_package=_.package,
         product_size_litres=_["size"],
     )
-    features = _sales_figures(sales).left_join(what, "product_id").drop("product_id_right")
+    features = _sales_features(sales).left_join(attributes, "product_id").drop("product_id_right")
     in_last_week = sales.filter(_.week < 1).agg(market_1w=_.n_buyers.sum())
     return (
         features.cross_join(in_last_week)
@@ -84,13 +85,13 @@ def product_features(sales: Table, products: Table) -> Table:
     )
 
 
-def type_features(sales: Table, customers: Table) -> Table:
-    """How each product sells to each type of customer: one row a type and product on sale.
+def compute_type_features(sales: Table, customers: Table) -> Table:
+    """Return how each product sells to each type of customer: one row a type and product on sale.
 
     Args:
-        sales: the columns of `weekly_sales`, from the cutoff of the period.
+        sales: the columns of `count_weekly_sales`, from the cutoff of the period.
         customers: the columns of CUSTOMERS and is_known, whether it bought anything before the cutoff;
-            shares are of those who did. A missing type is a type of its own.
+            shares are of the known ones. A missing type is a type of its own.
 
     Returns:
         customer_type (never null), product_id, type_buyers_1w, type_buyers_4w (1/week) and the
@@ -122,12 +123,12 @@ def type_features(sales: Table, customers: Table) -> Table:
     )
 
 
-def by_type(products: Table, types: Table, customers: Table) -> Table:
-    """All product features of each product and type of customer.
+def cross_with_types(products: Table, types: Table, customers: Table) -> Table:
+    """Return all product features, one row for each product and type of customer.
 
     Args:
         products: with product_id; each gets a row for every type.
-        types: the columns of `type_features`.
+        types: the columns of `compute_type_features`.
         customers: the columns of CUSTOMERS.
 
     Returns:
@@ -142,8 +143,8 @@ def by_type(products: Table, types: Table, customers: Table) -> Table:
     return grid.mutate(**{name: grid[name].coalesce(0.0) for name in figures if "share" in name})
 
 
-def _sales_figures(sales: Table) -> Table:
-    """The features that sales to all types of customers make, one row a product sold so far."""
+def _sales_features(sales: Table) -> Table:
+    """Return the features of sales to all types of customers, one row a product sold so far."""
     by_week = sales.group_by("product_id", "week").agg(
         buyers=_.n_buyers.sum(),
         again=_.n_again.sum(),

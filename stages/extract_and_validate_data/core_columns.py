@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from sodai.data.catalog import CUSTOMERS, LINES, PRODUCTS
+from sodai.data.catalog import LINES
 from sodai.data.contracts import Contract
 
 RAW_TRANSACTIONS = Contract(LINES.contract.columns[:5])
-RAW_CUSTOMERS = CUSTOMERS.contract
-RAW_PRODUCTS = PRODUCTS.contract
 
 _EXPECTED = {
     "int64": "whole numbers",

@@ -18,13 +18,10 @@ _N_FILES = 15
 _CORRECTION_COLUMNS = (Heading("What"), Heading("Rows", "number"), Heading("How", "wide"))
 _REASON_COLUMNS = (Heading("Reason"), Heading("Rows", "number"))
 _EXAMPLE_COLUMNS = (Heading("File"), Heading("Row", "number"), Heading("Reason"), Heading("Found", "wide"))
+_COUNTS = ("rows", "kept", "netted", "duplicates", "quarantined")
 _FILE_COLUMNS = (
     Heading("File"),
-    Heading("Rows", "number"),
-    Heading("Kept", "number"),
-    Heading("Netted", "number"),
-    Heading("Duplicates", "number"),
-    Heading("Quarantined", "number"),
+    *(Heading(name.capitalize(), "number") for name in _COUNTS),
     Heading("Loaded for"),
     Heading("Columns not read"),
 )
@@ -37,7 +34,7 @@ def render_quality_page(quality: Mapping[str, Any]) -> str:
     body = load_template(__package__, "quality.html.jinja").render(
         as_of=quality["as_of"],
         tiles=_tiles(quality),
-        n={name: _n(totals[name]) for name in ("rows", "kept", "netted", "duplicates", "quarantined")},
+        n={name: _n(totals[name]) for name in _COUNTS},
         fates=_fates(totals),
         notes=quality["notes"],
         later=_n(quality["as_of_or_later"]["lines"]),
@@ -111,7 +108,7 @@ def _example(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _file(file: Mapping[str, Any]) -> tuple[str, ...]:
-    counts = (_n(file[name]) for name in ("rows", "kept", "netted", "duplicates", "quarantined"))
+    counts = (_n(file[name]) for name in _COUNTS)
     return (file["name"], *counts, file["loaded_for"], ", ".join(file["extra_columns"]))
 
 

@@ -8,14 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from extract_and_validate_data.core_columns import (
-    RAW_CUSTOMERS,
-    RAW_PRODUCTS,
-    RAW_TRANSACTIONS,
-    ColumnMatch,
-    match_columns,
-)
+from extract_and_validate_data.core_columns import RAW_TRANSACTIONS, ColumnMatch, match_columns
 from extract_and_validate_data.core_tables import TableReport, check_table
+from sodai.data.catalog import CUSTOMERS, PRODUCTS
 from sodai.data.contracts import Contract
 from sodai.errors import ContractError, InputError, first_line
 
@@ -96,20 +91,16 @@ def open_sources(
     """
     new = {sha256: path for sha256, path in sources.transactions.items() if sha256 not in loaded}
     files = _open(
-        {sources.customers: RAW_CUSTOMERS, sources.products: RAW_PRODUCTS}
+        {sources.customers: CUSTOMERS.contract, sources.products: PRODUCTS.contract}
         | dict.fromkeys(new.values(), RAW_TRANSACTIONS)
     )
-    tables = {
-        name: TableReport(
-            path.name,
-            files[path].match.extra,
-            check_table(_read(files[path]), files[path].match, contract),
-        )
-        for name, path, contract in (
-            ("customers", sources.customers, RAW_CUSTOMERS),
-            ("products", sources.products, RAW_PRODUCTS),
-        )
-    }
+    tables = {}
+    for name, path, contract in (
+        ("customers", sources.customers, CUSTOMERS.contract),
+        ("products", sources.products, PRODUCTS.contract),
+    ):
+        match = files[path].match
+        tables[name] = TableReport(path.name, match.extra, check_table(_read(files[path]), match, contract))
     _raise_faults((report.file, report.checked.faults) for report in tables.values())
     return tables, {sha256: files[path] for sha256, path in new.items()}
 

@@ -4,7 +4,8 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +57,11 @@ def write_partitions(
     Returns:
         partition -> file, relative to `folder`.
     """
-    files: dict[str, str] = {}
-    writer: _PartitionWriter | None = None
-    for value, rows in _split_by_partition(batches, label):
-        if writer is None or writer.value != value:
-            if writer is not None:
-                files[writer.value] = writer.close()
-            writer = _PartitionWriter(folder, label, value, schema)
-        writer.add(rows.select(schema.names).cast(schema))
-    if writer is not None:
-        files[writer.value] = writer.close()
-    return files
+    files = {}
+    for value, pieces in groupby(_split_by_partition(batches, label), key=itemgetter(0)):
+        tables = (rows.select(schema.names).cast(schema) for _, rows in pieces)
+        files[value] = _write_partition(folder / f"{label}={value}", tables, schema)
+    return {value: file.relative_to(folder).as_posix() for value, file in files.items()}
 
 
 def remove_partitions_except(folder: Path, names: Iterable[str]) -> int:
@@ -92,36 +87,28 @@ def _split_by_partition(batches: Iterable[pa.RecordBatch], label: str) -> Iterat
                 yield str(rows[label][start].as_py()), rows.slice(start, end - start)
 
 
-class _PartitionWriter:
-    """A partition file while it is written; `close` names it by its content."""
+def _write_partition(partition: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Path:
+    partition.mkdir(parents=True, exist_ok=True)
+    private = private_path(partition / "unfinished")
+    with pq.ParquetWriter(private, schema, compression="zstd") as writer:
+        for group in _row_groups(tables):
+            writer.write_table(group.combine_chunks(), row_group_size=_GROUP_ROWS)
+    with private.open("rb") as file:
+        os.fsync(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    target = partition / f"{digest[:_NAME_DIGITS]}.parquet"
+    os.replace(private, target)
+    return target
 
-    def __init__(self, folder: Path, label: str, value: str, schema: pa.Schema) -> None:
-        self.value = value
-        self._folder = folder
-        self._partition = folder / f"{label}={value}"
-        self._partition.mkdir(parents=True, exist_ok=True)
-        self._path = private_path(self._partition / "unfinished")
-        self._writer = pq.ParquetWriter(self._path, schema, compression="zstd")
-        self._buffer: list[pa.Table] = []
 
-    def add(self, rows: pa.Table) -> None:
-        self._buffer.append(rows)
-        while sum(len(piece) for piece in self._buffer) >= _GROUP_ROWS:
-            buffered = pa.concat_tables(self._buffer)
-            self._write(buffered.slice(0, _GROUP_ROWS))
-            self._buffer = [buffered.slice(_GROUP_ROWS)]
-
-    def close(self) -> str:
-        rest = pa.concat_tables(self._buffer)
-        if len(rest):
-            self._write(rest)
-        self._writer.close()
-        with self._path.open("rb") as file:
-            os.fsync(file.fileno())
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        target = self._partition / f"{digest[:_NAME_DIGITS]}.parquet"
-        os.replace(self._path, target)
-        return target.relative_to(self._folder).as_posix()
-
-    def _write(self, rows: pa.Table) -> None:
-        self._writer.write_table(rows.combine_chunks(), row_group_size=_GROUP_ROWS)
+def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    buffer: list[pa.Table] = []
+    for table in tables:
+        buffer.append(table)
+        while sum(len(piece) for piece in buffer) >= _GROUP_ROWS:
+            rows = pa.concat_tables(buffer)
+            yield rows.slice(0, _GROUP_ROWS)
+            buffer = [rows.slice(_GROUP_ROWS)]
+    rest = pa.concat_tables(buffer)
+    if len(rest):
+        yield rest

@@ -216,10 +216,13 @@ class WarehouseLoader:
             )
             duplicates = before + pooled_rows - distinct
             fates[week][key] = {"kept": kept, "netted": distinct - kept, "duplicates": duplicates}
-        return {
-            week.isoformat(): WeekRecord(_with_n_lines(figures[week], fates[week]), fates[week])
-            for week in figures
-        }
+        records = {}
+        for week, by_file in fates.items():
+            n_lines = sum(fate["kept"] + fate["netted"] for fate in by_file.values())
+            records[week.isoformat()] = WeekRecord(
+                {"lines": n_lines, **_dates_as_text(figures[week])}, by_file
+            )
+        return records
 
     def _write(self, dataset: Dataset, rows: ir.Table, label: str) -> dict[str, str]:
         columns = list(dict.fromkeys([*dataset.contract.names, label]))
@@ -246,11 +249,6 @@ def _earlier_duplicates(ledger: Ledger, weeks: Iterable[date]) -> dict[tuple[dat
         for week, record in records.items()
         for key, fate in record.fates.items()
     }
-
-
-def _with_n_lines(figures: Mapping[str, Any], fates: Mapping[int, Mapping[str, int]]) -> dict[str, Any]:
-    n_lines = sum(fate["kept"] + fate["netted"] for fate in fates.values())
-    return {"lines": n_lines, **_dates_as_text(figures)}
 
 
 def _dates_as_text(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def lock_warehouse(volume: Volume) -> Iterator[Path]:
     scratch = volume.root / ".attempts" / f"{EXTRACT}-load"
     with volume.lock(warehouse.name, f"{warehouse}: another run is loading it"):
         warehouse.mkdir(parents=True, exist_ok=True)
-        before = _current_partitions(volume)
+        before = read_ledger_if_readable(volume)
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         try:
@@ -79,18 +79,14 @@ def check_partitions(volume: Volume, ledger: Ledger) -> None:
         )
 
 
-def _current_partitions(volume: Volume) -> Mapping[str, Mapping[str, str]] | None:
-    ledger = read_ledger_if_readable(volume)
-    return ledger.partitions if ledger else None
-
-
-def _remove_unused_partitions(volume: Volume, before: Mapping[str, Mapping[str, str]] | None) -> None:
-    current = _current_partitions(volume)
+def _remove_unused_partitions(volume: Volume, before: Ledger | None) -> None:
+    current = read_ledger_if_readable(volume)
     if current is None:
         return
     for kind, dataset in FOLDERS.items():
         # Those of the ledger before the load stay: concurrent readers may still use it.
-        names = [*current[kind].values(), *(before or current)[kind].values()]
+        ledgers = (current, before or current)
+        names = [name for ledger in ledgers for name in ledger.partitions[kind].values()]
         n_removed = remove_partitions_except(volume.path(dataset), names)
         if n_removed:
             log.info("removed %d unused files of %s", n_removed, kind)

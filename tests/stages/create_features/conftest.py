@@ -1,4 +1,4 @@
-"""Tables of a few rows in the engine that the stage uses."""
+"""Ibis tables of a few rows in DuckDB."""
 
 from collections.abc import Callable, Sequence
 from itertools import count

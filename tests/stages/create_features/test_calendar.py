@@ -1,14 +1,14 @@
-"""The calendar: days of rest, Good Friday against a table, and the traits of a day."""
+"""The calendar: days of rest, Good Friday compared with a published table, and the traits of a day."""
 
 from datetime import date, timedelta
 
 import numpy as np
 import pytest
 
-from create_features.core_calendar import N_TRAITS, is_eve, is_ordinary, is_rest, traits
+from create_features.core_calendar import N_TRAITS, day_traits, is_eve, is_ordinary, is_rest
 
-# Easter Sunday from the table of the United States Naval Observatory, and the earliest and the latest that
-# there can be.
+# Easter Sunday from the table of the United States Naval Observatory, and the earliest and the latest
+# possible one.
 EASTER = [
     date(2015, 4, 5), date(2016, 3, 27), date(2017, 4, 16), date(2018, 4, 1), date(2019, 4, 21),
     date(2020, 4, 12), date(2021, 4, 4), date(2022, 4, 17), date(2023, 4, 9), date(2024, 3, 31),
@@ -62,15 +62,15 @@ def test_shops_sell_as_on_any_day_on_other_feasts(day: date) -> None:
         (date(2024, 12, 31), [0, 1, 0, 0, 0, 0, 0]),
     ],
 )
-def test_what_is_known_of_a_day(day: date, expected: list[int]) -> None:
-    assert traits([day]).tolist() == [expected]
+def test_the_traits_of_a_day(day: date, expected: list[int]) -> None:
+    assert day_traits([day]).tolist() == [expected]
 
 
 @pytest.mark.parametrize("n_days", [0, 1, 400])
 def test_traits_are_a_row_a_day_and_seven_columns_of_0_and_1(n_days: int) -> None:
-    found = traits([date(2024, 1, 1) + timedelta(days=number) for number in range(n_days)])
-    assert found.shape == (n_days, N_TRAITS) == (n_days, 7)
-    assert found.dtype == np.float64
-    assert set(np.unique(found)) <= {0.0, 1.0}
+    array = day_traits([date(2024, 1, 1) + timedelta(days=number) for number in range(n_days)])
+    assert array.shape == (n_days, N_TRAITS) == (n_days, 7)
+    assert array.dtype == np.float64
+    assert set(np.unique(array)) <= {0.0, 1.0}
     # A day is in one week of its month at most.
-    assert set(found[:, 3:].sum(axis=1)) <= {0.0, 1.0}
+    assert set(array[:, 3:].sum(axis=1)) <= {0.0, 1.0}

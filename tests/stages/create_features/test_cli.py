@@ -1,4 +1,4 @@
-"""The stage on a volume: candidates of everyone, options, and what it refuses in one line."""
+"""The stage on a volume: candidates of every customer, options, and expected failures in one line."""
 
 import shutil
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ N_CUSTOMERS, N_PRODUCTS, N_WEEKS = 12, 10, 12
 NEVER_BUYS, NEVER_SOLD = FIRST_CUSTOMER + N_CUSTOMERS - 1, FIRST_PRODUCT + N_PRODUCTS - 1
 MAX_BOUGHT, N_POPULAR = 2, 3
 PAIR = ["customer_id", "product_id"]
-# The oldest purchase lies 84 days before the cutoff, 63 before the third period to learn from.
+# The oldest purchase is 84 days before the cutoff, 63 before the third training period.
 MIN_HISTORY_DAYS = 63
 
 
 @dataclass(frozen=True)
-class Done:
-    """How a run ended, and the tables that it left."""
+class FinishedRun:
+    """The outcome of a run and its tables."""
 
     outcome: Outcome
     training: pd.DataFrame
@@ -45,10 +45,10 @@ class Done:
 
 @pytest.fixture(scope="module")
 def extracted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Volume, date]:
-    """A volume as extract_and_validate_data leaves it, and its cutoff; not to be written to."""
-    made = make_raw(tmp_path_factory.mktemp("cli") / "raw", N_CUSTOMERS, N_PRODUCTS, N_WEEKS)
-    assert run_stage(EXTRACT, made.folder.parent, str(made.as_of)).code == 0
-    return Volume(made.folder.parent), made.as_of
+    """Return a volume after extract_and_validate_data, and its cutoff; read-only for tests."""
+    raw = make_raw(tmp_path_factory.mktemp("cli") / "raw", N_CUSTOMERS, N_PRODUCTS, N_WEEKS)
+    assert run_stage(EXTRACT, raw.folder.parent, str(raw.as_of)).code == 0
+    return Volume(raw.folder.parent), raw.as_of
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def volume(extracted: tuple[Volume, date], tmp_path: Path) -> Volume:
 
 
 @pytest.fixture(scope="module")
-def done(extracted: tuple[Volume, date], tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """A run with few candidates and as few periods as may be."""
-    root = shutil.copytree(extracted[0].root, tmp_path_factory.mktemp("done") / "volume")
+def finished(extracted: tuple[Volume, date], tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """Run the stage with few candidates and as few periods as possible."""
+    root = shutil.copytree(extracted[0].root, tmp_path_factory.mktemp("finished") / "volume")
     outcome = _run(
         Volume(root),
         extracted[1],
@@ -73,7 +73,7 @@ def done(extracted: tuple[Volume, date], tmp_path_factory: pytest.TempPathFactor
     )
     assert outcome.code == 0, outcome.log
     tables = (Volume(root).read(dataset, extracted[1]) for dataset in (TRAINING, SCORING, FORECASTS))
-    return Done(outcome, *(table.to_pandas() for table in tables))
+    return FinishedRun(outcome, *(table.to_pandas() for table in tables))
 
 
 def _run(volume: Volume, as_of: date, *options: str) -> Outcome:
@@ -81,7 +81,7 @@ def _run(volume: Volume, as_of: date, *options: str) -> Outcome:
 
 
 def _refused(volume: Volume, as_of: date, *options: str) -> str:
-    """The one line of a run that must end with 1 and leave every file as it was."""
+    """Return the one-line error of a run that must end with exit code 1 and change no file."""
     before = files_of(volume.root)
     outcome = _run(volume, as_of, *options)
     assert outcome.code == 1
@@ -90,28 +90,28 @@ def _refused(volume: Volume, as_of: date, *options: str) -> str:
     return str(outcome.result["error"])
 
 
-def test_the_result_line_counts_what_was_written(done: Done, as_of: date) -> None:
+def test_the_result_line_counts_what_was_written(finished: FinishedRun, as_of: date) -> None:
     cutoffs = [as_of - timedelta(weeks=back) for back in (3, 2, 1)]
-    assert done.outcome.result == {
+    assert finished.outcome.result == {
         "stage": FEATURES_STAGE,
         "status": "done",
         "as_of": str(as_of),
-        "training_rows": len(done.training),
+        "training_rows": len(finished.training),
         "training_periods": [str(cutoffs[0]), str(cutoffs[-1])],
         "training_periods_reused": 0,
         "training_customers_share": 1.0,
-        "scoring_rows": len(done.scoring),
-        "expected_pairs": round(done.forecasts["expected_pairs"].iloc[-1], 1),
+        "scoring_rows": len(finished.scoring),
+        "expected_pairs": round(finished.forecasts["expected_pairs"].iloc[-1], 1),
     }
-    assert list(done.training["cutoff"].unique()) == cutoffs
+    assert list(finished.training["cutoff"].unique()) == cutoffs
 
 
-def test_every_period_of_the_two_tables_has_a_forecast_and_closed_ones_what_came_true(
-    done: Done, extracted: tuple[Volume, date]
+def test_every_period_of_the_two_tables_has_a_forecast_and_closed_ones_their_realised_pairs(
+    finished: FinishedRun, extracted: tuple[Volume, date]
 ) -> None:
     volume, as_of = extracted
-    forecasts = done.forecasts
-    assert list(forecasts["cutoff"]) == [*done.training["cutoff"].unique(), as_of]
+    forecasts = finished.forecasts
+    assert list(forecasts["cutoff"]) == [*finished.training["cutoff"].unique(), as_of]
     purchases = read_transactions(volume, as_of).to_pandas()
     for row in forecasts.iloc[:-1].itertuples():
         inside = purchases["purchase_date"].between(row.cutoff, row.cutoff + timedelta(days=6))
@@ -123,36 +123,38 @@ def test_every_period_of_the_two_tables_has_a_forecast_and_closed_ones_what_came
     assert closed["expected_pairs"].div(closed["realised_pairs"]).between(0.7, 1.4).all()
 
 
-def test_the_calendar_of_the_forecast_is_a_feature_of_its_period(done: Done, as_of: date) -> None:
-    calendar = done.forecasts.set_index("cutoff")["calendar"].astype("float32")
-    for cutoff, rows in done.training.groupby("cutoff"):
+def test_the_calendar_of_the_forecast_is_a_feature_of_its_period(finished: FinishedRun, as_of: date) -> None:
+    calendar = finished.forecasts.set_index("cutoff")["calendar"].astype("float32")
+    for cutoff, rows in finished.training.groupby("cutoff"):
         assert set(rows["period_calendar"]) == {calendar[cutoff]}
-    assert set(done.scoring["period_calendar"]) == {calendar[as_of]}
+    assert set(finished.scoring["period_calendar"]) == {calendar[as_of]}
 
 
-def test_a_customer_without_history_gets_as_many_candidates_as_are_offered(
-    done: Done,
+def test_a_customer_without_history_gets_the_popular_candidates(
+    finished: FinishedRun,
 ) -> None:
-    own = done.scoring[done.scoring["customer_id"] == NEVER_BUYS]
+    own = finished.scoring[finished.scoring["customer_id"] == NEVER_BUYS]
     assert len(own) == N_POPULAR
     assert own["pair_recency_days"].isna().all()
     assert (own["pair_weeks"] == 0).all()
 
 
-def test_a_product_without_sales_is_nobodys_candidate(done: Done, extracted: tuple[Volume, date]) -> None:
+def test_a_product_without_sales_is_no_candidate(
+    finished: FinishedRun, extracted: tuple[Volume, date]
+) -> None:
     products = extracted[0].read(PRODUCTS, extracted[1])["product_id"].to_pylist()
     assert NEVER_SOLD in products
-    for rows in (done.training, done.scoring):
+    for rows in (finished.training, finished.scoring):
         assert set(rows["product_id"]) < set(products) - {NEVER_SOLD}
 
 
 def test_every_customer_has_candidates_within_the_bounds(
-    done: Done,
+    finished: FinishedRun,
 ) -> None:
     # The last customer never bought, and is in no closed period.
     for rows, n_customers in (
-        (done.training, N_CUSTOMERS - 1),
-        (done.scoring.assign(cutoff=None), N_CUSTOMERS),
+        (finished.training, N_CUSTOMERS - 1),
+        (finished.scoring.assign(cutoff=None), N_CUSTOMERS),
     ):
         for _, period in rows.groupby("cutoff", dropna=False):
             counts = period.groupby("customer_id").size()
@@ -163,18 +165,18 @@ def test_every_customer_has_candidates_within_the_bounds(
 
 
 def test_one_customer_alone_is_enough(tmp_path: Path) -> None:
-    made = make_raw(tmp_path / "raw", n_customers=1, n_products=5, n_weeks=N_WEEKS)
+    raw = make_raw(tmp_path / "raw", n_customers=1, n_products=5, n_weeks=N_WEEKS)
     volume = Volume(tmp_path)
-    assert run_stage(EXTRACT, tmp_path, str(made.as_of)).code == 0
+    assert run_stage(EXTRACT, tmp_path, str(raw.as_of)).code == 0
 
-    outcome = _run(volume, made.as_of, "--training-periods", "3", "--min-history-days", "28")
+    outcome = _run(volume, raw.as_of, "--training-periods", "3", "--min-history-days", "28")
 
     assert outcome.code == 0, outcome.log
-    scoring = volume.read(SCORING, made.as_of).to_pandas()
+    scoring = volume.read(SCORING, raw.as_of).to_pandas()
     assert set(scoring["customer_id"]) == {FIRST_CUSTOMER}
     # The fifth product was never sold.
     assert list(scoring["product_id"]) == [FIRST_PRODUCT + number for number in range(4)]
-    # All who bought are of its type, so the type buys as everybody does.
+    # All who bought are of its type, so the type buys like all customers.
     assert set(scoring["product_type_lift_4w"].dropna()) == {1.0}
     assert (scoring["product_customers"] == 1).all()
 
@@ -191,8 +193,8 @@ def test_fewer_than_three_closed_periods_are_one_line(volume: Volume, as_of: dat
 @pytest.mark.parametrize(
     ("weeks_back", "n_lines"), [pytest.param(60, 1, id="a year"), pytest.param(52 * 19, 60, id="2005")]
 )
-def test_old_lines_of_mistyped_dates_change_neither_forecast_nor_what_is_asked_of_the_history(
-    volume: Volume, as_of: date, done: Done, weeks_back: int, n_lines: int
+def test_old_lines_of_mistyped_dates_change_neither_forecasts_nor_the_required_history(
+    volume: Volume, as_of: date, finished: FinishedRun, weeks_back: int, n_lines: int
 ) -> None:
     lines = pd.read_parquet(volume.root / "raw" / "transacciones.parquet")
     lines = lines.query("items > 0").drop_duplicates().tail(n_lines)
@@ -207,7 +209,7 @@ def test_old_lines_of_mistyped_dates_change_neither_forecast_nor_what_is_asked_o
     line = _refused(volume, as_of, "--min-history-days", str(MIN_HISTORY_DAYS + 1))
     assert "found 2 closed periods" in line
     assert _run(volume, as_of, "--min-history-days", str(MIN_HISTORY_DAYS)).code == 0
-    pd.testing.assert_frame_equal(volume.read(FORECASTS, as_of).to_pandas(), done.forecasts)
+    pd.testing.assert_frame_equal(volume.read(FORECASTS, as_of).to_pandas(), finished.forecasts)
 
 
 def test_a_cutoff_within_the_first_week_is_one_line(volume: Volume, as_of: date) -> None:
@@ -216,14 +218,14 @@ def test_a_cutoff_within_the_first_week_is_one_line(volume: Volume, as_of: date)
     assert f"found 0 closed periods before {soon} with 56 days" in _refused(volume, soon)
 
 
-def test_a_first_week_whose_purchases_all_lie_after_the_cutoff_is_one_line(
+def test_a_first_week_whose_purchases_are_all_after_the_cutoff_is_one_line(
     tmp_path: Path, extracted: tuple[Volume, date]
 ) -> None:
     # The week starts on Monday, its first purchase is on Wednesday.
-    made = make_raw(tmp_path / "raw", N_CUSTOMERS, N_PRODUCTS, 4, first_day=date(2024, 1, 3))
+    raw = make_raw(tmp_path / "raw", N_CUSTOMERS, N_PRODUCTS, 4, first_day=date(2024, 1, 3))
     volume = Volume(tmp_path)
-    assert run_stage(EXTRACT, tmp_path, str(made.as_of)).code == 0
-    _copy_week(volume, made.as_of, date(2024, 1, 2))
+    assert run_stage(EXTRACT, tmp_path, str(raw.as_of)).code == 0
+    _copy_week(volume, raw.as_of, date(2024, 1, 2))
     assert "found 0 closed periods before 2024-01-02" in _refused(volume, date(2024, 1, 2))
 
 
@@ -246,13 +248,13 @@ def test_a_period_that_was_not_extracted_is_one_line_that_names_the_stage_to_run
     assert "customers.parquet is missing; run extract_and_validate_data for this period first" in line
 
 
-def test_a_partition_that_is_gone_is_one_line(volume: Volume, as_of: date) -> None:
+def test_a_missing_partition_is_one_line(volume: Volume, as_of: date) -> None:
     [*transaction_partitions(volume, as_of).values()][3].unlink()
     assert "missing but named by the ledger; run extract_and_validate_data" in _refused(volume, as_of)
 
 
 @pytest.mark.parametrize("dataset", [CUSTOMERS, PRODUCTS, LEDGER], ids=lambda dataset: dataset.name)
-def test_an_input_that_is_not_readable_is_one_line(volume: Volume, as_of: date, dataset: Dataset) -> None:
+def test_an_unreadable_input_is_one_line(volume: Volume, as_of: date, dataset: Dataset) -> None:
     volume.path(dataset, as_of).write_bytes(b"not what it should be")
     line = _refused(volume, as_of)
     assert str(volume.path(dataset, as_of)) in line
@@ -262,9 +264,9 @@ def test_an_input_that_is_not_readable_is_one_line(volume: Volume, as_of: date, 
 @pytest.mark.parametrize("dataset", [CUSTOMERS, PRODUCTS], ids=lambda dataset: dataset.name)
 def test_an_input_without_a_column_is_one_line(volume: Volume, as_of: date, dataset: Dataset) -> None:
     path = volume.path(dataset, as_of)
-    gone = dataset.contract.names[-1]
-    pq.write_table(pq.read_table(path).drop_columns([gone]), path)
-    assert f"column {gone} is missing" in _refused(volume, as_of)
+    removed = dataset.contract.names[-1]
+    pq.write_table(pq.read_table(path).drop_columns([removed]), path)
+    assert f"column {removed} is missing" in _refused(volume, as_of)
 
 
 @pytest.mark.parametrize(
@@ -279,12 +281,12 @@ def test_an_option_out_of_bounds_is_a_usage_error(
 
 
 def _copy_week(volume: Volume, from_: date, to: date) -> None:
-    """Customers and products of another cutoff, which extract_and_validate_data would not publish."""
+    """Copy customers and products to a cutoff that extract_and_validate_data would refuse."""
     weeks = volume.path(CUSTOMERS, from_).parent
     shutil.copytree(weeks, volume.path(CUSTOMERS, to).parent)
 
 
-def test_another_engine_than_that_of_the_earlier_run_runs_anew(
+def test_another_engine_than_that_of_the_earlier_run_reruns_the_stage(
     volume: Volume, as_of: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = ("--min-history-days", str(MIN_HISTORY_DAYS), "--no-force")
@@ -293,7 +295,7 @@ def test_another_engine_than_that_of_the_earlier_run_runs_anew(
     monkeypatch.setattr("sodai.engines.session.ANSWER_SECONDS", 0.5)
     spark = ("--engine", "spark", "--spark-remote", "sc://127.0.0.1:1")
     outcome = run_stage(FEATURES_STAGE, volume.root, str(as_of), *options, *spark)
-    assert "runs again: --engine was duckdb, is spark" in outcome.log
+    assert "rerunning: --engine was duckdb, is spark" in outcome.log
     assert outcome.code == 1
     assert "did not answer within 0.5 s" in outcome.result["error"]
     assert files_of(volume.root) == before

@@ -1,4 +1,4 @@
-"""Laws of the tables: nothing later counts, no order counts, and one definition serves all periods."""
+"""Laws of the tables: nothing from the future, row order irrelevant, one definition for all periods."""
 
 import os
 import shutil
@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from ibis.expr.types import Table
 
-from create_features.core import training_periods
-from create_features.core_candidates import candidates, popular_products
+from create_features.core_candidates import select_candidates, select_popular_products
+from create_features.core_training_periods import select_training_periods
 from sodai.data.catalog import (
     EXTRACT,
     FEATURES_STAGE,
@@ -36,36 +36,36 @@ from support.week import run_stage
 
 N_WEEKS = 18
 PAIR = ["customer_id", "product_id"]
-# A Thursday: the week's file holds purchases on both sides of the cutoff.
+# A Thursday: the week's file has purchases on both sides of the cutoff.
 INTO_THE_WEEK = timedelta(days=3)
-# Bounds that cut, so that ties are about who is a candidate.
+# Small bounds, so that ties decide which products are candidates.
 BOUNDS = ("--max-bought", "4", "--n-popular", "3")
 OPTIONS = ("--min-history-days", "35", "--training-periods", "3", *BOUNDS)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> SyntheticRaw:
-    """Fourteen weeks before the cutoff of `volume`, three and a half after it; scattered numbers."""
+def raw(tmp_path_factory: pytest.TempPathFactory) -> SyntheticRaw:
+    """Write fourteen weeks before the cutoff of `volume` and three and a half after it; scattered keys."""
     folder = tmp_path_factory.mktemp("laws") / "raw"
-    made = make_raw(folder, n_customers=20, n_products=12, n_weeks=N_WEEKS)
+    raw = make_raw(folder, n_customers=20, n_products=12, n_weeks=N_WEEKS)
     for file in folder.iterdir():
         table = pd.read_parquet(file)
         for key in table.columns.intersection(PAIR):
-            # Over a narrow range of numbers the engine groups in their order, which hides a tie.
+            # DuckDB groups a narrow range of numbers in their order, which would hide a tie.
             table[key] = table[key] * 48_271 % 2_147_483_647
         table.to_parquet(file, index=False)
-    return made
+    return raw
 
 
 @pytest.fixture(scope="module")
-def as_of(made: SyntheticRaw) -> date:
-    return made.as_of - timedelta(weeks=4) + INTO_THE_WEEK
+def as_of(raw: SyntheticRaw) -> date:
+    return raw.as_of - timedelta(weeks=4) + INTO_THE_WEEK
 
 
 @pytest.fixture(scope="module")
-def volume(made: SyntheticRaw, as_of: date) -> Volume:
-    """Its features are made; not to be written to."""
-    volume = Volume(made.folder.parent)
+def volume(raw: SyntheticRaw, as_of: date) -> Volume:
+    """Return a volume after create_features; read-only for tests."""
+    volume = Volume(raw.folder.parent)
     _make(volume, as_of)
     return volume
 
@@ -91,27 +91,27 @@ def _tables(volume: Volume, as_of: date) -> list[bytes]:
     return [path.read_bytes() for path in (*sorted(volume.path(TRAINING, as_of).iterdir()), *paths)]
 
 
-def _fresh(root: Path, made: SyntheticRaw, *drops: pd.DataFrame) -> Volume:
-    """A volume with the customers and products of `made` and one file for each of `drops`."""
+def _fresh(root: Path, raw: SyntheticRaw, *drops: pd.DataFrame) -> Volume:
+    """Return a volume with the customers and products of `raw` and one file for each of `drops`."""
     (root / "raw").mkdir(parents=True)
     for name in ("clientes.parquet", "productos.parquet"):
-        shutil.copy(made.folder / name, root / "raw" / name)
+        shutil.copy(raw.folder / name, root / "raw" / name)
     for number, drop in enumerate(drops):
         write_transactions(root / "raw" / f"transacciones_{number}.parquet", drop)
     return Volume(root)
 
 
-def _raw_lines(made: SyntheticRaw) -> pd.DataFrame:
-    return pd.read_parquet(made.folder / "transacciones.parquet")
+def _raw_lines(raw: SyntheticRaw) -> pd.DataFrame:
+    return pd.read_parquet(raw.folder / "transacciones.parquet")
 
 
 def test_without_the_purchases_from_the_cutoff_on_all_tables_are_the_same_to_the_byte(
-    volume: Volume, made: SyntheticRaw, as_of: date, tmp_path: Path
+    volume: Volume, raw: SyntheticRaw, as_of: date, tmp_path: Path
 ) -> None:
-    lines = _raw_lines(made)
+    lines = _raw_lines(raw)
     later = lines["purchase_date"] >= pd.Timestamp(as_of)
     assert later.sum() > 100
-    known = _fresh(tmp_path / "known", made, lines[~later])
+    known = _fresh(tmp_path / "known", raw, lines[~later])
 
     _make(known, as_of)
 
@@ -119,18 +119,18 @@ def test_without_the_purchases_from_the_cutoff_on_all_tables_are_the_same_to_the
 
 
 def test_files_and_rows_in_another_order_give_the_same_bytes(
-    volume: Volume, made: SyntheticRaw, as_of: date, tmp_path: Path
+    volume: Volume, raw: SyntheticRaw, as_of: date, tmp_path: Path
 ) -> None:
-    shuffled = _raw_lines(made).sample(frac=1, random_state=1)
-    drops = [shuffled.iloc[part] for part in np.array_split(np.arange(len(shuffled)), 3)]
-    others = _fresh(tmp_path / "others", made, *drops)
+    shuffled = _raw_lines(raw).sample(frac=1, random_state=1)
+    drops = [shuffled.iloc[rows] for rows in np.array_split(np.arange(len(shuffled)), 3)]
+    shuffled_volume = _fresh(tmp_path / "shuffled", raw, *drops)
     for name in ("clientes.parquet", "productos.parquet"):
-        table = pd.read_parquet(others.root / "raw" / name)
-        table.iloc[::-1].to_parquet(others.root / "raw" / name, index=False)
+        table = pd.read_parquet(shuffled_volume.root / "raw" / name)
+        table.iloc[::-1].to_parquet(shuffled_volume.root / "raw" / name, index=False)
 
-    _make(others, as_of)
+    _make(shuffled_volume, as_of)
 
-    assert _tables(others, as_of) == _tables(volume, as_of)
+    assert _tables(shuffled_volume, as_of) == _tables(volume, as_of)
 
 
 @contextmanager
@@ -169,14 +169,15 @@ def test_a_training_row_is_the_scoring_row_of_its_period(volume: Volume, copied:
 
     scored = copied.read(SCORING, earlier.as_of).to_pandas()
     assert list(scored.columns) == [*PAIR, *FEATURE_NAMES]
-    # But for the customer who never bought, of whom nothing is learnt.
+    # Without the customer who never bought, who is in no training period.
     known = scored[scored["customer_recency_days"].notna()]
     assert len(scored) > len(known) == len(then) > 50
     pd.testing.assert_frame_equal(then.reset_index(drop=True), known.reset_index(drop=True), check_exact=True)
     forecasts = volume.read(FORECASTS, as_of).to_pandas().set_index("cutoff")
-    made_then = copied.read(FORECASTS, earlier.as_of).to_pandas().set_index("cutoff")
-    told = ["level", "calendar", "expected_pairs"]
-    assert made_then.loc[earlier.as_of, told].equals(forecasts.loc[earlier.as_of, told])
+    earlier_forecasts = copied.read(FORECASTS, earlier.as_of).to_pandas().set_index("cutoff")
+    columns = ["level", "calendar", "expected_pairs"]
+    then, now = (table.loc[earlier.as_of, columns] for table in (earlier_forecasts, forecasts))
+    assert then.equals(now)
 
 
 @pytest.fixture(params=[7, 5])
@@ -208,22 +209,24 @@ def test_the_target_is_a_purchase_from_the_cutoff_to_before_the_end_of_the_horiz
         assert 0 < sum(expected) < len(expected)
 
 
-def test_periods_to_learn_from_do_not_overlap_and_start_on_the_week_day_of_the_cutoff() -> None:
+def test_training_periods_do_not_overlap_and_start_on_the_weekday_of_the_cutoff() -> None:
     ten_days = Period(date(2024, 9, 16), 10)
-    past = training_periods(ten_days, date(2024, 7, 1), wanted=9, min_history_days=30)
+    past = select_training_periods(ten_days, date(2024, 7, 1), n_periods=9, min_history_days=30)
     # The third starts 35 days after the first purchase, a fourth would 21 days after it.
     assert [period.as_of for period in past] == [date(2024, 9, 2), date(2024, 8, 19), date(2024, 8, 5)]
-    assert training_periods(ten_days, date(2024, 7, 1), wanted=2, min_history_days=30) == past[:2]
+    assert select_training_periods(ten_days, date(2024, 7, 1), n_periods=2, min_history_days=30) == past[:2]
 
 
-def test_the_popular_are_the_best_of_the_type_then_of_all_then_the_smallest_number(tmp_path: Path) -> None:
+def test_popular_products_sell_best_to_the_type_then_to_all_then_have_the_smallest_number(
+    tmp_path: Path,
+) -> None:
     connection = ibis.duckdb.connect()
 
     def table(name: str, columns: list[str], rows: list[tuple[object, ...]]) -> Table:
         pd.DataFrame(rows, columns=columns).to_parquet(tmp_path / f"{name}.parquet", index=False)
         return connection.read_parquet(tmp_path / f"{name}.parquet")
 
-    # By place, last first; the numbers would give another order.
+    # In order of popularity, last first; ordered by number they would differ.
     by_type = table(
         "by_type",
         ["customer_type", "product_id", "type_buyers_1w", "type_buyers_4w", "product_buyers_1w"],
@@ -238,17 +241,19 @@ def test_the_popular_are_the_best_of_the_type_then_of_all_then_the_smallest_numb
         ],
     )
     customers = table("customers", ["customer_id", "customer_type"], [(8, None), (7, "KIOSCO")])
-    popular = popular_products(by_type, n_popular=4)
+    popular = select_popular_products(by_type, n_popular=4)
     pairs = table("pairs", [*PAIR, "pair_position"], [(7, 60_000_000_011, 1), (7, 5, 2), (7, 6, 3)])
 
-    chosen = candidates(customers, pairs, popular, max_bought=2).to_pyarrow().to_pylist()
+    chosen = select_candidates(customers, pairs, popular, max_bought=2).to_pyarrow().to_pylist()
 
     popular = (60_000_000_011, 50_000_000_021, 40_000_000_009, 30_000_000_003)
     expected = [(7, 5), *((7, product) for product in popular), (8, 1_000_001)]
     assert sorted((row["customer_id"], row["product_id"]) for row in chosen) == sorted(expected)
 
 
-def test_positions_follow_weight_and_among_equals_the_product_number(volume: Volume, as_of: date) -> None:
+def test_positions_follow_weight_and_for_equal_weights_the_product_number(
+    volume: Volume, as_of: date
+) -> None:
     rows = volume.read(TRAINING, as_of).to_pandas()
     bought = rows[rows["pair_weeks"] > 0]
     own = ["cutoff", "customer_id"]
@@ -258,21 +263,21 @@ def test_positions_follow_weight_and_among_equals_the_product_number(volume: Vol
     assert (ordered.groupby(own)["pair_position"].diff().dropna() > 0).all()
 
 
-def test_rows_stand_in_order_of_cutoff_customer_and_product(volume: Volume, as_of: date) -> None:
+def test_rows_are_in_order_of_cutoff_customer_and_product(volume: Volume, as_of: date) -> None:
     for dataset in (TRAINING, SCORING):
         keys = volume.read(dataset, as_of, columns=list(dataset.contract.key)).to_pandas()
         rows = list(keys.itertuples(index=False, name=None))
         assert rows == sorted(set(rows))
 
 
-def test_dates_moved_by_whole_weeks_move_nothing_but_the_calendar(
-    volume: Volume, made: SyntheticRaw, as_of: date, tmp_path: Path
+def test_dates_moved_by_whole_weeks_change_nothing_but_the_calendar(
+    volume: Volume, raw: SyntheticRaw, as_of: date, tmp_path: Path
 ) -> None:
     weeks = timedelta(weeks=30)
-    lines = _raw_lines(made)
-    moved = _fresh(tmp_path / "moved", made, lines.assign(purchase_date=lines["purchase_date"] + weeks))
+    lines = _raw_lines(raw)
+    moved = _fresh(tmp_path / "moved", raw, lines.assign(purchase_date=lines["purchase_date"] + weeks))
 
     _make(moved, as_of + weeks)
 
-    there = moved.read(SCORING, as_of + weeks).drop_columns(["period_calendar"])
-    assert there.equals(volume.read(SCORING, as_of).drop_columns(["period_calendar"]))
+    scoring = moved.read(SCORING, as_of + weeks).drop_columns(["period_calendar"])
+    assert scoring.equals(volume.read(SCORING, as_of).drop_columns(["period_calendar"]))

@@ -1,7 +1,7 @@
-"""Nine weeks of three customers and four products, and the features that were worked out by hand.
+"""Nine weeks of three customers and four products, with features worked out by hand.
 
 The customers are A and B of one type and C of another. Ages are days before `AS_OF`; week 0 is the
-seven days before it, so age 7 is still in week 0 and age 8 in week 1.
+seven days before it: age 7 is in week 0 and age 8 in week 1.
 """
 
 import math
@@ -37,7 +37,7 @@ PURCHASES = [
     (B, P2, 7, 7, 3), (B, P2, 21, 8, 2),
     # Two orders on one day are one day with six units.
     (C, P4, 1, 9, 2), (C, P4, 1, 10, 4),
-    # In the period to predict: no feature may know.
+    # In the period to predict: no feature may read these.
     (A, P2, 0, 11, 9), (B, P3, -3, 12, 9),
 ]  # fmt: skip
 
@@ -90,8 +90,8 @@ def training(volume: Volume) -> Table:
 
 
 def _check(row: Row, expected: Row) -> None:
-    found = {name: None if pd.isna(row[name]) else row[name] for name in expected}
-    assert found == {
+    actual = {name: None if pd.isna(row[name]) else row[name] for name in expected}
+    assert actual == {
         name: value if value is None or isinstance(value, str) else pytest.approx(value, rel=1e-6)
         for name, value in expected.items()
     }
@@ -103,7 +103,7 @@ WEIGHT_A_P1 = 1 + 0.9 + 0.81 + 0.6561
 WEIGHT_A_P3 = 0.6561 + 0.387420489
 
 
-def test_candidates_are_what_a_customer_bought_and_what_its_type_buys_now(scoring: Table) -> None:
+def test_candidates_are_the_products_bought_before_and_those_that_sell_to_the_type(scoring: Table) -> None:
     # P3 was not sold in four weeks: only A, who bought it before, may get it.
     everyone = {(customer, product) for customer in (A, B, C) for product in (P1, P2, P4)}
     assert set(scoring.index) == everyone | {(A, P3)}
@@ -209,7 +209,7 @@ def test_a_product_that_sells_every_week_to_one_type(scoring: Table) -> None:
     _check(scoring.loc[(C, P1)], of_any_customer | dict.fromkeys(same_type, 0))
 
 
-def test_a_product_that_nobody_bought_in_four_weeks(scoring: Table) -> None:
+def test_a_product_without_sales_in_four_weeks(scoring: Table) -> None:
     _check(
         scoring.loc[(A, P3)],
         {
@@ -285,7 +285,7 @@ def test_a_pair_with_a_habit(scoring: Table) -> None:
     )
 
 
-def test_a_pair_that_has_gone_quiet(scoring: Table) -> None:
+def test_a_pair_without_recent_purchases(scoring: Table) -> None:
     _check(
         scoring.loc[(A, P3)],
         {
@@ -302,7 +302,7 @@ def test_a_pair_that_has_gone_quiet(scoring: Table) -> None:
             "pair_share_since_first": 2 / 10,
             # P1 weighs more, P2 (once, in week 1: 0.9) less.
             "pair_position": 2,
-            # The wish is there, but nobody bought anything of the family in the last week.
+            # The customer bought the family, but it had no sales in the last week.
             "pair_family_weight": WEIGHT_A_P3,
             "pair_family_score": 0,
         },
@@ -326,7 +326,7 @@ def test_a_pair_that_was_never_bought(scoring: Table) -> None:
             "pair_share_of_activity": 0,
             "pair_share_since_first": None,
             "pair_position": None,
-            # No brand is a brand of its own, of which A bought nothing.
+            # A missing brand is a brand of its own, and A bought nothing of it.
             "pair_brand_weight": 0,
             "pair_family_weight": 0,
             "pair_brand_size_weight": 0,
@@ -340,7 +340,7 @@ def test_the_market_is_the_same_on_every_row(scoring: Table) -> None:
         _check(row, {"market_pairs_1w": 3, "market_trend_8w": 3 / (10 / 8)})
 
 
-def test_training_periods_reach_back_as_far_as_40_days_of_purchases_lie_before_them(training: Table) -> None:
+def test_each_training_period_has_40_days_of_purchases_before_it(training: Table) -> None:
     # The first purchase is 65 days old: 44 days before the third period, 37 before the fourth.
     cutoffs = set(training.index.get_level_values("cutoff"))
     assert cutoffs == {AS_OF - timedelta(days=age) for age in (7, 14, 21)}
@@ -349,7 +349,7 @@ def test_training_periods_reach_back_as_far_as_40_days_of_purchases_lie_before_t
 def test_targets_are_the_purchases_of_the_seven_days_from_the_cutoff(training: Table) -> None:
     bought = training.index[training["target"] == 1]
     assert {((AS_OF - cutoff).days, *pair) for cutoff, *pair in bought} == {
-        # Missed, because no such product was sold before: C's P4 on day 1, B's P2 on day 21.
+        # Without C's P4 on day 1 and B's P2 on day 21, which had no sale before and are no candidates.
         (7, A, P1), (7, B, P2),
         (14, A, P1), (14, A, P2), (14, B, P1),
         (21, A, P1),

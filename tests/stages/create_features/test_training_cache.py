@@ -1,4 +1,4 @@
-"""Rows of closed periods are taken from earlier runs where nothing changed, and nowhere else."""
+"""Training rows of closed periods are restored from the cache where nothing changed, and only there."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from create_features import parts
+from create_features import training_cache
 from sodai.data.catalog import EXTRACT, FEATURES_STAGE, FORECASTS, SCORING, TRAINING, TRAINING_CACHE
 from sodai.volume.volume import Volume
 from support.sales_data import (
@@ -34,14 +34,14 @@ NEW_CUSTOMER, NEW_PRODUCT = 888_888, 777_777
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the business dropped: a history, and the three newest weeks as a file each."""
+    """Write raw files: a history, and the three newest weeks as a file each."""
     folder = tmp_path_factory.mktemp("source") / "raw"
     return make_raw(folder, N_CUSTOMERS, N_PRODUCTS, N_WEEKS, N_DROPS).folder
 
 
 @pytest.fixture(scope="module")
 def before(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Volume:
-    """A volume as the run of the week before left it; not to be written to."""
+    """Return a volume after the run of the week before; read-only for tests."""
     volume = _empty(tmp_path_factory.mktemp("before") / "volume", source)
     for back in range(N_DROPS, 1, -1):
         _drop(volume, source, AS_OF - back * WEEK)
@@ -68,14 +68,14 @@ def _drop(volume: Volume, source: Path, monday: date) -> None:
 
 
 def _add_line(volume: Volume, day: date, order_id: int = 999_999, **values: int) -> None:
-    """A line that arrives now, in a file of its own."""
+    """Add a line in a file of its own."""
     lines = pd.read_parquet(volume.root / "raw" / "transacciones.parquet").head(1)
     late = lines.assign(purchase_date=pd.Timestamp(day), order_id=order_id, **values)
     write_transactions(volume.root / "raw" / f"transacciones_late_{order_id}.parquet", late)
 
 
 def _make(volume: Volume, as_of: date, *options: str) -> int:
-    """How many periods to learn from were taken from an earlier run."""
+    """Run both stages; return how many training periods were restored from the cache."""
     assert run_stage(EXTRACT, volume.root, str(as_of)).code == 0
     outcome = run_stage(FEATURES_STAGE, volume.root, str(as_of), *OPTIONS, *options)
     assert outcome.code == 0, outcome.log
@@ -89,13 +89,13 @@ def _bytes(volume: Volume, as_of: date) -> dict[str, bytes]:
 
 
 def _from_nothing(volume: Volume, as_of: date, root: Path) -> dict[str, bytes]:
-    """What a volume that only has the same raw files gets."""
+    """Return the tables of a new volume with the same raw files."""
     shutil.copytree(volume.root / "raw", root / "raw")
     assert _make(Volume(root), as_of) == 0
     return _bytes(Volume(root), as_of)
 
 
-def _parts(volume: Volume) -> list[Path]:
+def _cached_files(volume: Volume) -> list[Path]:
     return sorted(volume.path(TRAINING_CACHE).rglob("*.parquet"))
 
 
@@ -104,18 +104,18 @@ def test_the_run_of_the_next_week_computes_the_newest_period_alone(volume: Volum
     assert _bytes(volume, AS_OF) == _from_nothing(volume, AS_OF, tmp_path / "fresh")
 
 
-def test_what_the_newest_run_did_not_use_is_removed(volume: Volume) -> None:
-    oldest = _parts(volume)[0]
+def test_files_that_the_newest_run_did_not_use_are_removed(volume: Volume) -> None:
+    oldest = _cached_files(volume)[0]
     _make(volume, AS_OF)
-    assert len(_parts(volume)) == N_PERIODS
+    assert len(_cached_files(volume)) == N_PERIODS
     assert not oldest.parent.exists()
 
 
 @pytest.mark.parametrize(
     ("day", "reused"),
     [
-        # The periods before the run start 1 to 4 weeks before it; the one of the line counts it as
-        # its target, those after it as a purchase, those before it do not see it.
+        # The training periods start 1 to 4 weeks before the run. The line is in the target of its own
+        # period, a purchase for later ones, and unknown to earlier ones.
         pytest.param(AS_OF - timedelta(days=1), 3, id="in the newest period"),
         pytest.param(AS_OF - timedelta(days=15), 1, id="in the third"),
         pytest.param(AS_OF - timedelta(days=22), 0, id="in the oldest"),
@@ -123,7 +123,7 @@ def test_what_the_newest_run_did_not_use_is_removed(volume: Volume) -> None:
         pytest.param(AS_OF, 3, id="on the first day to predict"),
     ],
 )
-def test_a_late_line_makes_anew_the_periods_that_see_it(
+def test_a_late_line_recomputes_the_periods_that_see_it(
     volume: Volume, tmp_path: Path, day: date, reused: int
 ) -> None:
     _add_line(volume, day)
@@ -134,7 +134,7 @@ def test_a_late_line_makes_anew_the_periods_that_see_it(
 def test_a_line_later_in_the_week_in_which_a_period_ends_changes_nothing(volume: Volume) -> None:
     thursday = AS_OF - timedelta(days=4)
     _make(volume, thursday)
-    # The newest period ends on Wednesday; its partition holds the whole week.
+    # The newest period ends on Wednesday; its partition has the whole week.
     _add_line(volume, AS_OF - timedelta(days=3))
     assert _make(volume, thursday) == N_PERIODS
     _add_line(volume, AS_OF - timedelta(days=5), order_id=999_998)
@@ -142,7 +142,7 @@ def test_a_line_later_in_the_week_in_which_a_period_ends_changes_nothing(volume:
 
 
 def _change(volume: Volume, name: str, number: int, **attributes: object) -> None:
-    """Other attributes of a customer or product, which is new if there is none of that number."""
+    """Change attributes of a customer or product, or add it if it is new."""
     file = volume.root / "raw" / f"{name}.parquet"
     rows = pd.read_parquet(file)
     key = rows.columns[rows.columns.isin(["customer_id", "product_id"])][0]
@@ -150,7 +150,7 @@ def _change(volume: Volume, name: str, number: int, **attributes: object) -> Non
     pd.concat([rows[rows[key] != number], own.assign(**attributes)]).to_parquet(file, index=False)
 
 
-def test_a_new_shop_and_a_new_product_make_anew_the_periods_that_come_after_their_first_sale(
+def test_a_new_shop_and_a_new_product_recompute_the_periods_after_their_first_sale(
     volume: Volume, tmp_path: Path
 ) -> None:
     _change(volume, "clientes", NEW_CUSTOMER, customer_type="KIOSCO")
@@ -166,7 +166,7 @@ def test_a_new_shop_and_a_new_product_make_anew_the_periods_that_come_after_thei
     assert _bytes(volume, AS_OF) == _from_nothing(volume, AS_OF, tmp_path / "fresh")
 
 
-def test_another_attribute_of_a_customer_or_product_known_to_all_periods_makes_all_anew(
+def test_a_changed_attribute_of_a_customer_or_product_known_to_all_periods_recomputes_all(
     volume: Volume,
 ) -> None:
     assert _make(volume, AS_OF) == N_PERIODS - 1
@@ -185,60 +185,62 @@ def test_a_closed_period_has_the_customers_who_bought_before_it(volume: Volume) 
     own = rows[rows["customer_id"] == NEW_CUSTOMER]
     assert set(own["cutoff"]) == {AS_OF - 2 * WEEK, AS_OF - WEEK}
     scored = set(volume.read(SCORING, AS_OF, columns=["customer_id"])["customer_id"].to_pylist())
-    # The last customer never bought: nothing is learnt of it, but it is to be recommended something.
+    # The last customer never bought: in no training period, but recommended to.
     never = FIRST_CUSTOMER + N_CUSTOMERS - 1
     assert never in scored
     assert never not in set(rows["customer_id"])
 
 
-def test_a_customer_who_left_the_table_counts_as_one_who_never_came(volume: Volume, tmp_path: Path) -> None:
+def test_a_customer_missing_from_the_table_counts_as_unknown(volume: Volume, tmp_path: Path) -> None:
     assert _make(volume, AS_OF) == N_PERIODS - 1
     with_all = _bytes(volume, AS_OF)
     file = volume.root / "raw" / "clientes.parquet"
     customers = pd.read_parquet(file)
     customers[customers["customer_id"] != FIRST_CUSTOMER + 1].to_parquet(file, index=False)
     assert _make(volume, AS_OF) == 0
-    left = _bytes(volume, AS_OF)
-    # There, its lines are not even loaded.
-    assert left == _from_nothing(volume, AS_OF, tmp_path / "fresh")
-    assert left["forecasts.parquet"] != with_all["forecasts.parquet"]
+    without_one = _bytes(volume, AS_OF)
+    # In the new volume its lines are not even loaded.
+    assert without_one == _from_nothing(volume, AS_OF, tmp_path / "fresh")
+    assert without_one["forecasts.parquet"] != with_all["forecasts.parquet"]
 
 
-def test_other_bounds_make_all_anew(volume: Volume) -> None:
+def test_other_bounds_recompute_all_periods(volume: Volume) -> None:
     assert _make(volume, AS_OF, "--max-bought", "5") == 0
     assert _make(volume, AS_OF, "--max-bought", "5", "--n-popular", "5") == 0
     assert _make(volume, AS_OF, "--max-bought", "5", "--n-popular", "5") == N_PERIODS
 
 
-def test_other_code_makes_all_anew(volume: Volume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copied = Path(shutil.copytree(Path(parts.__file__).parent, tmp_path / "create_features"))
-    monkeypatch.setattr(parts.create_features, "__path__", [str(copied)])
+def test_other_code_recomputes_all_periods(
+    volume: Volume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = Path(shutil.copytree(Path(training_cache.__file__).parent, tmp_path / "create_features"))
+    monkeypatch.setattr(training_cache.create_features, "__path__", [str(copied)])
     assert _make(volume, AS_OF - WEEK) == N_PERIODS
     (copied / "core_pairs.py").write_text("# Another definition.")
     assert _make(volume, AS_OF - WEEK) == 0
 
 
-def test_periods_of_another_length_leave_those_of_this_one_alone(volume: Volume) -> None:
+def test_periods_of_another_length_have_their_own_cache(volume: Volume) -> None:
     assert _make(volume, AS_OF, "--horizon-days", "5") == 0
     assert _make(volume, AS_OF) == N_PERIODS - 1
 
 
-def test_a_damaged_part_is_not_used(volume: Volume, tmp_path: Path) -> None:
-    part = _parts(volume)[-1]
-    part.write_bytes(part.read_bytes()[:-1] + b"?")
+def test_a_damaged_file_is_not_used(volume: Volume, tmp_path: Path) -> None:
+    damaged = _cached_files(volume)[-1]
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
     assert _make(volume, AS_OF) == N_PERIODS - 2
     assert _bytes(volume, AS_OF) == _from_nothing(volume, AS_OF, tmp_path / "fresh")
-    assert part not in [path for path in _parts(volume) if path.read_bytes()[-1:] == b"?"]
+    assert damaged not in [path for path in _cached_files(volume) if path.read_bytes()[-1:] == b"?"]
 
 
-# What arrives with a week's lines: which earlier line, what became of it, and how many units.
+# Lines that arrive with a week: kind of change, number of the earlier line, and units.
 late_line = st.tuples(
     st.sampled_from(["late", "restated", "cancelled", "doubled"]), st.integers(0, 10**6), st.integers(1, 4)
 )
 week = st.tuples(st.lists(late_line, max_size=3), st.integers(0, 1))
 
 
-def _arriving(known: pd.DataFrame, kind: str, place: int, units: int) -> pd.DataFrame:
+def _arriving_line(known: pd.DataFrame, kind: str, place: int, units: int) -> pd.DataFrame:
     line = known.iloc[[place % len(known)]]
     if kind == "late":
         other = known["product_id"].iloc[place // 7 % len(known)]
@@ -266,7 +268,7 @@ def test_week_after_week_with_late_lines_and_new_customers_equals_a_run_from_not
     for number, (arriving, n_new) in enumerate(weeks):
         monday = AS_OF - (N_DROPS - number) * WEEK
         drop = pd.read_parquet(source / f"transacciones_{monday}.parquet")
-        drop = pd.concat([drop, *(_arriving(known, *line) for line in arriving)])
+        drop = pd.concat([drop, *(_arriving_line(known, *line) for line in arriving)])
         if n_new:
             newcomer = known.iloc[[number]].assign(customer_id=FIRST_CUSTOMER + n_customers)
             newcomer = newcomer.assign(order_id=10**8 + number, purchase_date=pd.Timestamp(monday))
@@ -279,20 +281,20 @@ def test_week_after_week_with_late_lines_and_new_customers_equals_a_run_from_not
     assert _bytes(volume, AS_OF) == _from_nothing(volume, AS_OF, tmp_path / "fresh")
 
 
-def test_what_another_run_is_writing_stays_and_what_a_killed_one_left_goes_after_a_day(
+def test_files_of_a_concurrent_run_stay_and_those_of_a_killed_run_are_removed_after_a_day(
     tmp_path: Path,
 ) -> None:
-    kept = parts.Parts(Volume(tmp_path), horizon_days=7)
+    cache = training_cache.TrainingCache(Volume(tmp_path), horizon_days=7)
     source = tmp_path / "source"
     source.write_text("rows")
-    kept.keep(AS_OF, "key", source)
-    (part,) = kept._folder.glob("*/*")
-    others = {name: part.with_name(name) for name in (".written", ".left", "replaced.parquet")}
+    cache.store(AS_OF, "key", source)
+    (cached,) = cache._folder.glob("*/*")
+    others = {name: cached.with_name(name) for name in (".written", ".left", "replaced.parquet")}
     for other in others.values():
         other.touch()
     yesterday = time.time() - 90_000
     os.utime(others[".left"], (yesterday, yesterday))
 
-    kept.prune()
+    cache.prune()
 
-    assert set(part.parent.iterdir()) == {part, others[".written"]}
+    assert set(cached.parent.iterdir()) == {cached, others[".written"]}
