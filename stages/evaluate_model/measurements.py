@@ -87,6 +87,7 @@ def measure_retraining(
             ranked = rank_candidates(held_out.pairs, model.log_odds(held_out.X))
             ndcg[role] = ndcg_by_customer(ranked, held_out.truth, LIST_LENGTH)
     except (ModelError, RegistryError) as error:
+        # The models of an earlier week must not stop this one.
         log.warning("cannot evaluate the retraining of %s: %s", as_of, error)
         return {**record, "difference": None, "reason": str(error)}
     return {**record, **describe_difference(ndcg[CHALLENGER] - ndcg[CHAMPION], seed)}

@@ -16,6 +16,7 @@ _FIXED = {
     "verbosity": -1,
     "deterministic": True,
     "force_row_wise": True,
+    # Trials share the bins but differ in min_child_samples, from which LightGBM would drop features.
     "feature_pre_filter": False,
     "subsample_freq": 1,
 }

@@ -43,6 +43,7 @@ def write_outputs(
         plots: files of `plot_study`.
         table: the training rows.
     """
+    # The version in the registry keeps the reference, so it is written first.
     attempt.write(REFERENCE, sample_reference(table, model.card["seed"]))
     attempt.write_json(TRIALS, _study_record(study, finalists))
     tags = {"stage": RETRAIN, "as_of": model.card["as_of"]}

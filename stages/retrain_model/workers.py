@@ -21,9 +21,9 @@ _binned: dict[Path, BinnedFold] = {}
 
 @contextmanager
 def fold_workers(n_workers: int, folder: Path) -> Iterator[ScoreOn]:
-    """Start worker processes, which import while the caller prepares the folds; yield what hands them over.
+    """Start worker processes, and yield a function that hands folds to them.
 
-    Scores that wait at the end are cancelled.
+    They import while the caller prepares the folds. Scores that wait at the end are cancelled.
 
     Args:
         n_workers: number of processes.

@@ -1,4 +1,4 @@
-"""The stage on synthetic data: its training rows, its outputs on the volume, and what it refuses."""
+"""The stage on synthetic data: its training rows, its outputs on the volume, and its refusals."""
 
 import json
 import os

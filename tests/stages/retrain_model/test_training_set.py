@@ -170,12 +170,12 @@ def test_a_sample_of_a_training_set_is_that_of_its_rows_with_their_recency_weigh
     whole = training_set()
     weight = recency_weights(whole.cutoff, MONDAYS[-1], 7)
     expected = sample(Rows(whole.X, whole.y, weight, whole.group), 150, seed=0)
-    found = whole.sample(150)
-    assert len(found.y) < 300
-    assert found.X["row"].tolist() == expected.X["row"].tolist()
-    assert found.X.index.tolist() == list(range(len(found.y)))
+    rows = whole.sample(150)
+    assert len(rows.y) < 300
+    assert rows.X["row"].tolist() == expected.X["row"].tolist()
+    assert rows.X.index.tolist() == list(range(len(rows.y)))
     for name in ("y", "weight", "group"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+        np.testing.assert_array_equal(getattr(rows, name), getattr(expected, name))
 
 
 @pytest.mark.parametrize("seed", range(3))
