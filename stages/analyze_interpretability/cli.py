@@ -1,16 +1,10 @@
-"""The edge of analyze_interpretability: reads model and candidates, writes reasons, importance, page."""
+"""The command of analyze_interpretability: model and candidates in, reasons, importance and page out."""
 
 from typing import Annotated
 
 import typer
 
-from sodai.data.catalog import (
-    CUSTOMERS,
-    FORECASTS,
-    INTERPRET,
-    PUBLISHED_MODEL,
-    SCORING,
-)
+from sodai.data.catalog import CUSTOMERS, FORECASTS, INTERPRET, PUBLISHED_MODEL, SCORING
 from sodai.stage.command import stage_command
 from sodai.stage.inputs import Inputs
 from sodai.stage.options import DEFAULT_DATA, AsOf, DataRoot, Seed

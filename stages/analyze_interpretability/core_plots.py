@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import shap
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -15,7 +14,7 @@ GROUP_COLOURS = dict(zip(("pair", "product", "customer", "time"), PALETTE, stric
 
 
 def bar_plot(table: pd.DataFrame, n_features: int = 20) -> Figure:
-    """The most important features as bars, coloured by group.
+    """Draw the most important features as bars, coloured by group.
 
     Args:
         table: the columns of IMPORTANCE, the most important first.
@@ -32,13 +31,13 @@ def bar_plot(table: pd.DataFrame, n_features: int = 20) -> Figure:
 
 
 def beeswarm_plot(explanation: shap.Explanation, n_features: int = 20, seed: int = 0) -> Figure:
-    """One dot a sampled candidate and feature: where it lies is its contribution, its colour the value.
+    """Draw a dot per sampled candidate and feature: its position is the contribution, its colour the value.
 
     Args:
         explanation: (n, n_features) contributions in log-odds with numeric data.
         seed: of the vertical jitter.
     """
-    # SHAP takes its jitter from NumPy's global state only.
+    # SHAP takes its jitter from NumPy's global state.
     np.random.seed(seed)
     with drawing(WIDTH_INCHES * 1.1, 0.9 + 0.24 * n_features) as (figure, axes):
         shap.plots.beeswarm(
@@ -51,17 +50,18 @@ def beeswarm_plot(explanation: shap.Explanation, n_features: int = 20, seed: int
             show=False,
         )
         axes.set_xlabel("contribution, log-odds")
-        return _finished(figure)
+        return _finish(figure)
 
 
 def dependence_plot(
     explanation: shap.Explanation, feature: str, categories: Sequence[str] = (), seed: int = 0
 ) -> Figure:
-    """Contribution of one feature against its value, one dot a sampled candidate.
+    """Draw the contribution of a feature against its value, one dot per sampled candidate.
 
     Args:
-        explanation: as in `beeswarm_plot`.
-        categories: what the codes 0, 1, ... of a text feature stand for; empty for numbers.
+        explanation: see `beeswarm_plot`.
+        feature: to draw.
+        categories: the texts that the codes 0, 1, ... represent; empty for a number.
         seed: of the horizontal jitter.
     """
     np.random.seed(seed)
@@ -72,25 +72,21 @@ def dependence_plot(
         axes.set_xlabel("")
         axes.set_ylabel("contribution, log-odds")
         if categories:
-            axes.set_xticks(range(len(categories)), [_shortened(name) for name in categories], rotation=30)
-        return _finished(figure)
+            axes.set_xticks(range(len(categories)), [_shorten(name) for name in categories], rotation=30)
+        return _finish(figure)
 
 
-def _finished(figure: Figure) -> Figure:
-    # SHAP writes in its own sizes; and ten thousand dots are megabytes as SVG elements, kilobytes as
-    # a picture inside the SVG.
+def _finish(figure: Figure) -> Figure:
     for axes in figure.axes:
-        _resized(axes)
+        # SHAP sets its own sizes.
+        axes.tick_params(labelsize=8)
+        for text in (axes.xaxis.label, axes.yaxis.label):
+            text.set(fontsize=8.5, color=SOFT)
+        # Ten thousand dots are megabytes as SVG elements, kilobytes as a picture inside the SVG.
         for dots in axes.collections:
             dots.set_rasterized(True)
     return figure
 
 
-def _resized(axes: Axes) -> None:
-    axes.tick_params(labelsize=8)
-    for text in (axes.xaxis.label, axes.yaxis.label):
-        text.set(fontsize=8.5, color=SOFT)
-
-
-def _shortened(name: str, n_letters: int = 12) -> str:
+def _shorten(name: str, n_letters: int = 12) -> str:
     return name if len(name) <= n_letters else name[: n_letters - 1] + "…"

@@ -1,4 +1,4 @@
-"""The steps of analyze_interpretability."""
+"""The steps of analyze_interpretability: explain recommendations and a sample of all candidates."""
 
 import logging
 from functools import partial
@@ -7,16 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from analyze_interpretability import core, core_page
-from analyze_interpretability.explained import Explained, explain
-from sodai.data.catalog import (
-    CUSTOMERS,
-    IMPORTANCE,
-    INTERPRET,
-    PUBLISHED_MODEL,
-    REASONS,
-    SHAP_PAGE,
-)
+from analyze_interpretability.contributions import Contributions, explain
+from analyze_interpretability.core_importance import feature_importance
+from analyze_interpretability.core_page import shap_page
+from analyze_interpretability.core_reasons import strongest_reasons
+from analyze_interpretability.core_sample import candidates_per_customer, sample_candidates
+from sodai.data.catalog import CUSTOMERS, IMPORTANCE, INTERPRET, PUBLISHED_MODEL, REASONS, SHAP_PAGE
 from sodai.data.feature_catalog import FEATURES
 from sodai.data.periods import Period
 from sodai.model.scoring import count_candidates, score_candidates
@@ -27,7 +23,7 @@ from sodai.volume.volume import Volume
 log = logging.getLogger("sodai")
 
 # A third of them is explained, at about a millisecond a row: a line in the log every few seconds.
-_CANDIDATES_PER_STEP = 20_000
+_BATCH_ROWS = 20_000
 
 
 def run(volume: Volume, period: Period, *, k: int, max_rows: int, seed: int) -> dict[str, Any]:
@@ -36,37 +32,32 @@ def run(volume: Volume, period: Period, *, k: int, max_rows: int, seed: int) -> 
     model = load_model(volume.path(PUBLISHED_MODEL, day))
     n_candidates = count_candidates(volume, day)
     n_customers = volume.read(CUSTOMERS, day, columns=["customer_id"]).num_rows
-    of_each = core.drawn_of_each(n_candidates, n_customers, max_rows)
-    draw = partial(core.sample, of_each=of_each, rng=np.random.default_rng(seed))
+    per_customer = candidates_per_customer(n_candidates, n_customers, max_rows)
+    sample = partial(sample_candidates, per_customer=per_customer, rng=np.random.default_rng(seed))
     samples, n_explained = [], 0
     with volume.attempt(INTERPRET, day) as attempt:
-        pieces = score_candidates(volume, day, model, batch_rows=_CANDIDATES_PER_STEP)
-        with sorted_writer(attempt.path(REASONS), REASONS.contract) as add_reasons:
-            for lists, sample in explain(model, pieces, k, draw):
-                add_reasons(_reasons(lists))
-                samples.append(sample)
-                n_explained += len(lists.pairs)
+        batches = score_candidates(volume, day, model, batch_rows=_BATCH_ROWS)
+        with sorted_writer(attempt.path(REASONS), REASONS.contract) as append_reasons:
+            for recommended, sampled in explain(model, batches, k, sample):
+                append_reasons(_to_reasons(recommended))
+                samples.append(sampled)
+                n_explained += len(recommended.pairs)
                 log.info("%d of at most %d recommendations explained", n_explained, k * n_customers)
-        sampled = Explained.together(samples)
-        importance = core.importance(sampled.contributions[:, :-1], FEATURES)
+        sampled = Contributions.concatenate(samples)
+        importance = feature_importance(sampled.of_features, FEATURES)
         counts = {
             "n_candidates": n_candidates,
             "n_customers": n_customers,
             "n_sampled": len(sampled.pairs),
             "gap": sampled.gap,
         }
-        note = f"week of {day} · model version {model.card['version']}"
-        page = core_page.shap_page(note, sampled.X, sampled.contributions, importance, counts, seed)
+        subtitle = f"week of {day} · model version {model.card['version']}"
+        page = shap_page(subtitle, sampled.X, sampled.values, importance, counts, seed)
         attempt.write(IMPORTANCE, pa.Table.from_pandas(importance, IMPORTANCE.contract.schema))
         attempt.write_text(SHAP_PAGE, page)
-    return {
-        **counts,
-        "n_explained": n_explained,
-        "top_features": importance["feature"].head(5).tolist(),
-    }
+    return {**counts, "n_explained": n_explained, "top_features": importance["feature"].head(5).tolist()}
 
 
-def _reasons(rows: Explained) -> pa.Table:
-
-    reasons = core.reasons(rows.pairs, rows.X, rows.contributions[:, :-1], FEATURES)
+def _to_reasons(recommended: Contributions) -> pa.Table:
+    reasons = strongest_reasons(recommended.pairs, recommended.X, recommended.of_features, FEATURES)
     return pa.Table.from_pandas(reasons, REASONS.contract.schema).replace_schema_metadata(None)
