@@ -5,27 +5,20 @@ from typing import Annotated
 import typer
 
 from create_features.core_training_periods import MIN_PERIODS
-from sodai.data.catalog import CUSTOMERS, FEATURES_STAGE, PRODUCTS, TRAINING_CACHE, TRANSACTIONS
+from sodai.data import catalog
+from sodai.stage import options
 from sodai.stage.command import stage_command
 from sodai.stage.inputs import Inputs
-from sodai.stage.options import (
-    DEFAULT_DATA,
-    DEFAULT_ENGINE,
-    DEFAULT_HORIZON_DAYS,
-    AsOf,
-    DataRoot,
-    HorizonDays,
-    MemoryLimit,
-    SparkRemote,
-    WhichEngine,
+
+
+@stage_command(
+    catalog.FEATURES_STAGE,
+    Inputs((catalog.TRANSACTIONS, catalog.CUSTOMERS, catalog.PRODUCTS), untracked=(catalog.TRAINING_CACHE,)),
 )
-
-
-@stage_command(FEATURES_STAGE, Inputs((TRANSACTIONS, CUSTOMERS, PRODUCTS), untracked=(TRAINING_CACHE,)))
 def create_features(
-    as_of: AsOf,
-    data: DataRoot = DEFAULT_DATA,
-    horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
+    as_of: options.AsOf,
+    data: options.DataRoot = options.DEFAULT_DATA,
+    horizon_days: options.HorizonDays = options.DEFAULT_HORIZON_DAYS,
     training_periods: Annotated[
         int,
         typer.Option(
@@ -45,8 +38,8 @@ def create_features(
         int,
         typer.Option(min=1_000, help="Training rows, about; beyond them, whole customers are left out."),
     ] = 4_000_000,
-    memory_limit: MemoryLimit = None,
-    engine: WhichEngine = DEFAULT_ENGINE,
-    spark_remote: SparkRemote = None,
+    memory_limit: options.MemoryLimit = None,
+    engine: options.WhichEngine = options.DEFAULT_ENGINE,
+    spark_remote: options.SparkRemote = None,
 ) -> None:
     """Select candidate pairs and compute their 72 features, for past periods and the one to predict."""

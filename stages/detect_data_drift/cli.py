@@ -4,34 +4,18 @@ from typing import Annotated
 
 import typer
 
-from sodai.data.catalog import (
-    DRIFT,
-    FORECASTS,
-    PREDICTION_SUMMARY,
-    PREDICTIONS,
-    QUALITY,
-    SCORING,
-    TRANSACTIONS,
-)
+from sodai.data import catalog
 from sodai.model.registry_reader import read_snapshot
+from sodai.stage import options
 from sodai.stage.command import stage_command
 from sodai.stage.inputs import Inputs
-from sodai.stage.options import (
-    DEFAULT_DATA,
-    DEFAULT_HORIZON_DAYS,
-    AsOf,
-    DataRoot,
-    HorizonDays,
-    Seed,
-    TrackingUri,
-)
 
 
 @stage_command(
-    DRIFT,
+    catalog.DRIFT,
     Inputs(
-        (SCORING, FORECASTS, QUALITY, TRANSACTIONS),
-        previous=(PREDICTIONS, PREDICTION_SUMMARY),
+        (catalog.SCORING, catalog.FORECASTS, catalog.QUALITY, catalog.TRANSACTIONS),
+        previous=(catalog.PREDICTIONS, catalog.PREDICTION_SUMMARY),
         registry=read_snapshot,
         champion=True,
         trainings=True,
@@ -40,12 +24,12 @@ from sodai.stage.options import (
     preload="detect_data_drift.report:build_drift_report",
 )
 def detect_data_drift(
-    as_of: AsOf,
-    data: DataRoot = DEFAULT_DATA,
-    horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
+    as_of: options.AsOf,
+    data: options.DataRoot = options.DEFAULT_DATA,
+    horizon_days: options.HorizonDays = options.DEFAULT_HORIZON_DAYS,
     force_retrain: Annotated[bool, typer.Option(help="Train again whatever the report finds.")] = False,
     max_age_weeks: Annotated[int, typer.Option(min=1, help="Age at which a champion is replaced.")] = 8,
-    seed: Seed = 0,
-    tracking_uri: TrackingUri = None,
+    seed: options.Seed = 0,
+    tracking_uri: options.TrackingUri = None,
 ) -> None:
     """Compare this week with the champion's reference, and decide which branch follows."""

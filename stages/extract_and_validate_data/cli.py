@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from sodai.data.catalog import EXTRACT, LEDGER, LINES, QUARANTINE, RAW, TRANSACTIONS
+from sodai.data import catalog
+from sodai.stage import options
 from sodai.stage.command import stage_command
 from sodai.stage.inputs import Inputs
-from sodai.stage.options import DEFAULT_DATA, DEFAULT_ENGINE, DataRoot, MemoryLimit, SparkRemote, WhichEngine
 
 AsOfOrAuto = Annotated[
     str,
@@ -22,13 +22,18 @@ Reload = Annotated[
 ]
 
 
-@stage_command(EXTRACT, Inputs((RAW,), in_place=(LEDGER, LINES, TRANSACTIONS, QUARANTINE)))
+@stage_command(
+    catalog.EXTRACT,
+    Inputs(
+        (catalog.RAW,), in_place=(catalog.LEDGER, catalog.LINES, catalog.TRANSACTIONS, catalog.QUARANTINE)
+    ),
+)
 def extract_and_validate_data(
     as_of: AsOfOrAuto,
-    data: DataRoot = DEFAULT_DATA,
-    memory_limit: MemoryLimit = None,
+    data: options.DataRoot = options.DEFAULT_DATA,
+    memory_limit: options.MemoryLimit = None,
     reload: Reload = False,
-    engine: WhichEngine = DEFAULT_ENGINE,
-    spark_remote: SparkRemote = None,
+    engine: options.WhichEngine = options.DEFAULT_ENGINE,
+    spark_remote: options.SparkRemote = None,
 ) -> None:
     """Check the files in raw/, load the new ones into the warehouse and report on their quality."""

@@ -4,19 +4,10 @@ from typing import Annotated
 
 import typer
 
-from sodai.data.catalog import CUSTOMERS, FORECASTS, PREDICT, PUBLISHED_MODEL, REASONS, SCORING, TRANSACTIONS
+from sodai.data import catalog
+from sodai.stage import options
 from sodai.stage.command import stage_command
 from sodai.stage.inputs import Inputs
-from sodai.stage.options import (
-    DEFAULT_DATA,
-    DEFAULT_ENGINE,
-    DEFAULT_HORIZON_DAYS,
-    AsOf,
-    DataRoot,
-    HorizonDays,
-    SparkRemote,
-    WhichEngine,
-)
 
 ListLength = Annotated[int, typer.Option("--k", min=1, max=100, help="Recommendations for each customer.")]
 NumberOfShards = Annotated[
@@ -32,15 +23,27 @@ ShardNumber = Annotated[
 ]
 
 
-@stage_command(PREDICT, Inputs((PUBLISHED_MODEL, SCORING, FORECASTS, CUSTOMERS, TRANSACTIONS, REASONS)))
+@stage_command(
+    catalog.PREDICT,
+    Inputs(
+        (
+            catalog.PUBLISHED_MODEL,
+            catalog.SCORING,
+            catalog.FORECASTS,
+            catalog.CUSTOMERS,
+            catalog.TRANSACTIONS,
+            catalog.REASONS,
+        )
+    ),
+)
 def generate_predictions(
-    as_of: AsOf,
-    data: DataRoot = DEFAULT_DATA,
-    horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
+    as_of: options.AsOf,
+    data: options.DataRoot = options.DEFAULT_DATA,
+    horizon_days: options.HorizonDays = options.DEFAULT_HORIZON_DAYS,
     k: ListLength = 10,
     shards: NumberOfShards = 1,
     shard: ShardNumber = None,
-    engine: WhichEngine = DEFAULT_ENGINE,
-    spark_remote: SparkRemote = None,
+    engine: options.WhichEngine = options.DEFAULT_ENGINE,
+    spark_remote: options.SparkRemote = None,
 ) -> None:
     """Publish the probability of every candidate and the best products of every customer."""

@@ -4,26 +4,21 @@ from typing import Annotated
 
 import typer
 
-from sodai.data.catalog import FORECASTS, RETRAIN, TRAINING, TRANSACTIONS
+from sodai.data import catalog
 from sodai.model.registry_reader import read_snapshot
+from sodai.stage import options
 from sodai.stage.command import stage_command
 from sodai.stage.inputs import Inputs
-from sodai.stage.options import (
-    DEFAULT_DATA,
-    DEFAULT_HORIZON_DAYS,
-    AsOf,
-    DataRoot,
-    HorizonDays,
-    Seed,
-    TrackingUri,
+
+
+@stage_command(
+    catalog.RETRAIN,
+    Inputs((catalog.TRAINING, catalog.FORECASTS, catalog.TRANSACTIONS), registry=read_snapshot),
 )
-
-
-@stage_command(RETRAIN, Inputs((TRAINING, FORECASTS, TRANSACTIONS), registry=read_snapshot))
 def retrain_model(
-    as_of: AsOf,
-    data: DataRoot = DEFAULT_DATA,
-    horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
+    as_of: options.AsOf,
+    data: options.DataRoot = options.DEFAULT_DATA,
+    horizon_days: options.HorizonDays = options.DEFAULT_HORIZON_DAYS,
     trials: Annotated[int, typer.Option(min=1, max=1000, help="Optuna trials.")] = 50,
     folds: Annotated[
         int, typer.Option(min=1, max=12, help="Closed periods that each trial is tested on.")
@@ -43,7 +38,7 @@ def retrain_model(
     members: Annotated[
         str, typer.Option(help="Members that may be blended, separated by commas.")
     ] = "classifier,ranker,momentum",
-    seed: Seed = 0,
-    tracking_uri: TrackingUri = None,
+    seed: options.Seed = 0,
+    tracking_uri: options.TrackingUri = None,
 ) -> None:
     """Search parameters with Optuna, fit, calibrate and register a challenger."""
