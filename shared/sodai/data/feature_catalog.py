@@ -335,7 +335,7 @@ FEATURES: tuple[Feature, ...] = (
         "period_calendar",
         "time",
         "ratio",
-        "volume expected of the period over that of an ordinary one, for holidays and time of the month",
+        "demand expected in the period over that of an ordinary one, for holidays and time of the month",
     ),
     Feature("market_pairs_1w", "time", "pairs", "customer-product pairs bought in the last week"),
     Feature(
