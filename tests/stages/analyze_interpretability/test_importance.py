@@ -8,10 +8,10 @@ from sodai.data.feature_catalog import Feature
 from sodai.errors import ModelError
 
 FEATURES = [
-    Feature("recency", "pair", "days", "time since the last purchase", "never bought"),
-    Feature("n_orders", "customer", "orders", "orders of the customer"),
-    Feature("momentum", "product", "", "buyers last week over the mean of eight weeks"),
-    Feature("kind", "customer", "", "kind of shop", categorical=True),
+    Feature("pair_recency", "days", "time since the last purchase", "never bought"),
+    Feature("customer_n_orders", "orders", "orders of the customer"),
+    Feature("product_momentum", "", "buyers last week over the mean of eight weeks"),
+    Feature("customer_kind", "", "kind of shop", categorical=True),
 ]
 CONTRIBUTIONS = np.array([[0.5, 0.1, -0.2, 0.0], [-0.5, 0.1, 0.3, 0.4]])
 WITH_BASE = np.column_stack([CONTRIBUTIONS, [-1.0, -1.0]])
@@ -19,7 +19,12 @@ WITH_BASE = np.column_stack([CONTRIBUTIONS, [-1.0, -1.0]])
 
 def test_importance_is_the_mean_absolute_contribution_and_its_shares_add_up_to_one() -> None:
     table = feature_importance(CONTRIBUTIONS, FEATURES)
-    assert table["feature"].tolist() == ["recency", "momentum", "kind", "n_orders"]
+    assert table["feature"].tolist() == [
+        "pair_recency",
+        "product_momentum",
+        "customer_kind",
+        "customer_n_orders",
+    ]
     assert table["mean_abs_contribution"].tolist() == pytest.approx([0.5, 0.25, 0.2, 0.1])
     assert table["share"].sum() == pytest.approx(1.0)
 

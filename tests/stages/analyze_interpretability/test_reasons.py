@@ -7,18 +7,18 @@ from analyze_interpretability.core_reasons import strongest_reasons
 from sodai.data.feature_catalog import Feature
 
 FEATURES = [
-    Feature("recency", "pair", "days", "time since the last purchase", "never bought"),
-    Feature("n_orders", "customer", "orders", "orders of the customer"),
-    Feature("momentum", "product", "", "buyers last week over the mean of eight weeks"),
-    Feature("kind", "customer", "", "kind of shop", categorical=True),
+    Feature("pair_recency", "days", "time since the last purchase", "never bought"),
+    Feature("customer_n_orders", "orders", "orders of the customer"),
+    Feature("product_momentum", "", "buyers last week over the mean of eight weeks"),
+    Feature("customer_kind", "", "kind of shop", categorical=True),
 ]
 PAIRS = pd.DataFrame({"customer_id": [1, 2], "product_id": [10, 20]})
 X = pd.DataFrame(
     {
-        "recency": np.array([6, np.nan], dtype="float32"),
-        "n_orders": np.array([41, 3], dtype="float32"),
-        "momentum": np.array([1.25, 0.5], dtype="float32"),
-        "kind": pd.Categorical(["KIOSCO", "MINIMARKET"]),
+        "pair_recency": np.array([6, np.nan], dtype="float32"),
+        "customer_n_orders": np.array([41, 3], dtype="float32"),
+        "product_momentum": np.array([1.25, 0.5], dtype="float32"),
+        "customer_kind": pd.Categorical(["KIOSCO", "MINIMARKET"]),
     }
 )
 REASONS = strongest_reasons(PAIRS, X, np.array([[0.5, 0.1, -0.2, 0.0], [-0.5, 0.1, 0.3, 0.4]]), FEATURES)
@@ -26,7 +26,7 @@ REASONS = strongest_reasons(PAIRS, X, np.array([[0.5, 0.1, -0.2, 0.0], [-0.5, 0.
 
 def test_reasons_are_the_three_largest_contributions_of_either_sign() -> None:
     first = REASONS[REASONS["customer_id"] == 1]
-    assert first["feature"].tolist() == ["recency", "momentum", "n_orders"]
+    assert first["feature"].tolist() == ["pair_recency", "product_momentum", "customer_n_orders"]
     assert first["direction"].tolist() == ["raises", "lowers", "raises"]
     assert first["position"].tolist() == [1, 2, 3]
 
@@ -47,8 +47,8 @@ def test_a_null_feature_is_a_reason_without_a_value() -> None:
 
 
 def test_an_empty_category_has_a_phrase_and_no_value() -> None:
-    shop = Feature("kind", "customer", "", "kind of shop", "the business does not say", categorical=True)
-    kinds = pd.DataFrame({"kind": pd.Series(["", "KIOSCO"], dtype=object)})
+    shop = Feature("customer_kind", "", "kind of shop", "the business does not say", categorical=True)
+    kinds = pd.DataFrame({"customer_kind": pd.Series(["", "KIOSCO"], dtype=object)})
     reasons = strongest_reasons(PAIRS, kinds, np.array([[0.5], [0.5]]), [shop])
     assert reasons["phrase"].tolist() == ["kind of shop: the business does not say", "kind of shop: KIOSCO"]
     assert reasons["value"].isna().tolist() == [True, False]
