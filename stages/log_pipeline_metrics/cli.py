@@ -1,4 +1,4 @@
-"""The edge of log_pipeline_metrics: reads every stage's records, writes history, page and MLflow run."""
+"""The command of log_pipeline_metrics: results of all stages in, history, page and MLflow run out."""
 
 from sodai.data.catalog import (
     CUSTOMERS,

@@ -1,61 +1,56 @@
-"""The run's page: one template, one section a subject."""
+"""The page of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
-from importlib import resources
 
+from log_pipeline_metrics import core_history_sections as history_sections
 from log_pipeline_metrics import core_sections as sections
-from log_pipeline_metrics.core import Record, WeekRecords
 from log_pipeline_metrics.core_charts import calibration_plot
 from log_pipeline_metrics.core_examples import Example
-from log_pipeline_metrics.core_words import day, days
-from sodai.report.pages import environment, page
-
-_TEMPLATE = resources.files(__package__).joinpath("index.html.jinja")
+from log_pipeline_metrics.core_labels import day, days
+from log_pipeline_metrics.core_week import Record, WeekResults
+from sodai.report.pages import load_template, page
 
 
 def run_page(
-    records: WeekRecords,
-    history: Sequence[Record],
-    examples: Sequence[Example],
-    links: Sequence[Mapping[str, str]],
+    week: WeekResults, history: Sequence[Record], examples: Sequence[Example], links: Sequence[Record]
 ) -> str:
-    """The whole page as HTML.
+    """Return the page as HTML.
 
     Args:
-        records: what the stages left of this period.
-        history: the rows of HISTORY up to this period, this one last.
-        examples: see `choose_examples`.
-        links: `file` and `title` of the pages beside this one.
+        week: results of the stages for this period.
+        history: the rows of HISTORY up to this period, which is the last.
+        examples: lists of typical customers.
+        links: `file` and `title` of the other pages of the run.
     """
-    evaluation, summary = records.evaluation, records.summary
+    evaluation, summary = week.evaluation, week.summary
     evaluated = evaluation["evaluated_period"]
-    body = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    body = load_template(__package__, "index.html.jinja").render(
         links=links,
-        tiles=sections.tiles(records),
-        decision=sections.decision(records),
+        tiles=sections.tiles(week),
+        decision=sections.decision(week),
         promotion=sections.promotion(evaluation),
         published=evaluation["published"],
-        champion=records.decision["champion_version"],
+        champion=week.decision["champion_version"],
         seen=evaluation["seen"][evaluation["published"]["role"]],
         n_customers=evaluation["n_customers"],
         evaluated=days(date.fromisoformat(evaluated["as_of"]), evaluated["horizon_days"]),
-        quality=sections.quality(records.quality),
-        training=sections.training(records),
+        quality=sections.quality(week.quality),
+        training=sections.training(week),
         metrics=sections.metrics(evaluation),
-        drift=sections.drift(records),
+        drift=sections.drift(week),
         n_weeks=len(history),
-        history_plots=sections.history_plots(history),
-        history=sections.history_table(history),
-        outcome=sections.outcome(history),
-        trainings=sections.trainings(history),
+        history_plots=history_sections.plots(history),
+        history=history_sections.table(history),
+        outcome=history_sections.outcome(history),
+        trainings=history_sections.trainings(history),
         calibration=calibration_plot("calibration", evaluation["calibration"]),
-        calibration_gap=100 * records.figures["calibration_error"],
-        importance=sections.importance(records.importance),
+        calibration_gap=100 * week.metrics["calibration_error"],
+        importance=sections.importance(week.importance),
         examples=[sections.example(example) for example in examples],
-        costs=sections.costs(records),
+        costs=sections.costs(week),
         summary=summary,
     )
-    period = days(records.as_of, summary["horizon_days"])
+    period = days(week.as_of, summary["horizon_days"])
     subtitle = f"{period} · {summary['n_customers']:,} customers · model version {summary['model_version']}"
-    return page(f"Recommendations for the week of {day(records.as_of)}", body, subtitle)
+    return page(f"Recommendations for the week of {day(week.as_of)}", body, subtitle)

@@ -28,7 +28,7 @@ def volume(week_with_model: WeekWithModel, tmp_path: Path) -> Volume:
     return Volume(tmp_path / "volume")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def as_of(week_with_model: WeekWithModel) -> date:
     """Return the first day of the period of `week_with_model`."""
     return week_with_model.as_of

@@ -1,8 +1,8 @@
-"""Names and numbers as the page writes them."""
+"""Names, numbers and dates as the page writes them."""
 
 from datetime import date, timedelta
 
-BRANCHES = {"retrain_model": "trained anew", "load_existing_model": "champion kept in use"}
+BRANCHES = {"retrain_model": "newly trained", "load_existing_model": "champion kept in use"}
 CONTENDERS = {
     "challenger": "challenger",
     "champion": "champion",
@@ -22,28 +22,28 @@ METRICS = {
 
 
 def sentence(text: str) -> str:
-    """A reason as a sentence: with a capital, and with its full stop."""
+    """Return a reason with a capital and a full stop."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def day(value: date) -> str:
-    """6 January 2025."""
+    """Return a date as 6 January 2025."""
     return f"{value.day} {value:%B %Y}"
 
 
 def days(first: date, n_days: int) -> str:
-    """6 January 2025 to 12 January 2025."""
+    """Return first and last day as 6 January 2025 to 12 January 2025."""
     return f"{day(first)} to {day(first + timedelta(days=n_days - 1))}"
 
 
 def duration(seconds: float) -> str:
-    """4 min 24 s."""
+    """Return a time as 4 min 24 s."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def number(value: object, pattern: str = ".3f") -> str:
-    """A number by `pattern`, text as it is, a dash where nothing is known."""
+def number(value: object, spec: str = ".3f") -> str:
+    """Return a float in a format, text unchanged, a dash for None."""
     if value is None:
         return "–"
-    return format(value, pattern) if isinstance(value, float) else str(value)
+    return format(value, spec) if isinstance(value, float) else str(value)
