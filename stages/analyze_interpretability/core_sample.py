@@ -9,8 +9,8 @@ from sodai.data.customer_groups import group_starts, rank_within_customer
 def candidates_per_customer(n_candidates: int, n_customers: int, max_rows: int) -> float:
     """Return how many candidates of each customer are sampled.
 
-    Infinity, which means all, if there are at most `max_rows` candidates. A number below 1 is the share of
-    the customers of which one candidate is sampled.
+    Infinity, which means all, if there are at most `max_rows` candidates. A number below 1 is a share of the
+    customers, each of them with one candidate.
     """
     if n_candidates <= max_rows:
         return float("inf")

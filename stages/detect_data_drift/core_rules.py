@@ -235,9 +235,9 @@ def decide(signals: Sequence[Signal]) -> Decision:
     return Decision(LOAD, NONE, "no rule asks for training")
 
 
-def to_record(decision: Decision, signals: Sequence[Signal], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return DECISION: the decision, `more`, and every signal."""
-    return {**asdict(decision), **more, "signals": [asdict(signal) for signal in signals]}
+def to_record(decision: Decision, signals: Sequence[Signal], context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return DECISION: the decision, `context`, and every signal."""
+    return {**asdict(decision), **context, "signals": [asdict(signal) for signal in signals]}
 
 
 def _check_value(

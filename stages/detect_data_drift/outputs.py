@@ -31,8 +31,8 @@ def write_outputs(
         decision: that follows from them.
     """
     share = result.share if result else None
-    more = {"as_of": period.as_of, "champion_version": version, "drift_share": share}
-    attempt.write_json(DECISION, to_record(decision, signals, more))
+    context = {"as_of": period.as_of, "champion_version": version, "drift_share": share}
+    attempt.write_json(DECISION, to_record(decision, signals, context))
     schema = DRIFT_TABLE.contract.schema
     table = schema.empty_table()
     if result:

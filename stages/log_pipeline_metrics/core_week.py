@@ -54,9 +54,9 @@ class WeekResults:
 
 def combine_shards(run: Record, shards: Sequence[Record]) -> Record:
     """Return the run record of a stage with the times of its shards added and the largest peak memory."""
-    records = (run, *shards)
-    times = {name: sum(each[name] for each in records) for name in ("wall_seconds", "cpu_seconds")}
-    return {**run, **times, "peak_memory_mib": max(each["peak_memory_mib"] for each in records)}
+    runs = (run, *shards)
+    times = {name: sum(each[name] for each in runs) for name in ("wall_seconds", "cpu_seconds")}
+    return {**run, **times, "peak_memory_mib": max(each["peak_memory_mib"] for each in runs)}
 
 
 def run_tags(week: WeekResults) -> dict[str, str]:

@@ -98,9 +98,8 @@ def build_week_with_model(root: Path) -> WeekWithModel:
     """Fill `root` with synthetic sales, their features and a published model."""
     raw = make_raw(root / "raw", N_CUSTOMERS, N_PRODUCTS, N_WEEKS)
     for stage in ("extract_and_validate_data", "create_features"):
-        process = start_stage(stage, root, raw.as_of.isoformat())
-        _, log = process.communicate()
-        assert process.returncode == 0, log
+        outcome = run_stage(stage, root, raw.as_of.isoformat())
+        assert outcome.code == 0, outcome.log
     volume = Volume(root)
     small_model(volume, raw.as_of).save(volume.path(PUBLISHED_MODEL, raw.as_of))
     return WeekWithModel(root, raw.as_of)

@@ -47,7 +47,7 @@ class LoggedWeek:
 
     root: Path
     outcome: Outcome
-    records: Mapping[str, Any]
+    run_records: Mapping[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +59,9 @@ def predicted_week(
     as_of = week_with_model.as_of
     for stage in (INTERPRET, PREDICT):
         assert run_stage(stage, volume.root, str(as_of), "--k", "5").code == 0
-    records = {stage: volume.read_json(run_record(stage), as_of) for stage in (INTERPRET, PREDICT)}
+    run_records = {stage: volume.read_json(run_record(stage), as_of) for stage in (INTERPRET, PREDICT)}
     write_decision_and_evaluation(volume, as_of)
-    return volume.root, records
+    return volume.root, run_records
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_the_page_names_the_stages_that_were_skipped(
 ) -> None:
     volume = logged
     assert "Nothing had changed for" not in volume.path(RUN_PAGE, as_of).read_text()
-    for stage, record in logged_week.records.items():
+    for stage, record in logged_week.run_records.items():
         write_record(volume, run_record(stage), as_of, record)
         assert run_stage(stage, volume.root, str(as_of), "--k", "5", "--no-force").result["skipped"]
 
