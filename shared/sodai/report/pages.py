@@ -29,7 +29,7 @@ class Heading:
     kind: str = ""
 
 
-environment = jinja2.Environment(
+_environment = jinja2.Environment(
     autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 
@@ -41,7 +41,7 @@ def load_template(package: str, name: str) -> jinja2.Template:
     `load_template(__package__, "quality.html.jinja").render(...)`; `page` then puts the frame around it.
     Every template may use the macros of macros.html.jinja, `{{ ui.tile("set F1", ".58") }}` for example.
     """
-    return environment.from_string(_read(package, name))
+    return _environment.from_string(_read(package, name))
 
 
 def page(title: str, body: str, subtitle: str = "") -> str:
@@ -56,4 +56,4 @@ def _read(package: str, name: str) -> str:
     return resources.files(package).joinpath(name).read_text(encoding="utf-8")
 
 
-environment.globals["ui"] = load_template(__package__, "macros.html.jinja").module
+_environment.globals["ui"] = load_template(__package__, "macros.html.jinja").module

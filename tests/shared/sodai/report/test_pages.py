@@ -8,7 +8,7 @@ import jinja2
 import pytest
 
 from sodai.report.charts import drawing
-from sodai.report.pages import Bar, Heading, environment, load_template, page
+from sodai.report.pages import Bar, Heading, load_template, page
 from sodai.report.svg import inline_svg
 
 
@@ -43,15 +43,25 @@ def test_a_page_refers_to_nothing_outside_itself() -> None:
     assert "<h1>Title &amp; more</h1>" in whole
 
 
-def test_macros_escape_their_arguments() -> None:
-    template = environment.from_string("{{ ui.bars(bars) }}{{ ui.table(columns, rows) }}")
-    html = template.render(
+def write_page(folder: Path, template: str) -> None:
+    """Write the package `small_stage_page` with a template."""
+    package = folder / "small_stage_page"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "page.html.jinja").write_text(template)
+
+
+def test_macros_escape_their_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_page(tmp_path, "{{ ui.bars(bars) }}{{ ui.table(columns, rows) }}")
+    monkeypatch.syspath_prepend(tmp_path)
+    html = load_template("small_stage_page", "page.html.jinja").render(
         bars=[Bar("<b>", 0.5, "5", mark=0.25)], columns=[Heading("n", "number")], rows=[("<i>",)]
     )
     assert "&lt;b&gt;" in html
     assert "&lt;i&gt;" in html
     assert "width:50.0%" in html
     assert "left:25.0%" in html
+    sys.modules.pop("small_stage_page")
 
 
 def test_a_page_carries_its_style() -> None:
@@ -64,9 +74,7 @@ def test_a_page_carries_its_style() -> None:
 def test_a_stage_renders_a_template_of_its_own_folder_with_the_macros(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "small_stage_page").mkdir()
-    (tmp_path / "small_stage_page" / "__init__.py").touch()
-    (tmp_path / "small_stage_page" / "page.html.jinja").write_text("{{ ui.badge(name) }} {{ name }}\n")
+    write_page(tmp_path, "{{ ui.badge(name) }} {{ name }}\n")
     monkeypatch.syspath_prepend(tmp_path)
     template = load_template("small_stage_page", "page.html.jinja")
     assert template.render(name="<b>") == '<span class="badge ">&lt;b&gt;</span> &lt;b&gt;'
