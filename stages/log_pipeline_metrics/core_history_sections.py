@@ -13,7 +13,7 @@ N_ROWS = 12
 
 
 def plots(history: Sequence[Record]) -> list[Section]:
-    """Return titles and plots over the weeks: metrics measured before, and those that came true."""
+    """Return titles and plots over the weeks: values expected before each week, and realised values."""
     weeks = [row["as_of"] for row in history]
 
     def lines(title: str, from_zero: bool = True, **columns: str) -> Section:
@@ -23,12 +23,12 @@ def plots(history: Sequence[Record]) -> list[Section]:
         return {"title": title, "svg": weekly_lines(f"{title}, by week", weeks, named, from_zero)}
 
     return [
-        lines("F1 of the predicted set", came_true="realised_set_f1", on_the_period_before="set_f1"),
-        lines("Pairs that buy", came_true="realised_pairs", expected="expected_pairs"),
+        lines("F1 of the predicted set", realised="realised_set_f1", on_the_period_before="set_f1"),
+        lines("Demand: pairs bought", realised="realised_pairs", expected="expected_pairs"),
         lines(
             "Recall at 10",
             from_zero=False,
-            came_true="realised_recall_at_10",
+            realised="realised_recall_at_10",
             on_the_period_before="recall_at_10",
         ),
         lines("Drifted share of columns", drift="drift_share"),
@@ -39,7 +39,7 @@ def plots(history: Sequence[Record]) -> list[Section]:
 
 def table(history: Sequence[Record]) -> Section:
     """Return the newest weeks, newest first."""
-    names = ("AUC", "R@10", "set F1", "expected", "came true", "R@10 then", "set F1 then")
+    names = ("AUC", "R@10", "set F1", "expected", "realised", "realised R@10", "realised set F1")
     headings = [Heading("week of"), Heading("model"), Heading("version", "number")]
     headings += [Heading(name, "number") for name in names]
     rows = [
@@ -64,11 +64,11 @@ def outcome(history: Sequence[Record]) -> str:
     """Return the outcome of the newest closed period in a sentence."""
     closed = [row for row in history if row["realised_pairs"] is not None]
     if not closed:
-        return "What published lists come to is known once their period is over: none is yet."
+        return "No published period has ended yet: realised figures appear once a period is over."
     newest = closed[-1]
     return (
-        f"The week of {newest['as_of']} was expected to bring {newest['expected_pairs']:,.0f} pairs and "
-        f"brought {newest['realised_pairs']:,.0f}; its predicted set came to an F1 of "
+        f"The week of {newest['as_of']} had an expected demand of {newest['expected_pairs']:,.0f} pairs and "
+        f"a realised demand of {newest['realised_pairs']:,.0f}; its predicted set reached an F1 of "
         f"{newest['realised_set_f1']:.3f}."
     )
 
@@ -81,11 +81,11 @@ def trainings(history: Sequence[Record]) -> Section:
     headings = [Heading("week of"), Heading("rule"), Heading("promoted"), Heading("NDCG lead", "number")]
     return {
         "text": (
-            f"{n_won} of {len(leads)} trainings gave a challenger that beat the champion on the period "
+            f"{n_won} of {len(leads)} trainings produced a challenger that beat the champion on the period "
             f"after: a precision of {n_won / len(leads):.0%}."
             if leads
-            else "What a training was worth is known once the period after it is over: no challenger has "
-            "been compared with a champion over a whole period yet."
+            else "No challenger has been compared with a champion over a whole period yet: the lead of a "
+            "training is known once the period after it is over."
         ),
         "columns": headings,
         "rows": [

@@ -62,9 +62,9 @@ def customers_with_lists(summary: Record) -> tuple[str, str]:
 
 
 def decision(week: WeekResults) -> Section:
-    """Return the branch taken, and every signal with what would have flipped it."""
+    """Return the branch taken, and every signal with the change that would have flipped it."""
     headings = [Heading("signal"), Heading("value", "number"), Heading("threshold", "number")]
-    headings += [Heading("fired"), Heading("what would have flipped it", "wide")]
+    headings += [Heading("fired"), Heading("change that would have flipped it", "wide")]
     rows = [
         (
             signal["name"].replace("_", " "),

@@ -169,7 +169,7 @@ def test_last_weeks_predictions_are_compared_with_what_was_bought(logged: Volume
     assert 0 < last["realised_set_f1"] < 1
     assert 0 < last["realised_recall_at_10"] <= 1
     assert this["realised_pairs"] is None
-    assert f"The week of {before} was expected to bring" in volume.path(RUN_PAGE, as_of).read_text()
+    assert f"The week of {before} had an expected demand of" in volume.path(RUN_PAGE, as_of).read_text()
 
 
 def test_outcomes_of_the_newest_eight_weeks_are_recomputed_and_older_ones_stay(
@@ -214,7 +214,7 @@ def test_the_lead_of_last_weeks_training_is_kept_and_shown(logged: Volume, as_of
     last, this = volume.read(HISTORY).to_pylist()
     assert (last["challenger_lead"], this["challenger_lead"]) == (0.0125, None)
     page = volume.path(RUN_PAGE, as_of).read_text()
-    assert "1 of 1 trainings gave a challenger that beat the champion" in page
+    assert "1 of 1 trainings produced a challenger that beat the champion" in page
     assert "+0.0125" in page
 
 

@@ -15,12 +15,12 @@ def row(as_of: date, branch: str, lead: float | None) -> dict[str, Any]:
     return {"as_of": as_of, "branch": branch, "rule": "drift", "promoted": True, "challenger_lead": lead}
 
 
-def test_the_precision_of_alarms_counts_the_trainings_whose_next_period_is_known() -> None:
+def test_the_precision_of_trainings_counts_the_trainings_whose_next_period_is_known() -> None:
     leads = [None, 0.02, -0.01, 0.004, None]
     trained = [row(FIRST + timedelta(weeks=week), "retrain_model", lead) for week, lead in enumerate(leads)]
     loaded = row(FIRST - timedelta(weeks=1), "load_existing_model", None)
     section = trainings([loaded, *trained])
-    assert section["text"].startswith("2 of 3 trainings gave a challenger that beat the champion")
+    assert section["text"].startswith("2 of 3 trainings produced a challenger that beat the champion")
     assert "precision of 67%" in section["text"]
     assert [line[-1] for line in section["rows"]] == ["–", "+0.0040", "-0.0100", "+0.0200", "–"]
 
