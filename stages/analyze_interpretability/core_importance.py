@@ -1,4 +1,4 @@
-"""What contributions say about the model: importance of features and groups, and whether they add up."""
+"""Importance of features and groups from contributions, and the check that contributions add up."""
 
 from collections.abc import Sequence
 
