@@ -76,7 +76,7 @@ def test_the_page_of_the_run_shows_a_plot_for_each_subject(
         "calibration",
         "F1 of the predicted set",
         "Recall at 10",
-        "Pairs that buy",
+        "Demand: pairs bought",
         "Drifted share of columns",
         "Time of the run, seconds",
         "Peak memory, MiB",
