@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from sodai.data.catalog import CUSTOMERS, FORECASTS, INTERPRET, PUBLISHED_MODEL, SCORING
+from sodai.data import catalog
+from sodai.stage import options
 from sodai.stage.command import stage_command
 from sodai.stage.inputs import Inputs
-from sodai.stage.options import DEFAULT_DATA, AsOf, DataRoot, Seed
 
 ListLength = Annotated[
     int, typer.Option("--k", min=1, max=100, help="Recommendations for each customer that get reasons.")
@@ -18,12 +18,15 @@ MaxRows = Annotated[
 ]
 
 
-@stage_command(INTERPRET, Inputs((PUBLISHED_MODEL, SCORING, FORECASTS, CUSTOMERS)))
+@stage_command(
+    catalog.INTERPRET,
+    Inputs((catalog.PUBLISHED_MODEL, catalog.SCORING, catalog.FORECASTS, catalog.CUSTOMERS)),
+)
 def analyze_interpretability(
-    as_of: AsOf,
-    data: DataRoot = DEFAULT_DATA,
+    as_of: options.AsOf,
+    data: options.DataRoot = options.DEFAULT_DATA,
     k: ListLength = 10,
     max_rows: MaxRows = 5_000,
-    seed: Seed = 0,
+    seed: options.Seed = 0,
 ) -> None:
     """Explain the published model, and give the reasons behind every recommendation."""

@@ -1,61 +1,44 @@
 """The command of log_pipeline_metrics: results of all stages in, history, page and MLflow run out."""
 
-from sodai.data.catalog import (
-    CUSTOMERS,
-    DECISION,
-    DRIFT_PAGE,
-    DRIFT_TABLE,
-    EVALUATION,
-    HISTORY,
-    IMPORTANCE,
-    METRICS,
-    PREDICT,
-    PREDICTION_SUMMARY,
-    PREDICTIONS,
-    PRODUCTS,
-    QUALITY,
-    QUALITY_PAGE,
-    RECOMMENDATIONS,
-    SHAP_PAGE,
-    STAGES,
-    TRANSACTIONS,
-    TRIALS,
-    run_record,
-    skip_record,
-)
+from sodai.data import catalog
 from sodai.model.registry_reader import read_snapshot
+from sodai.stage import options
 from sodai.stage.command import stage_command
 from sodai.stage.inputs import Inputs
-from sodai.stage.options import DEFAULT_DATA, AsOf, DataRoot, TrackingUri
 
 
 @stage_command(
-    METRICS,
+    catalog.METRICS,
     Inputs(
         (
-            *(run_record(stage) for stage in STAGES[:-1]),
-            QUALITY,
-            DECISION,
-            DRIFT_TABLE,
-            TRIALS,
-            EVALUATION,
-            IMPORTANCE,
-            PREDICTION_SUMMARY,
-            PREDICTIONS,
-            RECOMMENDATIONS,
-            CUSTOMERS,
-            PRODUCTS,
-            QUALITY_PAGE,
-            DRIFT_PAGE,
-            SHAP_PAGE,
+            *(catalog.run_record(stage) for stage in catalog.STAGES[:-1]),
+            catalog.QUALITY,
+            catalog.DECISION,
+            catalog.DRIFT_TABLE,
+            catalog.TRIALS,
+            catalog.EVALUATION,
+            catalog.IMPORTANCE,
+            catalog.PREDICTION_SUMMARY,
+            catalog.PREDICTIONS,
+            catalog.RECOMMENDATIONS,
+            catalog.CUSTOMERS,
+            catalog.PRODUCTS,
+            catalog.QUALITY_PAGE,
+            catalog.DRIFT_PAGE,
+            catalog.SHAP_PAGE,
         ),
-        earlier=(PREDICTIONS, TRANSACTIONS),
-        in_place=(HISTORY,),
-        untracked=(run_record(PREDICT, "*"), *(skip_record(stage) for stage in STAGES[:-1])),
+        earlier=(catalog.PREDICTIONS, catalog.TRANSACTIONS),
+        in_place=(catalog.HISTORY,),
+        untracked=(
+            catalog.run_record(catalog.PREDICT, "*"),
+            *(catalog.skip_record(stage) for stage in catalog.STAGES[:-1]),
+        ),
         registry=read_snapshot,
     ),
 )
 def log_pipeline_metrics(
-    as_of: AsOf, data: DataRoot = DEFAULT_DATA, tracking_uri: TrackingUri = None
+    as_of: options.AsOf,
+    data: options.DataRoot = options.DEFAULT_DATA,
+    tracking_uri: options.TrackingUri = None,
 ) -> None:
     """Report on the run: its page, its row of the history, its run in MLflow."""
