@@ -14,6 +14,7 @@ from sodai.data.catalog import STAGES
 
 pytestmark = pytest.mark.docker
 
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 SLEEPER = "import time\nprint('ready', flush=True)\ntime.sleep(300)\n"
 IMPORT_ALL = """
 import importlib, pkgutil, os
@@ -62,7 +63,21 @@ def test_an_image_contains_no_other_stage_no_installer_and_no_authority_of_the_b
         "run", "--rm", "--entrypoint", "sh", f"sodai/{stage}", "-c",
         "ls /app; find /opt/uv /run/secrets /etc/ssl/certs -type f 2>/dev/null || true",
     )  # fmt: skip
-    assert set(listing.split()) == {"sodai", stage}
+    assert set(listing.split()) == {"sodai", stage, AUTHORITIES}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_image_trusts_debians_authorities_and_none_of_the_builder(stage: str) -> None:
+    lines_of = "cat {} | grep -v '^$' | sort -u | sha256sum"
+    packaged = "$(find /usr/share/ca-certificates -name '*.crt')"
+    shell = (
+        f"{lines_of.format(AUTHORITIES)}; {lines_of.format(packaged)}; ls -A /usr/local/share/ca-certificates"
+    )
+    trusted, of_debian, *added = docker(
+        "run", "--rm", "--entrypoint", "sh", f"sodai/{stage}", "-c", shell
+    ).splitlines()
+    assert trusted == of_debian
+    assert added == []
 
 
 def test_a_fresh_volume_belongs_to_the_user_of_the_stages() -> None:
